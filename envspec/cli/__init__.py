@@ -1,0 +1,1 @@
+"""The command line; only here is anything printed or exited."""

@@ -1,0 +1,1 @@
+"""HEALTHY? One frozen dataclass with its `probe` for each validator, in one file."""

@@ -1,0 +1,1 @@
+"""BORROWED: what is claimed from the kernel and given back."""

@@ -1,0 +1,1 @@
+"""WEIGHTS: where a model's files come from."""

@@ -1,0 +1,1 @@
+"""RESOLVED: what will run, as plain frozen data. Pure: no sockets, no processes, no clock."""

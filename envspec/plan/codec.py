@@ -1,0 +1,60 @@
+"""Frozen dataclasses to JSON values and back.
+
+Understands what the plan is made of: str, int, float, bool, None, `X | None`, `Literal`, `tuple[X, ...]`,
+`Mapping[str, X]`, nested dataclasses, and `object` for free data. Written by hand because the agent, which has the
+standard library alone, reads plans too.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+
+def to_json(value: object) -> Any:
+    """Return `value` as what `json.dumps` takes; tuples become lists, dataclasses mappings."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [to_json(item) for item in value]
+    return value
+
+
+def from_json(kind: type[T], data: Any) -> T:
+    """Build a `kind` from what `to_json` gave.
+
+    Keys that `kind` does not know are left out, so that an older reader understands a newer writer.
+
+    Raises:
+        TypeError: a field without default is missing.
+    """
+    built: T = _build(kind, data)
+    return built
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _build(kind: Any, data: Any) -> Any:
+    if is_dataclass(kind):
+        hints = _hints(kind)  # type: ignore[arg-type]  # is_dataclass narrows to an instance as well
+        known = {field.name: _build(hints[field.name], data[field.name]) for field in fields(kind) if field.name in data}
+        return kind(**known)  # type: ignore[operator]
+    origin = get_origin(kind)
+    if origin is None or origin is Literal or data is None:
+        return data
+    arguments = get_args(kind)
+    if origin in (Union, types.UnionType):
+        return _build(next(a for a in arguments if a is not type(None)), data)
+    if origin is tuple:
+        return tuple(_build(arguments[0], item) for item in data)
+    return {key: _build(arguments[1], item) for key, item in data.items()}

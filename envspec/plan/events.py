@@ -1,0 +1,251 @@
+"""The events of a session: the only output of a run.
+
+The live table, `ps`, the timeline and every report are drawn from them. `events.jsonl` holds one JSON object a line:
+`{"event": "replica-healthy", "at": 0.812, "time": 1790000000.1, …fields}`; `at` is seconds since the session began
+(monotonic), `time` is seconds since the epoch. Readers must ignore events and fields that they do not know.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from envspec.plan.codec import from_json, to_json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What all events have; `at` and `time` are stamped by the session's event log."""
+
+    at: float = 0.0
+    time: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStarting(Event):
+    """The session exists: its directory is made and its agent is up."""
+
+    session: str
+    environment: str
+    file: str
+    directory: str
+    pid: int
+    backend: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortsLeased(Event):
+    """All ports of the environment are held. Replica → port → numbers."""
+
+    ports: Mapping[str, Mapping[str, tuple[int, ...]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFetching(Event):
+    """A model is being made or fetched."""
+
+    model: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReady(Event):
+    """A model's files are complete. `cached` says that nothing had to be done."""
+
+    model: str
+    path: str
+    cached: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaWaiting(Event):
+    """A replica cannot start yet; `waits_for` names services (with the awaited condition) and models."""
+
+    replica: str
+    waits_for: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaStarting(Event):
+    """Whatever a replica waited for is there. `last` is what came last: the edge that the critical path follows."""
+
+    replica: str
+    start: int = 0
+    last: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaSpawned(Event):
+    """The process runs."""
+
+    replica: str
+    pid: int
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaListening(Event):
+    """The first LISTEN socket on one of its ports was seen, and belongs to the replica."""
+
+    replica: str
+    port: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckAnswered(Event):
+    """A validator gave another answer than the time before. `replica` is empty for the environment's `ready`."""
+
+    replica: str
+    check: str
+    passed: bool
+    answer: str
+    tries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaHealthy(Event):
+    """All validators passed, and `after_healthy` is done. `seconds` counts from the spawn."""
+
+    replica: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaUnhealthy(Event):
+    """Liveness failed so often in a row that it counts as an exit."""
+
+    replica: str
+    check: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaExited(Event):
+    """The process ended. One of `exit_code` and `signal` (a name, "SIGKILL") is set.
+
+    `expected` says that envspec or the user ordered it, or that it is a task.
+    """
+
+    replica: str
+    pid: int
+    exit_code: int | None
+    signal: str | None
+    expected: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaSucceeded(Event):
+    """A task ended with exit code 0."""
+
+    replica: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaFailed(Event):
+    """A replica is lost to the session: what happened, and what to do."""
+
+    replica: str
+    error: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaStopping(Event):
+    """A replica was sent its stop signal."""
+
+    replica: str
+    signal: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaStopped(Event):
+    """Nothing of the replica is left. `killed` says that its grace ran out."""
+
+    replica: str
+    killed: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultOrdered(Event):
+    """Somebody asked for a fault: `action` is kill, pause, resume, stop, start or restart."""
+
+    replica: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionHealthy(Event):
+    """Every service is healthy and the environment's `ready` passed. `seconds` counts from the session's begin."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionDegraded(Event):
+    """A service of a healthy environment was lost; the others go on."""
+
+    replica: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFailed(Event):
+    """The environment did not start: the error's class, its sentence, its hint, and the exit code that it means."""
+
+    error: str
+    message: str
+    hint: str = ""
+    exit_code: int = 4
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStopping(Event):
+    """The session takes everything down. `reason` is for people."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStopped(Event):
+    """Nothing runs any more, and all leases are given back."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned(Event):
+    """Something that harms nothing yet, but that somebody should know."""
+
+    message: str
+    replica: str = ""
+
+
+def event_name(kind: type[Event]) -> str:
+    """Return the name of an event in JSON: `ReplicaHealthy` is `replica-healthy`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
+
+
+EVENTS: dict[str, type[Event]] = {event_name(kind): kind for kind in Event.__subclasses__()}
+
+
+def event_to_json(event: Event) -> dict[str, Any]:
+    """Return an event as it stands in `events.jsonl`."""
+    return {"event": event_name(type(event)), **to_json(event)}
+
+
+def event_from_json(data: Mapping[str, Any]) -> Event | None:
+    """Read an event back; None for one that this version does not know."""
+    kind = EVENTS.get(str(data.get("event")))
+    return None if kind is None else from_json(kind, data)
+
+
+def event_fields(kind: type[Event]) -> list[str]:
+    """Return the names of an event's own fields, for the reference page."""
+    return [item.name for item in fields(kind) if item.name not in ("at", "time")]

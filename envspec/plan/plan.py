@@ -1,0 +1,205 @@
+"""The plan: every service with its argv, environment, files, ports and checks, nothing left to decide.
+
+A plan is what `resolve` makes of a spec and of what was leased for it; the session orders it, the agent runs it. It
+travels as JSON (`envspec.plan.codec`), so it holds nothing but plain values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Condition = Literal["started", "healthy", "exited", "succeeded"]
+Kind = Literal["service", "task"]
+RestartOn = Literal["never", "failure", "always"]
+ReplicaOrder = Literal["parallel", "ordered"]
+
+CONNECTABLE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  addresses to listen on, and where to reach them
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a named port is reached: scheme, host and number, and for an attached service a path prefix."""
+
+    name: str
+    scheme: str
+    host: str
+    port: int
+    path: str = ""
+
+    @property
+    def address(self) -> str:
+        """`host:port`, with brackets around an IPv6 host."""
+        host = CONNECTABLE.get(self.host, self.host)
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """`scheme://host:port`, and the path prefix where there is one."""
+        return f"{self.scheme}://{self.address}{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A validator or an action, rendered: `kind` is its key in the file, `fields` are what its dataclass takes.
+
+    `endpoints` are the places it asks (one for `port`, one per replica for `endpoint: worker.http`, none for `url` and
+    for validators that need no port); it passes when all of them answer well.
+    `local` says that the endpoints are ports of this environment that an agent holds, so that LISTEN can be awaited.
+    `where` names it for people: `services.worker.health[0] (http)`; `position` is its `file:line:column`.
+    """
+
+    kind: str
+    fields: Mapping[str, object]
+    timeout: float
+    where: str
+    position: str = ""
+    endpoints: tuple[Endpoint, ...] = ()
+    local: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Liveness:
+    """Go on asking `health` every `every` seconds; `failures` bad answers in a row count as an exit."""
+
+    every: float
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """How a replica is asked to stop: this signal (a name without SIG), then SIGKILL after `timeout` seconds."""
+
+    signal: str = "TERM"
+    timeout: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Whether an exit is followed by a new start; `max` bounds the restarts of a session, None does not."""
+
+    on: RestartOn = "never"
+    max: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PortRequest:
+    """A named port of a replica, before it has a number.
+
+    `ranges` are inclusive; `fixed` asks for exactly that number; `count` > 1 for a contiguous block, whose numbers
+    are all within one range and at most `max`. `hold` is whether the number stays bound while the service runs.
+    """
+
+    replica: str
+    port: str
+    host: str = "127.0.0.1"
+    ranges: tuple[tuple[int, ...], ...] = ()
+    fixed: int | None = None
+    count: int = 1
+    max: int = 65535
+    hold: Literal["keep", "release"] = "keep"
+    position: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaPlan:
+    """One running copy of a service, with nothing left to decide.
+
+    `env` is the whole environment of the process. `dir` and `log` are paths on the node; `files` maps paths relative
+    to `dir` to their text. `ports` and `endpoints` have a tuple for each name, longer than one only where the spec
+    says `count`. `release` are the port numbers whose hold ends just before exec.
+    An attached replica has an empty `argv`: it is validated, not started.
+    """
+
+    name: str
+    service: str
+    index: int
+    host: str
+    dir: str
+    log: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    ports: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    endpoints: Mapping[str, tuple[Endpoint, ...]] = field(default_factory=dict)
+    release: tuple[int, ...] = ()
+    health: tuple[Check, ...] = ()
+    after_healthy: tuple[Check, ...] = ()
+    reset: tuple[Check, ...] = ()
+    liveness: Liveness | None = None
+    start_timeout: float = 60.0
+    stop: Stop = Stop()
+    position: str = ""
+    hint: str = ""
+
+    @property
+    def attached(self) -> bool:
+        """Whether it already runs elsewhere."""
+        return not self.argv
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePlan:
+    """A service and its replicas. `depends_on` maps names of enabled services to what is awaited of them.
+
+    `models` are the names of the models that must be on disk before it starts. `hint` says which extra provides its
+    command, for the error when it does not exist.
+    """
+
+    name: str
+    kind: Kind
+    replicas: tuple[ReplicaPlan, ...]
+    depends_on: Mapping[str, Condition] = field(default_factory=dict)
+    models: tuple[str, ...] = ()
+    start: ReplicaOrder = "parallel"
+    restart: Restart = Restart()
+    attached: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlan:
+    """A model and the directory where its files will be. `source` is "synthetic", "repo" or "path"."""
+
+    name: str
+    served_name: str
+    source: str
+    options: Mapping[str, object]
+    path: str
+    preload: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole environment, ready to run: services in the order in which they stand in the file."""
+
+    environment: str
+    file: str
+    directory: str
+    project: str
+    description: str
+    services: tuple[ServicePlan, ...]
+    models: tuple[ModelPlan, ...] = ()
+    ready: tuple[Check, ...] = ()
+    start_timeout: float | None = None
+
+    @property
+    def replicas(self) -> tuple[ReplicaPlan, ...]:
+        """All replicas of all services, in the order of the file."""
+        return tuple(replica for service in self.services for replica in service.replicas)
+
+
+@dataclass(frozen=True, slots=True)
+class Bindings:
+    """What a run supplies to a spec: directories and leased numbers. Plain values, so that `resolve` stays pure.
+
+    `ports` maps replica name → port name → the numbers leased for it, one or a block.
+    """
+
+    session: str
+    directory: str
+    tmp: str
+    ports: Mapping[str, Mapping[str, tuple[int, ...]]] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)

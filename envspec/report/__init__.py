@@ -1,0 +1,1 @@
+"""SEEN: what is drawn from events."""

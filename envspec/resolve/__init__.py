@@ -1,0 +1,1 @@
+"""From a spec and bindings to a plan. Pure."""

@@ -1,0 +1,163 @@
+"""What a session looks like right now, computed from its events and nothing else.
+
+`SessionStatus` is the JSON shape that `envspec ps` and `envspec up -d` print (documented in docs/json.md). The live
+table, the control socket and a reader of `events.jsonl` all fold the same events, so they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from envspec.plan import events as e
+from envspec.plan.plan import Plan, ReplicaPlan
+
+SessionState = Literal["starting", "healthy", "degraded", "stopping", "stopped", "failed"]
+ReplicaState = Literal["waiting", "starting", "healthy", "unhealthy", "succeeded", "exited", "failed", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaStatus:
+    """One replica: `ports` and `endpoints` hold one value a name, or a list where the spec asks for a block."""
+
+    name: str
+    service: str
+    state: ReplicaState = "waiting"
+    pid: int | None = None
+    exit_code: int | None = None
+    signal: str | None = None
+    host: str = "127.0.0.1"
+    ports: dict[str, Any] = field(default_factory=dict)
+    endpoints: dict[str, Any] = field(default_factory=dict)
+    starts: int = 0
+    paused: bool = False
+    waits_for: tuple[str, ...] = ()
+    check: str = ""
+    """The validator that has not passed yet, and `answer` what it said last."""
+    answer: str = ""
+    spawned_at: float | None = None
+    healthy_at: float | None = None
+    log: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStatus:
+    """A session and its replicas by name, in the order of the file."""
+
+    id: str
+    environment: str
+    state: SessionState = "starting"
+    dir: str = ""
+    pid: int | None = None
+    file: str = ""
+    started: float = 0.0
+    seconds: float | None = None
+    message: str = ""
+    hint: str = ""
+    exit_code: int = 0
+    services: dict[str, ReplicaStatus] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the documented shape of DESIGN §4: `services` is a list of replicas."""
+        return {
+            "id": self.id,
+            "environment": self.environment,
+            "state": self.state,
+            "dir": self.dir,
+            "pid": self.pid,
+            "file": self.file,
+            "started": self.started,
+            "seconds": self.seconds,
+            "message": self.message,
+            "services": [replica_to_json(replica) for replica in self.services.values()],
+        }
+
+
+def replica_to_json(replica: ReplicaStatus) -> dict[str, Any]:
+    """Return the documented shape of one replica."""
+    names = ("name", "service", "state", "pid", "exit_code", "signal", "host", "ports", "endpoints", "starts", "paused")
+    return {name: getattr(replica, name) for name in (*names, "log", "message")}
+
+
+def planned(status: SessionStatus, plan: Plan) -> SessionStatus:
+    """Return the status with every replica of the plan in it, waiting, ports and endpoints known."""
+    return replace(status, services={replica.name: _planned_replica(replica) for replica in plan.replicas})
+
+
+def _planned_replica(replica: ReplicaPlan) -> ReplicaStatus:
+    one_or_list = {name: numbers[0] if len(numbers) == 1 else list(numbers) for name, numbers in replica.ports.items()}
+    urls = {name: [endpoint.url for endpoint in block] for name, block in replica.endpoints.items()}
+    return ReplicaStatus(
+        name=replica.name,
+        service=replica.service,
+        host=replica.host,
+        ports=one_or_list,
+        endpoints={name: block[0] if len(block) == 1 else block for name, block in urls.items()},
+        log=replica.log,
+    )
+
+
+def apply(status: SessionStatus, event: e.Event) -> SessionStatus:
+    """Return the status after `event`. Events about unknown replicas change nothing."""
+    change = _SESSION.get(type(event))
+    if change is not None:
+        return replace(status, **change(event))
+    change = _REPLICA.get(type(event))
+    replica = status.services.get(getattr(event, "replica", ""))
+    if change is None or replica is None:
+        return status
+    changed = replace(replica, **change(event))
+    return replace(status, services={**status.services, replica.name: changed})
+
+
+def _answered(event: Any) -> dict[str, Any]:
+    return {"check": "", "answer": ""} if event.passed else {"check": event.check, "answer": event.answer}
+
+
+def _exited(event: Any) -> dict[str, Any]:
+    return {"state": "exited", "exit_code": event.exit_code, "signal": event.signal, "pid": None, "paused": False}
+
+
+def _fault(event: Any) -> dict[str, Any]:
+    return {"paused": event.action == "pause"} if event.action in ("pause", "resume") else {}
+
+
+_SESSION: dict[type[e.Event], Callable[[Any], dict[str, Any]]] = {
+    e.SessionStarting: lambda event: {"started": event.time, "pid": event.pid, "dir": event.directory},
+    e.SessionHealthy: lambda event: {"state": "healthy", "seconds": event.seconds, "message": ""},
+    e.SessionDegraded: lambda event: {"state": "degraded", "message": event.message},
+    e.SessionFailed: lambda event: {
+        "state": "failed",
+        "message": event.message,
+        "hint": event.hint,
+        "exit_code": event.exit_code,
+    },
+    e.SessionStopping: lambda _event: {"state": "stopping"},
+    e.SessionStopped: lambda _event: {"state": "stopped"},
+}
+
+_REPLICA: dict[type[e.Event], Callable[[Any], dict[str, Any]]] = {
+    e.ReplicaWaiting: lambda event: {"state": "waiting", "waits_for": event.waits_for},
+    e.ReplicaStarting: lambda event: {
+        "state": "starting",
+        "waits_for": (),
+        "starts": event.start + 1,
+        "exit_code": None,
+        "signal": None,
+        "check": "",
+        "answer": "",
+        "message": "",
+        "healthy_at": None,
+    },
+    e.ReplicaSpawned: lambda event: {"pid": event.pid, "spawned_at": event.at},
+    e.CheckAnswered: _answered,
+    e.ReplicaHealthy: lambda event: {"state": "healthy", "healthy_at": event.at, "check": "", "answer": ""},
+    e.ReplicaUnhealthy: lambda event: {"state": "unhealthy", "check": event.check, "answer": event.answer},
+    e.ReplicaExited: _exited,
+    e.ReplicaSucceeded: lambda _event: {"state": "succeeded"},
+    e.ReplicaFailed: lambda event: {"state": "failed", "message": event.message},
+    e.ReplicaStopped: lambda _event: {"state": "stopped", "pid": None, "paused": False},
+    e.FaultOrdered: _fault,
+}

@@ -1,0 +1,1 @@
+"""WRITTEN: the file format, with positions."""
