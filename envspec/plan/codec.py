@@ -47,7 +47,7 @@ def _hints(kind: type) -> dict[str, Any]:
 def _build(kind: Any, data: Any) -> Any:
     if is_dataclass(kind):
         hints = _hints(kind)  # type: ignore[arg-type]  # is_dataclass narrows to an instance as well
-        known = {field.name: _build(hints[field.name], data[field.name]) for field in fields(kind) if field.name in data}
+        known = {item.name: _build(hints[item.name], data[item.name]) for item in fields(kind) if item.name in data}
         return kind(**known)  # type: ignore[operator]
     origin = get_origin(kind)
     if origin is None or origin is Literal or data is None:

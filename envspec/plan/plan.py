@@ -47,6 +47,7 @@ class Check:
     `endpoints` are the places it asks (one for `port`, one per replica for `endpoint: worker.http`, none for `url` and
     for validators that need no port); it passes when all of them answer well.
     `local` says that the endpoints are ports of this environment that an agent holds, so that LISTEN can be awaited.
+    `context` is what a `python` validator gets as `ctx`: services, replica, vars and session, shaped as in templates.
     `where` names it for people: `services.worker.health[0] (http)`; `position` is its `file:line:column`.
     """
 
@@ -57,6 +58,7 @@ class Check:
     position: str = ""
     endpoints: tuple[Endpoint, ...] = ()
     local: bool = True
+    context: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
