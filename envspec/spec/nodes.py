@@ -1,0 +1,87 @@
+"""A YAML file as a tree whose every node knows where it stands.
+
+Made by `envspec.spec.source`, layered by `envspec.spec.layers`, rendered by `envspec.spec.template`. Nodes are
+frozen: a layer or a rendering is a new tree that shares the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a file; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A leaf: `text` as written (after YAML's own unescaping), `value` by the rules of YAML 1.2 core.
+
+    `plain` is false for quoted and block scalars, which are always text. `raw` marks `!raw`: never a template.
+    `content` is where the text itself begins, which for block scalars is not where the node begins; `indent` is the
+    number of columns that a block scalar's lines lost, so that a place inside the text can be found in the file.
+    """
+
+    mark: Mark
+    text: str
+    value: Any
+    plain: bool = True
+    raw: bool = False
+    content: Mark | None = None
+    indent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MapNode:
+    """A mapping, in the order of the file. Keys are text scalars; duplicates were refused."""
+
+    mark: Mark
+    items: tuple[tuple[Scalar, Node], ...]
+
+    def get(self, key: str) -> Node | None:
+        """Return the value of `key`, or None where it is not written."""
+        return next((value for name, value in self.items if name.text == key), None)
+
+    def key(self, key: str) -> Scalar | None:
+        """Return the key itself, for its position."""
+        return next((name for name, _ in self.items if name.text == key), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ListNode:
+    """A sequence."""
+
+    mark: Mark
+    items: tuple[Node, ...]
+
+
+Node: TypeAlias = Scalar | MapNode | ListNode
+
+
+def plain_data(node: Node) -> Any:
+    """Return what the node says, without positions: dicts, lists and scalars' values."""
+    if isinstance(node, MapNode):
+        return {key.text: plain_data(value) for key, value in node.items}
+    if isinstance(node, ListNode):
+        return [plain_data(item) for item in node.items]
+    return node.value
+
+
+def node_at(root: Node, path: tuple[str | int, ...]) -> tuple[Node, Scalar | None]:
+    """Return the deepest node along `path`, and the key that leads to it; stops where the path leaves the tree.
+
+    `path` is a pydantic `loc`: members that name union branches and the like are skipped.
+    """
+    node, key = root, None
+    for step in path:
+        if isinstance(node, MapNode) and isinstance(step, str) and node.get(step) is not None:
+            key, node = node.key(step), node.get(step) or node
+        elif isinstance(node, ListNode) and isinstance(step, int) and step < len(node.items):
+            node, key = node.items[step], None
+    return node, key
