@@ -1,0 +1,197 @@
+"""A live environment as its users hold it: in tests, in scripts, in a REPL.
+
+`Environment` and `Service` are views: they keep nothing but a handle, and ask it each time, so that what they say is
+what is. The handle is a session in a thread of this process or a detached one behind its control socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from envspec.errors import UsageError
+from envspec.session.status import ReplicaStatus, SessionStatus
+
+LOG_CHUNK = 65536
+"""Bytes of log asked for at once: the most that the agent gives in one answer."""
+
+
+class Handle(Protocol):
+    """What a view needs of a session, wherever it lives."""
+
+    def status(self) -> SessionStatus:
+        """Return what the session looks like now."""
+
+    def fault(self, action: str, name: str, signal: str = "KILL") -> None:
+        """Do kill, pause, resume, stop, start or restart to a service or a replica."""
+
+    def read_log(self, replica: str, offset: int, limit: int) -> tuple[bytes, int]:
+        """Return bytes of a log and the offset after them."""
+
+
+class Service:
+    """A service of a live environment, or one replica of it.
+
+    What speaks of one process (`url`, `pid`, …) needs a service that has one replica; of several, take
+    `environment["worker.0"]` or `environment["worker"].replicas[0]`.
+    """
+
+    def __init__(self, handle: Handle, name: str) -> None:
+        self._handle = handle
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"<Service {self.name}: {self.state}>"
+
+    @property
+    def replicas(self) -> list[Service]:
+        """The replicas, each as a service of its own."""
+        return [Service(self._handle, replica.name) for replica in self._statuses()]
+
+    @property
+    def state(self) -> str:
+        """The state of the replica, or the worst of the replicas' states."""
+        order = ("failed", "exited", "unhealthy", "stopped", "waiting", "starting", "healthy", "succeeded")
+        return min((replica.state for replica in self._statuses()), key=order.index, default="stopped")
+
+    @property
+    def pid(self) -> int | None:
+        """The process, or None where none runs or it runs elsewhere."""
+        return self._one().pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code of the last process that ended by itself, else None."""
+        return self._one().exit_code
+
+    @property
+    def ports(self) -> Mapping[str, int]:
+        """Port numbers by name; a block of ports is a list."""
+        return self._one().ports
+
+    def port(self, name: str = "http") -> int:
+        """Return the number of a named port."""
+        port: int = self._named(self._one().ports, name)
+        return port
+
+    def url(self, name: str = "http") -> str:
+        """Return `scheme://host:port` of a named port."""
+        url: str = self._named(self._one().endpoints, name)
+        return url
+
+    def address(self, name: str = "http") -> str:
+        """Return `host:port` of a named port."""
+        return self.url(name).partition("://")[2].partition("/")[0]
+
+    def kill(self, signal: str = "KILL") -> None:
+        """Send a signal (a name, without SIG) to the process, or to those of all replicas."""
+        self._handle.fault("kill", self.name, signal)
+
+    def pause(self) -> None:
+        """Stop the processes in their tracks (SIGSTOP); `resume` lets them go on."""
+        self._handle.fault("pause", self.name)
+
+    def resume(self) -> None:
+        """Let paused processes go on (SIGCONT)."""
+        self._handle.fault("resume", self.name)
+
+    def restart(self) -> None:
+        """Stop and start it again, on the same ports and in the same directory; returns when it is healthy."""
+        self._handle.fault("restart", self.name)
+
+    def logs(self) -> str:
+        """Return everything that it wrote so far, stdout and stderr as they came."""
+        return "".join(self._log_of(replica.name) for replica in self._statuses())
+
+    def _log_of(self, replica: str) -> str:
+        pieces: list[bytes] = []
+        offset = 0
+        while True:
+            piece, offset = self._handle.read_log(replica, offset, LOG_CHUNK)
+            if not piece:
+                return b"".join(pieces).decode(errors="replace")
+            pieces.append(piece)
+
+    def _statuses(self) -> list[ReplicaStatus]:
+        replicas = self._handle.status().services.values()
+        return [replica for replica in replicas if self.name in (replica.name, replica.service)]
+
+    def _one(self) -> ReplicaStatus:
+        statuses = self._statuses()
+        if len(statuses) == 1:
+            return statuses[0]
+        names = ", ".join(replica.name for replica in statuses) or "none"
+        raise UsageError(
+            f"{self.name} has {len(statuses)} replicas ({names}), and this asks for one of them",
+            hint=f'take one by its name: environment["{self.name}.0"]',
+        )
+
+    def _named(self, ports: Mapping[str, Any], name: str) -> Any:
+        if name in ports:
+            return ports[name]
+        raise UsageError(f"{self.name} has no port {name!r}", hint=f"its ports: {', '.join(ports) or 'none'}")
+
+
+class Environment:
+    """A live environment: `environment["frontend"].url("http")`."""
+
+    def __init__(self, handle: Handle) -> None:
+        self._handle = handle
+
+    def __repr__(self) -> str:
+        status = self._handle.status()
+        return f"<Environment {status.id}: {status.state}>"
+
+    @property
+    def id(self) -> str:
+        """The session's id, as `envspec ps` shows it."""
+        return self._handle.status().id
+
+    @property
+    def name(self) -> str:
+        """The environment's name: that of its file."""
+        return self._handle.status().environment
+
+    @property
+    def dir(self) -> Path:
+        """The session's directory: logs, events and the replicas' own directories."""
+        return Path(self._handle.status().dir)
+
+    @property
+    def state(self) -> str:
+        """starting, healthy, degraded, stopping, stopped or failed."""
+        return self._handle.status().state
+
+    @property
+    def services(self) -> dict[str, Service]:
+        """All services by name, in the order of the file."""
+        names = dict.fromkeys(replica.service for replica in self._handle.status().services.values())
+        return {name: Service(self._handle, name) for name in names}
+
+    def __getitem__(self, name: str) -> Service:
+        """Return a service or, as `worker.0`, one replica of it.
+
+        Raises:
+            UsageError: there is no such service; the message lists those that are.
+        """
+        status = self._handle.status()
+        known = {replica.service for replica in status.services.values()} | set(status.services)
+        if name not in known:
+            raise UsageError(
+                f"the environment {status.environment} has no service {name!r}",
+                hint=f"it has: {', '.join(sorted(known))}",
+            )
+        return Service(self._handle, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.services)
+
+    @property
+    def service_ports(self) -> dict[str, int]:
+        """`"<service>_<port>"` → number, for replicas `"<service>_<index>_<port>"`."""
+        return {
+            f"{replica.name.replace('.', '_')}_{port}": number
+            for replica in self._handle.status().services.values()
+            for port, number in replica.ports.items()
+        }
