@@ -38,7 +38,7 @@ def main() -> None:
         ["for comparison: `python -c pass`", ms(bare), "", ""],
     ]
     print("## Command line and an unused plugin\n")
-    print(f"{PAIRS} runs each, interleaved; milliseconds, median (min–max).\n")
+    print(f"{PAIRS} runs each, interleaved; milliseconds, median (min-max).\n")
     print(table(["what", "ms", "bound", ""], rows))
 
 

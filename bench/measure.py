@@ -36,8 +36,8 @@ def wall(argv: Sequence[str], **options: object) -> Seconds:
 
 
 def ms(values: Sequence[Seconds]) -> str:
-    """Write seconds as `median (min–max)` in milliseconds."""
-    return f"{statistics.median(values) * 1000:.0f} ({min(values) * 1000:.0f}–{max(values) * 1000:.0f})"
+    """Write seconds as `median (min-max)` in milliseconds."""
+    return f"{statistics.median(values) * 1000:.0f} ({min(values) * 1000:.0f}-{max(values) * 1000:.0f})"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

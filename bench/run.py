@@ -31,8 +31,9 @@ def machine() -> str:
 def head() -> str:
     return f"""# Benchmarks
 
-Written by `make bench`; `.venv/bin/python bench/run.py NAME…` repeats single sections. What is compared runs side by side in
-one run, in pairs whose order alternates; ratios are medians over the pairs. A bound that was missed is said to be missed.
+Written by `make bench`; `.venv/bin/python bench/run.py NAME…` repeats single sections.
+What is compared runs side by side in one run, in pairs whose order alternates; ratios are medians over the pairs.
+A bound that was missed is said to be missed.
 
 Machine: {machine()}.
 """
@@ -49,7 +50,8 @@ def main(asked: list[str]) -> int:
     kept, failed = sections(), []
     for name in asked or ORDER:
         print(f"== {name}", flush=True)
-        done = subprocess.run([sys.executable, str(HERE / f"bench_{name}.py")], stdout=subprocess.PIPE, text=True)
+        program = str(HERE / f"bench_{name}.py")
+        done = subprocess.run([sys.executable, program], stdout=subprocess.PIPE, text=True, check=False)
         if done.returncode:
             failed.append(name)
             continue
