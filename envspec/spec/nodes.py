@@ -6,6 +6,7 @@ frozen: a layer or a rendering is a new tree that shares the rest.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -24,8 +25,8 @@ class Scalar:
     """A leaf: `text` as written (after YAML's own unescaping), `value` by the rules of YAML 1.2 core.
 
     `plain` is false for quoted and block scalars, which are always text. `raw` marks `!raw`: never a template.
-    `content` is where the text itself begins, which for block scalars is not where the node begins; `indent` is the
-    number of columns that a block scalar's lines lost, so that a place inside the text can be found in the file.
+    `written` is the scalar as the file has it, quotes, escapes and indentation included, from which
+    `envspec.spec.positions` finds a place inside the text again; empty for what no file holds.
     """
 
     mark: Mark
@@ -33,8 +34,7 @@ class Scalar:
     value: Any
     plain: bool = True
     raw: bool = False
-    content: Mark | None = None
-    indent: int = 0
+    written: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,22 @@ def plain_data(node: Node) -> Any:
     if isinstance(node, ListNode):
         return [plain_data(item) for item in node.items]
     return node.value
+
+
+def node_of(data: Any, mark: Mark) -> Node:
+    """Return the tree for data that was computed, all of it standing at `mark`."""
+    if isinstance(data, Mapping):
+        return MapNode(mark, tuple((Scalar(mark, str(key), str(key)), node_of(value, mark)) for key, value in data.items()))
+    if isinstance(data, list | tuple):
+        return ListNode(mark, tuple(node_of(item, mark) for item in data))
+    return Scalar(mark, scalar_text(data), data, plain=not isinstance(data, str))
+
+
+def scalar_text(value: Any) -> str:
+    """Write a computed scalar as text: `true` and `null` as YAML has them, the rest as Python does."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "null" if value is None else str(value)
 
 
 def node_at(root: Node, path: tuple[str | int, ...]) -> tuple[Node, Scalar | None]:
