@@ -1,0 +1,76 @@
+"""`http`: a request is answered as it should be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from envspec.health.base import FIVE_SECONDS, PLACES_OR_URL, Answer, Context, Target, Validator, ask_each
+from envspec.health.subset import difference
+from envspec.health.tls import Tls
+from envspec.health.web import Connection, Response
+from envspec.units import Duration
+
+
+@dataclass(frozen=True, kw_only=True)
+class Http(Validator):
+    """An HTTP request is answered with the right status and, where asked for, the right body.
+
+    Redirections are not followed: a 302 is an answer like any other. Proxies of the environment are not used.
+    """
+
+    choose_one: ClassVar = PLACES_OR_URL
+
+    port: str | None = None
+    """A port of the service itself, by name."""
+    endpoint: str | None = None
+    """A port of any service: `worker.http` is every replica's, `worker.1.http` that one's."""
+    url: str | None = None
+    """Any URL, instead of a port."""
+    method: str = "GET"
+    """The request's method."""
+    path: str = ""
+    """Path and query, added to the endpoint or `url`; `/` where there is none."""
+    headers: Mapping[str, str] | None = None
+    """The request's headers."""
+    body: str | dict[str, Any] | list[Any] | None = None
+    """The request's body; a mapping or a list is sent as JSON, with its content type."""
+    status: int | list[int] = 200
+    """The status that is expected, or a list of those that will do."""
+    json: Any = None
+    """What the body, read as JSON, must hold: a mapping's keys, and for each element of a list a different one."""
+    text: str | None = None
+    """A regular expression that must be found in the body."""
+    tls: Tls | None = None
+    """Speak TLS, also where the scheme is not https."""
+    timeout: Duration = FIVE_SECONDS
+    """How long one attempt may take."""
+
+    def probe(self, context: Context) -> Answer:
+        """Send the request to each target, and compare the answers."""
+        targets = (Target.from_url(self.url),) if self.url else context.targets
+        return ask_each(targets, context.timeout, lambda target: self._ask(target, context.timeout))
+
+    def _ask(self, target: Target, timeout: float) -> Answer:
+        with Connection(target, self.tls, timeout) as connection:
+            response = connection.ask(self.method, self.path, self.headers, self.body)
+        problem = self._problem(response)
+        return Answer(passed=not problem, text=problem or str(response))
+
+    def _problem(self, response: Response) -> str:
+        expected = self.status if isinstance(self.status, list | tuple) else [self.status]
+        if response.status not in expected:
+            return str(response)
+        if self.text is not None and not re.search(self.text, response.body.decode("utf-8", "replace")):
+            return f"text: nothing matches {self.text!r} in {response}"
+        return self._json_problem(response) if self.json is not None else ""
+
+    def _json_problem(self, response: Response) -> str:
+        try:
+            actual = response.json()
+        except ValueError:
+            return f"json: the body is not JSON: {response}"
+        found = difference(self.json, actual)
+        return f"json: {found} ({response})" if found else ""

@@ -1,0 +1,56 @@
+"""The `tls` key: whom to trust, and as whom to speak."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    import ssl
+
+
+@dataclass(frozen=True)
+class Tls:
+    """Speak TLS, even where the endpoint's scheme does not say so. Paths are those of PEM files."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "use_attribute_docstrings": True}
+
+    ca: str | None = None
+    """Certificates to trust, in place of the system's."""
+    cert: str | None = None
+    """The client's certificate, for a server that asks for one (mutual TLS)."""
+    key: str | None = None
+    """The key of `cert`; not needed where `cert` holds both."""
+    insecure: bool = False
+    """Accept whatever certificate the server shows."""
+
+
+def client_context(tls: Tls | None) -> ssl.SSLContext:
+    """Return the context in which a client speaks; None trusts what the system trusts.
+
+    Raises:
+        OSError: a file is missing or is not PEM; the message names it.
+    """
+    import ssl
+
+    tls = tls or Tls()
+    context = ssl.create_default_context()
+    if tls.insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    try:
+        if tls.ca:
+            context.load_verify_locations(cafile=tls.ca)
+        if tls.cert:
+            context.load_cert_chain(tls.cert, tls.key)
+    except OSError as error:
+        files = ", ".join(path for path in (tls.ca, tls.cert, tls.key) if path)
+        message = f"tls: {error.strerror or error} (of {files})"
+        raise OSError(message) from error
+    return context
+
+
+def read_pem(path: str | None) -> bytes | None:
+    """Return the bytes of a PEM file, or None where no path is given."""
+    return Path(path).read_bytes() if path else None

@@ -1,0 +1,152 @@
+"""One HTTP connection, as a probe needs it: every read bounded by the same deadline, nothing followed, no proxy.
+
+`http.client` rather than requests, measured against the same server in one run (p50, a new connection each): 0.8 ms
+against 2.3 ms, and 18 ms to import against 79 ms, which the first answer waits for. A new connection for each probe:
+one that is kept would occupy a server that serves one connection at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from envspec.health.base import Target, excerpt
+from envspec.health.tls import Tls, client_context
+
+if TYPE_CHECKING:
+    import http.client
+    from types import TracebackType
+
+BODY_LIMIT = 16 * 2**20
+"""Bytes of a body that are read; a health answer beyond that is a mistake, and would fill the prober's memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A whole answer of an HTTP server."""
+
+    status: int
+    reason: str
+    location: str
+    body: bytes
+
+    @property
+    def line(self) -> str:
+        """`HTTP 503 Service Unavailable`, with the target of a redirection."""
+        line = f"HTTP {self.status} {self.reason or _reason(self.status)}".rstrip()
+        return f"{line} to {self.location}, not followed" if self.location and 300 <= self.status < 400 else line
+
+    def __str__(self) -> str:
+        return f"{self.line}: {excerpt(self.body)}" if self.body else self.line
+
+    def json(self) -> Any:
+        """Return the body as JSON.
+
+        Raises:
+            ValueError: it is not JSON.
+        """
+        return json.loads(self.body)
+
+
+class Connection:
+    """A connection to one target, for requests one after another. Closed by leaving its `with` block."""
+
+    def __init__(self, target: Target, tls: Tls | None, timeout: float) -> None:
+        self._target = target
+        self._deadline = time.monotonic() + timeout
+        self._connection = _connection(target, tls)
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None) -> None:
+        self._connection.close()
+
+    def ask(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: Any = None) -> Response:
+        """Send a request and read the whole answer. A body that is not text is sent as JSON.
+
+        Raises:
+            OSError: the connection failed, or the deadline passed (TimeoutError).
+        """
+        answer = self._send(method, path, headers or {}, body)
+        return _response(answer, b"".join(self._read(answer)))
+
+    def stream(self, method: str, path: str, body: Any) -> tuple[Response, Iterator[bytes]]:
+        """Send a request; return the head of the answer, and its lines as they come.
+
+        Raises:
+            OSError: as `ask`, also while lines are read.
+        """
+        answer = self._send(method, path, {}, body)
+        return _response(answer), self._lines(answer)
+
+    def _send(self, method: str, path: str, headers: Mapping[str, str], body: Any) -> http.client.HTTPResponse:
+        if self._connection.sock is None:
+            self._connection.timeout = self._remaining()
+            self._connection.connect()
+        self._bound()
+        content, kind = encode_body(body)
+        sent = {"User-Agent": "envspec", "Accept": "*/*", **kind, **headers}
+        self._connection.request(method, f"{self._target.path}{path}" or "/", content, sent)
+        self._bound()
+        return self._connection.getresponse()
+
+    def _read(self, answer: http.client.HTTPResponse) -> Iterator[bytes]:
+        size = 0
+        while size < BODY_LIMIT and (chunk := answer.read1(65536)):
+            size += len(chunk)
+            yield chunk
+            self._bound()
+
+    def _lines(self, answer: http.client.HTTPResponse) -> Iterator[bytes]:
+        pending = b""
+        for chunk in self._read(answer):
+            *lines, pending = (pending + chunk).split(b"\n")
+            yield from lines
+        if pending:
+            yield pending
+
+    def _remaining(self) -> float:
+        remaining = self._deadline - time.monotonic()
+        if remaining <= 0:
+            raise TimeoutError
+        return remaining
+
+    def _bound(self) -> None:
+        # The socket is None once the server has announced that it closes: what is left to read is buffered or bounded
+        # by the time-out set before.
+        remaining = self._remaining()
+        if self._connection.sock is not None:
+            self._connection.sock.settimeout(remaining)
+
+
+def _connection(target: Target, tls: Tls | None) -> http.client.HTTPConnection:
+    import http.client
+
+    if tls is None and target.scheme != "https":
+        return http.client.HTTPConnection(target.host, target.port)
+    return http.client.HTTPSConnection(target.host, target.port, context=client_context(tls))
+
+
+def _response(answer: http.client.HTTPResponse, body: bytes = b"") -> Response:
+    return Response(answer.status, answer.reason, answer.getheader("Location", ""), body)
+
+
+def encode_body(body: Any) -> tuple[bytes | None, dict[str, str]]:
+    """Return a body's bytes and the headers that go with it: text as it is, anything else as compact JSON."""
+    if body is None:
+        return None, {}
+    if isinstance(body, str):
+        return body.encode(), {}
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode(), {"Content-Type": "application/json"}
+
+
+def _reason(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
