@@ -76,7 +76,8 @@ def plain_data(node: Node) -> Any:
 def node_of(data: Any, mark: Mark) -> Node:
     """Return the tree for data that was computed, all of it standing at `mark`."""
     if isinstance(data, Mapping):
-        return MapNode(mark, tuple((Scalar(mark, str(key), str(key)), node_of(value, mark)) for key, value in data.items()))
+        items = ((Scalar(mark, str(key), str(key)), node_of(value, mark)) for key, value in data.items())
+        return MapNode(mark, tuple(items))
     if isinstance(data, list | tuple):
         return ListNode(mark, tuple(node_of(item, mark) for item in data))
     return Scalar(mark, scalar_text(data), data, plain=not isinstance(data, str))

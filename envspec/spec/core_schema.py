@@ -1,0 +1,41 @@
+"""What a plain scalar means by the core schema of YAML 1.2 (https://yaml.org/spec/1.2.2/#103-core-schema).
+
+PyYAML resolves by YAML 1.1, where `no` is false, `22:22` is 1342 and `010` is 8. Here they are text, text and 10.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+CONSTANTS = {
+    "": None,
+    "~": None,
+    **dict.fromkeys(("null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+
+# Beyond 4300 digits Python refuses to read an integer, so such a thing stays text.
+_DECIMAL = re.compile(r"[-+]?[0-9]{1,4300}")
+_PREFIXED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NUMBERS_BEGIN = frozenset("+-.0123456789")
+
+
+def core_value(text: str) -> Any:
+    """Return what the plain scalar `text` says: null, a bool, an int, a float, or the text itself."""
+    if text in CONSTANTS:
+        return CONSTANTS[text]
+    if text[0] not in _NUMBERS_BEGIN:
+        return text
+    if _DECIMAL.fullmatch(text):
+        return int(text)
+    if _PREFIXED.fullmatch(text):
+        return int(text, 0)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    return text
