@@ -14,8 +14,9 @@ EnvspecError                      .hint, .exit_code
 │   ├─ ServiceNotReadyError        it lived but never became healthy
 │   ├─ ServiceStopError            something of it survived the stop
 │   └─ EnvironmentNotReadyError    every service is healthy, the environment's `ready` is not
-└─ BackendError              5    the place where the environment should run said no
-    └─ AgentLostError              the agent on a node is gone
+├─ BackendError              5    the place where the environment should run said no
+│   └─ AgentLostError              the agent on a node is gone
+└─ StoppedError            130    somebody stopped the session before it was healthy
 
 `str(error)` is what happened, in one sentence; `hint` is what to do about it. Both may hold several lines.
 """
@@ -26,7 +27,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 Severity = Literal["error", "warning"]
 
@@ -103,13 +104,19 @@ class StateDirectoryError(ResourceError):
 
 
 class ServiceError(EnvspecError):
-    """A service failed. `service` is the name of the replica, or of the environment for `ready`."""
+    """A service failed. `service` is the name of the replica, or of the environment for `ready`.
+
+    `details` holds the facts that the message tells, as JSON values, for programs (envspec.session.failure).
+    """
 
     exit_code = 4
 
-    def __init__(self, message: str, *, service: str, hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, service: str, hint: str = "", details: Mapping[str, object] | None = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.service = service
+        self.details = dict(details or {})
 
 
 class ServiceStartError(ServiceError):
@@ -140,3 +147,9 @@ class BackendError(EnvspecError):
 
 class AgentLostError(BackendError):
     """The agent on a node is gone, and with it everything that it ran."""
+
+
+class StoppedError(EnvspecError):
+    """Somebody stopped the session, or ended its owner, before it was healthy."""
+
+    exit_code = 130

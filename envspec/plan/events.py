@@ -195,6 +195,11 @@ class SessionDegraded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRecovered(Event):
+    """Nothing of a degraded environment is lost any more: somebody started or restarted what was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionFailed(Event):
     """The environment did not start: the error's class, its sentence, its hint, and the exit code that it means."""
 

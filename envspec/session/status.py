@@ -128,6 +128,7 @@ _SESSION: dict[type[e.Event], Callable[[Any], dict[str, Any]]] = {
     e.SessionStarting: lambda event: {"started": event.time, "pid": event.pid, "dir": event.directory},
     e.SessionHealthy: lambda event: {"state": "healthy", "seconds": event.seconds, "message": ""},
     e.SessionDegraded: lambda event: {"state": "degraded", "message": event.message},
+    e.SessionRecovered: lambda _event: {"state": "healthy", "message": ""},
     e.SessionFailed: lambda event: {
         "state": "failed",
         "message": event.message,
