@@ -1,0 +1,91 @@
+# envspec from a fresh clone, with Python 3.11 or newer and make. Everything is installed into .venv, in the versions
+# of constraints.txt, and once: a second run finds the stamps newer than pyproject.toml and installs nothing.
+#
+#   make up      start environments/local.yaml (another one: make up ENV=dynamo-file) and show where things are
+#   make test    ruff, mypy, import-linter and every test: what CI runs
+#   make bench   measure, and write docs/benchmarks.md
+#   make lock    write constraints.txt anew, from the newest versions that pyproject.toml allows
+#   make clean   remove .venv and what the tools left
+
+PYTHON ?= python3
+ENV ?= local
+PYTEST_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := $(shell find envspec -name '*.py')
+
+# Services are started by name ("etcd", "python"), so the venv comes first, as if it were activated.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Through the environment, because pip hands a -c neither to the build of envspec itself nor to that of a sdist.
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_BUILD_CONSTRAINT := $(PIP_CONSTRAINT)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# A .venv that was copied or moved here runs the tree it came from, and one whose Python is gone runs nothing.
+SOUND = grep -qsF '$(CURDIR)/$(VENV)' $(BIN)/activate && $(BIN)/python -c 'import pip' 2>/dev/null
+ifneq ($(shell $(SOUND) && echo sound),sound)
+$(shell rm -f $(addprefix $(VENV)/,.made .runtime .development .bench))
+endif
+
+.PHONY: help up test bench lock clean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n 's/^#   make/make/p' Makefile
+
+up: $(VENV)/.runtime $(VENV)/.compiled
+	@envspec up $(ENV)
+
+test: $(VENV)/.development $(VENV)/.compiled
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+	pytest $(PYTEST_ARGS)
+
+bench: $(VENV)/.bench $(VENV)/.compiled
+	python -m bench
+
+# An editable install: the tree that is edited is the tree that runs, so no copy can be stale.
+$(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/.made
+	@echo "Installing envspec and the stack of environments/local.yaml into $(VENV), once."
+	@$(BIN)/python -m pip install --quiet --editable '.[dynamo]'
+	@touch $@
+
+$(VENV)/.development: pyproject.toml constraints.txt | $(VENV)/.made
+	@echo "Installing envspec and what its tests need into $(VENV), once."
+	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/.runtime
+
+$(VENV)/.bench: pyproject.toml constraints.txt | $(VENV)/.made
+	@echo "Installing envspec and the programs it is measured against into $(VENV), once."
+	@$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	@touch $@ $(VENV)/.runtime $(VENV)/.development
+
+# Written here because an import writes none where PYTHONDONTWRITEBYTECODE is set, and start-up depends on them.
+$(VENV)/.compiled: $(SOURCES) | $(VENV)/.made
+	@$(BIN)/python -m compileall -q envspec
+	@touch $@
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "envspec needs Python 3.11 or newer, but '$(PYTHON)' is $$($(PYTHON) --version 2>/dev/null || echo missing):" \
+	       "install one, or name one, as in 'make up PYTHON=python3.12'." >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "'$(PYTHON)' cannot make virtual environments: install its venv package (on Debian: apt install python3-venv)." \
+	       >&2; exit 1; }
+	@$(SOUND) || { rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
+	@touch $@
+
+lock: | $(VENV)/.made
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	unset PIP_CONSTRAINT PIP_BUILD_CONSTRAINT && \
+	  build/lock/bin/python -m pip install --quiet --upgrade 'setuptools>=77' && \
+	  build/lock/bin/python -m pip install --quiet --editable '.[bench]'
+	build/lock/bin/python -m pip freeze --all --exclude-editable --exclude pip > constraints.txt
+	rm -rf build/lock
+
+clean:
+	rm -rf $(VENV) build dist envspec.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find envspec tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
