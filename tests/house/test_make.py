@@ -1,0 +1,122 @@
+"""The Makefile: what it says where Python is missing or too old, and that a second run installs nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TOO_OLD = """#!/bin/sh
+case "$1" in
+  --version) echo "Python 3.9.2" ;;
+  *) exit 1 ;;
+esac
+"""
+WITHOUT_VENV = """#!/bin/sh
+case "$2" in
+  *version_info*) exit 0 ;;
+  *) exit 1 ;;
+esac
+"""
+INSTANT = """#!/bin/sh
+if [ "$1 $2" = "-m venv" ]; then
+  mkdir -p "$3/bin" && echo "VIRTUAL_ENV=$PWD/$3" > "$3/bin/activate" && cp "$0" "$3/bin/python"
+fi
+echo "$@" >> calls
+"""
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A clone with one source file, in which nothing is installed."""
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "envspec").mkdir()
+    (tmp_path / "envspec" / "__init__.py").touch()
+    return tmp_path
+
+
+def make(folder: Path, *arguments: str, python: str = "") -> subprocess.CompletedProcess[str]:
+    if python:
+        (folder / "python").write_text(python)
+        (folder / "python").chmod(0o755)
+        arguments = (*arguments, f"PYTHON={folder}/python")
+    environ = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(["make", *arguments], cwd=folder, env=environ, capture_output=True, text=True, check=False)
+
+
+def test_a_missing_python_is_said_in_one_sentence(clone: Path) -> None:
+    result = make(clone, "up", "PYTHON=python9.99")
+    assert result.returncode != 0
+    assert "envspec needs Python 3.11 or newer, but 'python9.99' is missing: install one" in result.stderr
+    assert not (clone / ".venv").exists()
+
+
+def test_an_old_python_is_named_with_its_version(clone: Path) -> None:
+    result = make(clone, "test", python=TOO_OLD)
+    assert result.returncode != 0
+    assert "is Python 3.9.2: install one, or name one, as in 'make up PYTHON=python3.12'." in result.stderr
+    assert not (clone / ".venv").exists()
+
+
+def test_a_python_without_venv_is_told_what_to_install(clone: Path) -> None:
+    result = make(clone, "test", python=WITHOUT_VENV)
+    assert result.returncode != 0
+    assert "cannot make virtual environments: install its venv package" in result.stderr
+
+
+def test_a_second_run_installs_nothing(clone: Path) -> None:
+    make(clone, ".venv/.runtime", ".venv/.compiled", python=INSTANT)
+    first = (clone / "calls").read_text()
+    assert "-m pip install --quiet --editable .[dynamo]" in first
+
+    make(clone, ".venv/.runtime", ".venv/.compiled", python=INSTANT)
+
+    assert [
+        line for line in (clone / "calls").read_text().removeprefix(first).splitlines() if "pip install" in line
+    ] == []
+
+
+@pytest.mark.parametrize("changed", ["pyproject.toml", "constraints.txt"])
+def test_a_changed_dependency_is_installed(clone: Path, changed: str) -> None:
+    make(clone, ".venv/.runtime", python=INSTANT)
+    stamp = (clone / ".venv" / ".runtime").stat().st_mtime
+    os.utime(clone / changed, (stamp + 1, stamp + 1))
+
+    assert make(clone, "-q", ".venv/.runtime", python=INSTANT).returncode == 1
+
+
+def test_a_changed_source_is_compiled_again(clone: Path) -> None:
+    make(clone, ".venv/.compiled", python=INSTANT)
+    assert make(clone, "-q", ".venv/.compiled", python=INSTANT).returncode == 0
+    stamp = (clone / ".venv" / ".compiled").stat().st_mtime
+    os.utime(clone / "envspec" / "__init__.py", (stamp + 1, stamp + 1))
+
+    assert make(clone, "-q", ".venv/.compiled", python=INSTANT).returncode == 1
+
+
+def test_a_venv_that_was_moved_here_is_made_anew(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    make(clone, ".venv/.runtime", python=INSTANT)
+    moved = tmp_path_factory.mktemp("moved") / "clone"
+    shutil.copytree(clone, moved)
+    (moved / "calls").unlink()
+
+    make(moved, ".venv/.runtime", python=INSTANT)
+
+    assert "-m venv .venv" in (moved / "calls").read_text()
+    assert "-m pip install" in (moved / "calls").read_text()
+
+
+def test_the_continuous_check_is_make_test() -> None:
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    assert "make --no-print-directory test" in script.read_text()
+
+
+def test_every_version_is_pinned_and_no_index_is_named() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    assert [line for line in lines if "==" not in line or "/" in line or "@" in line] == []
