@@ -1,0 +1,56 @@
+"""One attempt at one check: from the plan's words to an answer, whatever the validator raises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from envspec.agent.probe_command import run_command
+from envspec.agent.probe_output import ThreadOutput
+from envspec.health import build
+from envspec.health.base import Answer, Context, Target, excerpt
+from envspec.plan.plan import CONNECTABLE, Check, Endpoint
+
+
+def context_of(check: Check, message: Mapping[str, Any]) -> Context:
+    """Return the context in which a check of a prober's message is asked."""
+    return Context(
+        targets=tuple(map(_target, check.endpoints)),
+        timeout=check.timeout,
+        env=message.get("env") or {},
+        cwd=message.get("cwd") or ".",
+        log=message.get("log") or "",
+        log_start=message.get("log_start") or 0,
+        run=run_command,
+        values=check.context,
+        folder=message.get("folder") or ".",
+    )
+
+
+def _target(endpoint: Endpoint) -> Target:
+    return Target(endpoint.scheme, CONNECTABLE.get(endpoint.host, endpoint.host), endpoint.port, endpoint.path)
+
+
+def attempt(check: Check, context: Context, timeout: float, output: ThreadOutput) -> Answer:
+    """Ask a check once, within `timeout` seconds; what the validator raises and prints becomes part of the answer."""
+    with output.captured() as printed:
+        try:
+            answer = build(check.kind, check.fields).probe(replace(context, timeout=timeout))
+        except (Exception, SystemExit) as error:  # noqa: BLE001  the user's function may raise whatever it likes
+            answer = Answer(passed=False, text=describe(error, context.folder))
+    said = excerpt("".join(printed).encode())
+    return replace(answer, text=f"{answer.text}; it printed: {said}") if said else answer
+
+
+def describe(error: BaseException, folder: str) -> str:
+    """Return `Type: text`, and the line of the user's own file that raised it, where one did."""
+    import traceback
+
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(Path(folder).resolve())]
+    if not own:
+        return text
+    return f"{text} ({Path(own[-1].filename).name}:{own[-1].lineno}: {own[-1].line})"

@@ -1,0 +1,167 @@
+"""A question that is asked until it is answered: the checks of one key, in rounds, in a thread.
+
+A round asks the checks in order and ends at the first that does not pass; the inquiry passes when a whole round does.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from envspec.agent.probe_attempt import attempt, context_of
+from envspec.agent.probe_output import ThreadOutput
+from envspec.health.base import Answer, Context
+from envspec.plan.codec import from_json
+from envspec.plan.plan import Check
+from envspec.units import format_seconds
+
+FIRST_PAUSE, GROWTH, LONGEST_PAUSE, SHARE = 0.002, 1.3, 0.05, 0.02
+"""Seconds before the second round, and how the pause grows. Past 2.5 s it is a share of the time since the begin, so
+that a start of a minute is seen 1.2 s late at most, after few probes (measured: docs/adr on the process model)."""
+GRACE = 0.25
+"""Seconds past its timeout that a probe may need to notice it, before its thread is given up."""
+NEWS_INTERVAL = 0.1
+"""Seconds between two notices of a changed answer: a body with a counter in it changes with every try."""
+NOT_ASKED = Answer(passed=False, text="not asked, since a check before it has not passed")
+
+Report = Callable[[dict[str, Any]], None]
+
+
+@dataclass
+class Record:
+    """What is known of one check. `seconds` is when it was last asked, from the inquiry's begin."""
+
+    check: Check
+    context: Context
+    answer: Answer = NOT_ASKED
+    tries: int = 0
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as an element of `answers`."""
+        return {
+            "check": self.check.where,
+            "position": self.check.position,
+            "passed": self.answer.passed,
+            "text": self.answer.text,
+            "tries": self.tries,
+            "seconds": self.seconds,
+        }
+
+
+class Inquiry:
+    """The checks of one key. `do` is how long to ask: `once`, `until` they pass, or for ever (`live`).
+
+    `once` asks each check one time, in order; `until` gives up after `timeout` seconds. Both end with a notice `done`.
+    `live` asks every `every` seconds, and ends with a notice `unhealthy` after `failures` bad rounds in a row.
+    """
+
+    def __init__(self, message: Mapping[str, Any], report: Report, output: ThreadOutput) -> None:
+        self.key = message["key"]
+        self.over = False
+        checks = [from_json(Check, data) for data in message["checks"]]
+        self._records = [Record(check, context_of(check, message)) for check in checks]
+        self._mode = message["do"]
+        self._every = message.get("every") or 0.0
+        self._failures = message.get("failures") or 1
+        self._begin = time.monotonic()
+        self._deadline = self._begin + message["timeout"] if message.get("timeout") else float("inf")
+        self._report, self._output = report, output
+        self._lock = threading.Lock()
+        self._cancelled = threading.Event()
+        # A thread whose turn is over goes on for nobody: its probe hung, and another thread took its place.
+        self._turn = 0
+        self._asked: tuple[Record, float, float] | None = None
+        self._rounds = self._bad_rounds = 0
+        self._news_at = 0.0
+
+    def start(self) -> None:
+        """Begin to ask, in a new thread."""
+        threading.Thread(target=self._run, args=(self._turn,), daemon=True, name=f"inquiry {self.key}").start()
+
+    def cancel(self) -> None:
+        """Ask no more, and say no more."""
+        with self._lock:
+            self.over = True
+            self._turn += 1
+        self._cancelled.set()
+
+    def give_up_hanging(self, now: float) -> bool:
+        """If the probe being asked hangs past its timeout, leave its thread to itself and go on in another."""
+        with self._lock:
+            if self.over or self._asked is None or now < self._asked[1] + GRACE:
+                return False
+            record, _, timeout = self._asked
+            self._turn += 1
+            self._settle(record, Answer(passed=False, text=f"no answer within {format_seconds(timeout)}, it hangs"))
+            self._conclude(record)
+        if not self.over:
+            self.start()
+        return True
+
+    def _run(self, turn: int) -> None:
+        if self._mode == "live" and self._rounds == 0:
+            self._cancelled.wait(self._every)
+        while self._round(turn):
+            self._cancelled.wait(self._pause())
+
+    def _round(self, turn: int) -> bool:
+        """Ask all checks in order; return whether this thread has to go on."""
+        bad: Record | None = None
+        for record in self._records:
+            timeout = self._timeout(record)
+            with self._lock:
+                if turn != self._turn:
+                    return False
+                self._asked = (record, time.monotonic() + timeout * max(1, len(record.context.targets)), timeout)
+            answer = attempt(record.check, record.context, timeout, self._output)
+            with self._lock:
+                if turn != self._turn:
+                    return False
+                self._settle(record, answer)
+            if not answer.passed:
+                bad = record
+                break
+        with self._lock:
+            self._conclude(bad)
+            return not self.over
+
+    def _timeout(self, record: Record) -> float:
+        """One attempt's time, cut short where the inquiry's own ends before."""
+        return max(min(record.check.timeout, self._deadline - time.monotonic()), LONGEST_PAUSE)
+
+    def _settle(self, record: Record, answer: Answer) -> None:
+        now = time.monotonic()
+        changed, record.answer = answer != record.answer, answer
+        record.tries += 1
+        record.seconds = now - self._begin
+        self._asked = None
+        if changed and now - self._news_at >= NEWS_INTERVAL:
+            self._news_at = now
+            self._report({"key": self.key, "notice": "answer", **record.to_json()})
+
+    def _conclude(self, bad: Record | None) -> None:
+        """Say what a finished round means, where it means the end."""
+        self._rounds += 1
+        self._bad_rounds = self._bad_rounds + 1 if bad else 0
+        if self._mode == "live":
+            if bad and self._bad_rounds >= self._failures:
+                self._end({"notice": "unhealthy", "check": bad.check.where, "text": bad.answer.text})
+        elif bad is None or self._mode == "once" or time.monotonic() >= self._deadline:
+            answers = [record.to_json() for record in self._records]
+            self._end({"notice": "done", "passed": bad is None, "answers": answers})
+
+    def _end(self, notice: dict[str, Any]) -> None:
+        self.over = True
+        self._report({"key": self.key, **notice})
+
+    def _pause(self) -> float:
+        """How long to wait before the next round."""
+        if self._mode == "live":
+            return self._every
+        now = time.monotonic()
+        pause = max(min(FIRST_PAUSE * GROWTH ** min(self._rounds - 1, 20), LONGEST_PAUSE), SHARE * (now - self._begin))
+        return max(min(pause, self._deadline - now), 0.0)

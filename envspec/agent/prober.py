@@ -1,0 +1,124 @@
+"""The prober: asks validators, with their libraries and the user's callbacks, in a process of its own.
+
+Run by the agent as `python -P -m envspec.agent.prober`, in the folder of the environment file. JSON lines on stdin:
+`{"key", "do": "until" | "once" | "live" | "cancel", "checks", "replica", "env", "cwd", "log", "log_start", "folder",
+"every", "failures", "timeout"}`, and `{"do": "warm", "kinds": […]}`, which imports early what those validators need.
+JSON lines on stdout: the notices `answer`, `done` and `unhealthy` of envspec.agent.probe_inquiry, and `{"notice":
+"sick"}` when too many probes hang, after which the agent does well to start another prober. It ends with its stdin.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+import time
+from contextlib import suppress
+from typing import Any
+
+from envspec.agent.loop import Loop
+from envspec.agent.probe_command import kill_running
+from envspec.agent.probe_inquiry import Inquiry
+from envspec.agent.probe_output import ThreadOutput
+from envspec.agent.wire import Message, Splitter, decode, encode
+from envspec.health import VALIDATORS
+
+HANGING_LIMIT = 16
+"""Threads that may hang before the prober calls itself sick. Each holds a stack, and perhaps a connection."""
+SWEEP = 0.1
+"""Seconds between two looks for probes that hang; only while something is being asked."""
+
+
+class Prober:
+    """Reads messages, keeps one inquiry for each key, and writes what they report."""
+
+    def __init__(self, source: int, sink: int) -> None:
+        self._source, self._sink = source, sink
+        self._loop = Loop()
+        self._splitter = Splitter()
+        self._writing = threading.Lock()
+        self._inquiries: dict[str, Inquiry] = {}
+        self._output = ThreadOutput()
+        self._hanging = 0
+        self._sweeping = False
+
+    def run(self) -> None:
+        """Serve until the source ends."""
+        self._output.install()
+        self._loop.watch(self._source, self._read)
+        self._loop.run()
+        kill_running()
+
+    def report(self, message: Message) -> None:
+        """Write a message; called from all threads."""
+        data = encode(message)
+        with self._writing, suppress(BrokenPipeError):
+            while data:
+                data = data[os.write(self._sink, data) :]
+
+    def _read(self) -> None:
+        data = os.read(self._source, 65536)
+        if not data:
+            self._loop.stop()
+        for line in self._splitter.feed(data):
+            self._obey(decode(line))
+
+    def _obey(self, message: Message) -> None:
+        if message["do"] == "warm":
+            warm_up(message["kinds"])
+            return
+        former = self._inquiries.pop(message["key"], None)
+        if former is not None:
+            former.cancel()
+        if message["do"] != "cancel":
+            inquiry = Inquiry(message, self.report, self._output)
+            self._inquiries[inquiry.key] = inquiry
+            inquiry.start()
+            self._keep_sweeping()
+
+    def _keep_sweeping(self) -> None:
+        if self._inquiries and not self._sweeping:
+            self._sweeping = True
+            self._loop.after(SWEEP, self._sweep)
+
+    def _sweep(self) -> None:
+        self._sweeping = False
+        before, now = self._hanging, time.monotonic()
+        self._hanging += sum(inquiry.give_up_hanging(now) for inquiry in self._inquiries.values())
+        if before < HANGING_LIMIT <= self._hanging:
+            self.report({"notice": "sick", "hanging": self._hanging})
+        self._inquiries = {key: inquiry for key, inquiry in self._inquiries.items() if not inquiry.over}
+        self._keep_sweeping()
+
+
+def warm_up(kinds: list[str]) -> None:
+    """Import in the background what the first answer would else wait for, while the services still start."""
+    threading.Thread(target=_import, args=(kinds,), daemon=True, name="warm-up").start()
+
+
+def _import(kinds: list[str]) -> None:
+    import http.client  # noqa: F401  imported for its being imported
+
+    # The first getaddrinfo of a process imports this codec and its tables.
+    "localhost".encode("idna")
+    needed: list[Any] = [VALIDATORS[kind].needs for kind in kinds if kind in VALIDATORS]
+    for need in filter(None, needed):
+        with suppress(ImportError):
+            importlib.import_module(need[0])
+
+
+def main() -> None:
+    """Serve the agent on stdin and stdout, which nobody else in this process can reach."""
+    source, sink = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    prober = Prober(source, sink)
+    warm_up([])
+    prober.run()
+    # Threads that hang must not keep the process.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""The agent's side of the prober: jobs go out, answers come in, and a prober that dies is replaced."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from envspec.agent.calls import Node
+from envspec.agent.piped import PipedChild, Program
+from envspec.agent.processes import SpawnError
+from envspec.agent.reaper import Exit, Reaper
+from envspec.agent.wire import Message
+
+LOG = "prober.log"
+QUICK_DEATH = 5.0
+"""Seconds within which a death counts as a failed start."""
+FAILED_STARTS = 3
+"""Failed starts in a row after which jobs hear that they cannot be asked; one more is tried every RETRY seconds."""
+RETRY = 1.0
+
+
+@dataclass(slots=True)
+class Job:
+    """What the prober is asked to do. `on_notice` gets its notices: answer, done, unhealthy."""
+
+    message: Message
+    on_notice: Callable[[Message], None]
+    checks: list[dict[str, Any]] = field(default_factory=list)
+
+
+class ProberClient:
+    """One prober process, and the jobs that it has not finished."""
+
+    def __init__(self, node: Node, reaper: Reaper) -> None:
+        self._node = node
+        self._reaper = reaper
+        self._jobs: dict[str, Job] = {}
+        self._child: PipedChild | None = None
+        self._failed_starts = 0
+        self._started = 0.0
+        self._spawn()
+
+    @property
+    def pid(self) -> int | None:
+        """The prober's pid, None while there is none."""
+        return self._child.pid if self._child else None
+
+    def ask(self, key: str, job: Job) -> None:
+        """Give the prober a job. A job with the same key is replaced."""
+        self._jobs[key] = job
+        job.message["key"] = key
+        if self._child is not None:
+            self._child.send(job.message)
+
+    def cancel(self, key: str) -> bool:
+        """Take a job back; return whether there was one. Nothing is heard of it any more."""
+        known = self._jobs.pop(key, None) is not None
+        if known and self._child is not None:
+            self._child.send({"key": key, "do": "cancel"})
+        return known
+
+    def _spawn(self) -> None:
+        argv = (self._node.python, "-m", "envspec.agent.prober")
+        program = Program(argv, str(self._node.folder), self._node.directory / LOG)
+        self._started = time.monotonic()
+        try:
+            self._child = PipedChild(self._node.loop, self._reaper, program, self._heard, self._died)
+        except SpawnError as error:
+            self._unavailable(str(error))
+            return
+        for job in self._jobs.values():
+            self._child.send(job.message)
+
+    def _heard(self, message: Message) -> None:
+        self._failed_starts = 0
+        job = self._jobs.get(str(message.get("key")))
+        if job is None:
+            return
+        if message.get("notice") == "done":
+            del self._jobs[str(message["key"])]
+        job.on_notice(message)
+
+    def _died(self, how: Exit) -> None:
+        self._child = None
+        quick = time.monotonic() - self._started < QUICK_DEATH
+        self._failed_starts = self._failed_starts + 1 if quick else 0
+        if self._failed_starts < FAILED_STARTS:
+            self._spawn()
+        else:
+            ending = how.signal or f"exit code {how.exit_code}"
+            self._unavailable(f"the prober does not start ({ending}): {self._last_line()}")
+
+    def _unavailable(self, text: str) -> None:
+        """Tell all jobs why nothing is asked; end those that somebody waits for; try again later."""
+        for key, job in list(self._jobs.items()):
+            for check in job.checks:
+                answer = {"check": check["where"], "position": check["position"], "passed": False, "text": text}
+                job.on_notice({"key": key, "notice": "answer", **answer, "tries": 0})
+            if job.message.get("timeout") is not None or job.message["do"] == "once":
+                self._jobs.pop(key, None)
+                job.on_notice({"key": key, "notice": "done", "passed": False, "answers": []})
+        self._node.loop.after(RETRY, self._spawn)
+
+    def _last_line(self) -> str:
+        try:
+            with (self._node.directory / LOG).open(errors="replace") as log:
+                lines = deque((line.strip() for line in log if line.strip()), maxlen=1)
+        except OSError:
+            return "its log cannot be read"
+        return lines[0] if lines else "it wrote nothing"
