@@ -1,1 +1,1 @@
-"""SEEN: what is drawn from events."""
+"""SEEN: pure functions from events and states to lines of text. Nothing here prints, reads files or knows the time."""

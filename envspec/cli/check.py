@@ -1,0 +1,52 @@
+"""`envspec check`: finds what can be found wrong with environment files without running anything."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from envspec.cli.options import format_option
+from envspec.errors import UsageError
+
+if TYPE_CHECKING:
+    from envspec.errors import Diagnostic
+
+SUFFIXES = (".yaml", ".yml")
+
+
+@click.command
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@format_option("text", "json", "github", "sarif")
+def check(paths: tuple[Path, ...], form: str) -> int:
+    """Validate environment files; runs nothing.
+
+    PATHS are files, or directories whose .yaml and .yml files are checked; without any, the project's environments.
+    Exits with 2 where there is an error.
+    """
+    from envspec.resolve import check as problems_of
+    from envspec.spec.check_formats import FORMATS
+
+    files = list(_files(paths))
+    diagnostics: list[Diagnostic] = [problem for file in files for problem in problems_of(file, environ=os.environ)]
+    sys.stdout.write(FORMATS[form](diagnostics, len(files)))
+    return 2 if any(problem.severity == "error" for problem in diagnostics) else 0
+
+
+def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
+    if not paths:
+        from envspec.spec.find import environments
+
+        yield from environments(Path.cwd())
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
+        elif path.exists():
+            yield path
+        else:
+            message = f"{path}: there is no such file or directory"
+            raise UsageError(message, hint="check takes paths; without any it checks the project's environments")

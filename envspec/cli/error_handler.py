@@ -1,0 +1,64 @@
+"""Turns whatever a command raised into a message and an exit code: the only place that does."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from envspec.errors import EnvspecError, SpecError
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+"""128 + SIGPIPE, as a shell reports a program that wrote into a closed pipe."""
+BUG = 70
+USAGE = 2
+RUN_FAILED = 125
+"""What `envspec run` returns for its own failures, so that none is mistaken for the command's (as `docker run`)."""
+
+
+def handled(command: Callable[[], Any], argv: Sequence[str]) -> int:
+    """Call a command and return its exit code; what it raises is told on stderr."""
+    try:
+        code = command()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _forget_stdout()
+        return BROKEN_PIPE
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001  the last line of defence: anything unexpected becomes a bug report
+        failed = told(error, argv)
+        return RUN_FAILED if argv[:1] == ["run"] else failed
+    return int(code or 0)
+
+
+def told(error: Exception, argv: Sequence[str]) -> int:
+    """Tell an error on stderr and return the exit code that it means."""
+    match error:
+        case click.ClickException():
+            error.show()
+            return USAGE
+        case SpecError():
+            from envspec.spec.check_formats import as_text
+
+            click.echo(as_text(error.diagnostics), err=True)
+            return error.exit_code
+        case EnvspecError():
+            from envspec.cli import terminal
+            from envspec.report.failure import failure
+
+            terminal.show(failure(error), sys.stderr)
+            return error.exit_code
+    from envspec.cli.bug_report import report_bug
+
+    click.echo(report_bug(error, argv), err=True)
+    return BUG
+
+
+def _forget_stdout() -> None:
+    """Point stdout at nothing, so that the interpreter's own flush at exit stays quiet as well."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

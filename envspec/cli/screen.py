@@ -1,0 +1,112 @@
+"""What `up` and `run` show while an environment starts, runs and stops.
+
+On a terminal a live table while something is under way, and a line for each change in between; elsewhere a line for
+each change throughout.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from envspec.cli import terminal
+from envspec.plan import events as e
+from envspec.report.event_lines import event_line
+from envspec.report.live_table import live_table
+from envspec.report.progress import Progress
+from envspec.report.states import FRAMES_PER_SECOND
+from envspec.session.status import SessionStatus
+
+if TYPE_CHECKING:
+    from rich.live import Live
+    from rich.text import Text
+
+UNDER_WAY = ("starting", "stopping", "failed")
+
+
+class Screen(Protocol):
+    """Shows a session's events as they come."""
+
+    def event(self, event: e.Event, status: SessionStatus) -> None:
+        """Show one event; `status` is what the session looks like after it."""
+
+    def close(self) -> None:
+        """Leave the terminal as other programs expect it. May be called more than once."""
+
+
+def screen_on(stream: TextIO) -> Screen:
+    """Return the screen that fits `stream`: a live table for a terminal that can redraw, else lines."""
+    redraws = stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    return LiveScreen(stream) if redraws else LineScreen(stream)
+
+
+class LineScreen:
+    """A line for each change, with its seconds."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._name_width = 8
+
+    def event(self, event: e.Event, _status: SessionStatus) -> None:
+        """Write the event's line, if it has one."""
+        if isinstance(event, e.PortsLeased):
+            self._name_width = max([self._name_width, *map(len, event.ports)])
+        words = event_line(event, self._name_width)
+        if words is not None:
+            terminal.show([words], self._stream)
+
+    def close(self) -> None:
+        """There is nothing to restore."""
+
+
+class LiveScreen:
+    """A table that is redrawn while something is under way."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lines = LineScreen(stream)
+        self._progress: Progress | None = None
+        self._live: Live | None = None
+        self._began = 0.0
+
+    def event(self, event: e.Event, status: SessionStatus) -> None:
+        """Take the event into the table; write it as a line where no table stands."""
+        if self._progress is None:
+            self._progress = Progress(status)
+            self._began = time.monotonic() - event.at
+        self._progress = self._progress.after(event, status)
+        if status.state not in UNDER_WAY:
+            self.close()
+            if not isinstance(event, e.SessionHealthy):
+                self._lines.event(event, status)
+        elif self._live is None and not isinstance(event, e.SessionStopped):
+            self._open()
+
+    def _open(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._live = Live(
+            get_renderable=self._draw,
+            console=Console(file=self._stream, highlight=False, soft_wrap=False),
+            refresh_per_second=FRAMES_PER_SECOND,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._live.start(refresh=True)
+
+    def _draw(self) -> Text:
+        from rich.text import Text
+
+        if self._progress is None:
+            return Text()
+        lines = live_table(self._progress, time.monotonic() - self._began, terminal.size(self._stream))
+        return Text("\n", no_wrap=True, overflow="crop").join(Text.assemble(*item) for item in lines)
+
+    def close(self) -> None:
+        """Take the table away and give the cursor back."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None

@@ -1,0 +1,34 @@
+"""`envspec up`: start an environment, wait until it is healthy, show where things are."""
+
+from __future__ import annotations
+
+import click
+
+from envspec.cli.options import backend_option, environment_argument, format_option, request, set_option
+
+
+@click.command
+@environment_argument
+@click.option("-d", "--detach", "detached", is_flag=True, help="Return when it is healthy; it goes on running.")
+@set_option
+@click.option("--keep-on-failure", is_flag=True, help="Leave what runs as it is when the start fails, to look at it.")
+@backend_option
+@format_option()
+def up(environment: str, sets: tuple[str, ...], backend: str, form: str, **flags: bool) -> int:
+    """Start an environment, wait until healthy, show where things are.
+
+    ENV is a name looked up in environments/, or a path. Ctrl-C stops everything; a second one leaves at once and
+    what is left is stopped behind it.
+    """
+    if flags["detached"]:
+        from envspec.cli.up_detached import up_detached
+
+        return up_detached(request(environment, sets, backend=backend, keep_on_failure=flags["keep_on_failure"]), form)
+    # The agent starts while this process still imports what it needs to read the file (PROCESSES.md, Start-up time).
+    from envspec.backends.local import launch_early
+
+    agent = launch_early() if backend == "local" else None
+    from envspec.cli.up_foreground import up_foreground
+
+    asked = request(environment, sets, backend=backend, keep_on_failure=flags["keep_on_failure"])
+    return up_foreground(asked, agent, form)

@@ -1,0 +1,74 @@
+"""The live table of `envspec up`: one row a replica, or one a service where there are more than fit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import groupby
+
+from envspec.report import states
+from envspec.report.progress import Progress, shown_state
+from envspec.report.replicas import replica_rows, trouble
+from envspec.report.text import BLANK, Line, Span, clip, columns, indent, line
+from envspec.session.status import ReplicaStatus
+
+SETTLED = ("healthy", "succeeded")
+AROUND = 6
+"""Lines that the table leaves to its header, footer, the blank ones between, and the cursor."""
+WIDE = 110
+"""Columns from which on rows have room for whole URLs."""
+
+
+def live_table(progress: Progress, now: float, size: tuple[int, int]) -> list[Line]:
+    """Draw the table for a terminal of `size` (columns, lines); `now` is seconds since the session began."""
+    body = _body(progress, now, size)
+    picture = [_header(progress, now), BLANK, *indent(body), BLANK, *indent([_footer(progress)])]
+    return [clip(item, size[0]) for item in picture]
+
+
+def _header(progress: Progress, now: float) -> Line:
+    status = progress.status
+    seconds = f"{status.seconds or now:.1f} s"
+    return line(
+        (status.environment, "bold"), "  ", states.state(status.state), "  ", (f"{seconds}  {status.id}", "dim")
+    )
+
+
+def _body(progress: Progress, now: float, size: tuple[int, int]) -> list[Line]:
+    replicas = list(progress.status.services.values())
+    room = max(3, size[1] - AROUND)
+    if len(replicas) <= room:
+        return replica_rows(replicas, now=now, stopping=progress.stopping, urls=size[0] >= WIDE)
+    services = [list(group) for _, group in groupby(replicas, key=lambda replica: replica.service)]
+    if len(services) <= room:
+        return _service_rows(services, progress, now)
+    services.sort(key=lambda group: all(replica.state in SETTLED for replica in group))
+    hidden = line((f"… and {len(services) - room + 1} more services", "dim"))
+    return [*_service_rows(services[: room - 1], progress, now), hidden]
+
+
+def _service_rows(services: list[list[ReplicaStatus]], progress: Progress, now: float) -> list[Line]:
+    return columns([_service_row(group, progress.stopping, now) for group in services], right=frozenset({2}))
+
+
+def _service_row(group: list[ReplicaStatus], stopping: frozenset[str], now: float) -> list[Span]:
+    counts = Counter(shown_state(replica, stopping) for replica in group)
+    first = next((replica for replica in group if replica.state not in SETTLED), group[0])
+    shown = shown_state(first, stopping)
+    reason, style = trouble(first) or ("", "")
+    return [
+        states.mark(shown, now),
+        (group[0].service, ""),
+        (f"{len(group)} replicas" if len(group) > 1 else "", "dim"),
+        (" · ".join(f"{count} {name}" for name, count in counts.items()), states.MARKS[shown][1]),
+        (f"{first.name} {reason}" if reason and len(group) > 1 else reason, style),
+    ]
+
+
+def _footer(progress: Progress) -> Line:
+    status, replicas = progress.status, progress.status.services.values()
+    if status.state in ("stopping", "failed"):
+        left = sum(replica.pid is not None for replica in replicas)
+        return line((f"stopping, {left} left · Ctrl-C again leaves at once", "dim"))
+    settled = sum(replica.state in SETTLED for replica in replicas)
+    fetching = f"making or fetching model {', '.join(progress.fetching)} · " if progress.fetching else ""
+    return line((f"{fetching}{settled} of {len(replicas)} healthy · Ctrl-C stops", "dim"))

@@ -1,0 +1,175 @@
+"""Where the start-up time of a session went, computed from its events and nothing else.
+
+All times are seconds since the session began. Only the first start of a replica counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from envspec.plan import events as e
+from envspec.plan.codec import to_json
+from envspec.report.replicas import short_check
+from envspec.report.text import one_line
+from envspec.units import format_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """The start of one replica, or a model's way to the disk; None for what never happened.
+
+    `healthy` is for a task when it succeeded and for a model when its files were complete. `last` is what it waited
+    for longest, `answer` the last answer of a validator that did not pass, `critical` whether the whole start would
+    have been shorter without it.
+    """
+
+    name: str
+    waiting: float | None = None
+    starting: float | None = None
+    spawned: float | None = None
+    listening: float | None = None
+    healthy: float | None = None
+    failed: float | None = None
+    last: str = ""
+    answer: str = ""
+    critical: bool = False
+
+    @property
+    def end(self) -> float | None:
+        """When it was there, or when it was clear that it would not be."""
+        return self.healthy if self.healthy is not None else self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the critical path: what everything waited for between `begin` and `end`, and why it took so long."""
+
+    name: str
+    begin: float
+    end: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A session's start. `seconds` is None where it never became healthy."""
+
+    session: str
+    environment: str
+    state: str
+    seconds: float | None
+    end: float
+    tracks: tuple[Track, ...]
+    critical_path: tuple[Step, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the shape that docs/json.md documents."""
+        data: dict[str, Any] = to_json(self)
+        data["replicas"] = data.pop("tracks")
+        return data
+
+
+def timeline(events: Iterable[e.Event]) -> Timeline:
+    """Compute the timeline of a session from its events, in their order."""
+    tracks: dict[str, Track] = {}
+    about: dict[str, Any] = {"session": "", "environment": "", "state": "starting", "seconds": None}
+    end = 0.0
+    for event in events:
+        about |= _about_session(event)
+        if about["state"] == "starting":
+            end = event.at
+        _note(tracks, event)
+        if isinstance(event, e.SessionHealthy | e.SessionFailed):
+            end = event.at
+    path = _critical_path(tracks, end)
+    critical = {step.name for step in path}
+    marked = tuple(replace(track, critical=track.name in critical) for track in tracks.values())
+    return Timeline(**about, end=end, tracks=marked, critical_path=tuple(path))
+
+
+def _about_session(event: e.Event) -> dict[str, Any]:
+    match event:
+        case e.SessionStarting():
+            return {"session": event.session, "environment": event.environment}
+        case e.SessionHealthy():
+            return {"state": "healthy", "seconds": event.seconds}
+        case e.SessionFailed():
+            return {"state": "failed"}
+    return {}
+
+
+def _note(tracks: dict[str, Track], event: e.Event) -> None:
+    change = _CHANGES.get(type(event))
+    if change is None or getattr(event, "passed", False):
+        return
+    name = (
+        f"models.{event.model}" if isinstance(event, e.ModelFetching | e.ModelReady) else getattr(event, "replica", "")
+    )
+    track = tracks.get(name, Track(name))
+    if name and track.end is None:
+        first = {key: value for key, value in change(event).items() if key == "answer" or getattr(track, key) in (None, "")}
+        tracks[name] = replace(track, **first)
+
+
+_CHANGES: dict[type[e.Event], Callable[[Any], dict[str, Any]]] = {
+    e.ModelFetching: lambda x: {"starting": x.at, "spawned": x.at},
+    e.ModelReady: lambda x: {"healthy": x.at},
+    e.ReplicaWaiting: lambda x: {"waiting": x.at},
+    e.ReplicaStarting: lambda x: {"starting": x.at, "last": x.last},
+    e.ReplicaSpawned: lambda x: {"spawned": x.at},
+    e.ReplicaListening: lambda x: {"listening": x.at},
+    e.CheckAnswered: lambda x: {"answer": f"{short_check(x.check)}: {one_line(x.answer)}"},
+    e.ReplicaHealthy: lambda x: {"healthy": x.at},
+    e.ReplicaSucceeded: lambda x: {"healthy": x.at},
+    e.ReplicaFailed: lambda x: {"failed": x.at},
+}
+"""What an event adds to the track that it is about."""
+
+
+def _critical_path(tracks: Mapping[str, Track], end: float) -> list[Step]:
+    """Walk back from what was there last, each time to what that had waited for longest."""
+    steps: list[Step] = []
+    track = _latest(list(tracks.values()))
+    if track is not None and track.end is not None and track.end < end:
+        steps.append(Step("ready", track.end, end, "the environment's own `ready`"))
+    until = end
+    seen: set[str] = set()
+    while track is not None and track.name not in seen:
+        seen.add(track.name)
+        begin = track.starting if track.starting is not None else 0.0
+        steps.append(Step(track.name, begin, min(until, track.end or until), reason(track)))
+        until = begin
+        track = _latest(_named(tracks, track.last))
+    if until > 0:
+        steps.append(Step("envspec", 0.0, until, "reading, leasing, planning"))
+    return steps[::-1]
+
+
+def _latest(tracks: list[Track]) -> Track | None:
+    return max(tracks, key=lambda track: (track.end is None, track.end or 0.0), default=None)
+
+
+def _named(tracks: Mapping[str, Track], last: str) -> list[Track]:
+    """Return the tracks that `last` means: a replica, all replicas of a service, or a model."""
+    name = last.partition(" ")[0]
+    return [track for track in tracks.values() if name and (name in (track.name, track.name.partition(".")[0]))]
+
+
+def reason(track: Track) -> str:
+    """Say which part of a start took longest, in words."""
+    if track.end is None or track.starting is None:
+        return track.answer or "never finished"
+    spawned = track.spawned if track.spawned is not None else track.starting
+    listening = track.listening if track.listening is not None else spawned
+    last_no = f" (last no: {track.answer})" if track.answer else ""
+    parts = [
+        (spawned - track.starting, "to spawn it"),
+        (listening - spawned, "until it listened"),
+        (track.end - listening, f"from listening until its validators passed{last_no}"),
+    ]
+    if track.listening is None:
+        parts[2] = (track.end - spawned, f"from the spawn until it was done{last_no}")
+    seconds, words = max(parts)
+    return f"{format_seconds(seconds)} {words}"

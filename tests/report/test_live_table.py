@@ -1,0 +1,109 @@
+"""The live table shows, for each replica, what a person who waits wants to know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import pytest
+
+from envspec.plan import events as e
+from envspec.plan.plan import Plan
+from envspec.report.live_table import live_table
+from envspec.report.progress import Progress
+from envspec.report.text import line_width, plain
+from envspec.session.status import SessionStatus, apply, planned
+
+
+def drawn(plan: Plan, events: Iterable[e.Event], now: float, size: tuple[int, int] = (100, 40)) -> str:
+    return plain(live_table(progress_of(plan, events), now, size))
+
+
+def progress_of(plan: Plan, events: Iterable[e.Event]) -> Progress:
+    progress = Progress(planned(SessionStatus("local-k3f9a", plan.environment), plan))
+    for event in events:
+        progress = progress.after(event, apply(progress.status, event))
+    return progress
+
+
+def until(events: list[e.Event], at: float) -> list[e.Event]:
+    return [event for event in events if event.at <= at]
+
+
+def test_who_waits_who_starts_and_what_a_validator_said(plan: Plan, events: list[e.Event]) -> None:
+    assert drawn(plan, until(events, 2.1), 2.5) == (
+        "local  starting  2.5 s  local-k3f9a\n"
+        "\n"
+        "  ●  etcd      healthy   0.29 s  4004  client 20001  peer 20002\n"
+        "  ⠴  worker.0  starting   2.1 s  4008  http: HTTP 503: wait\n"
+        "  ●  worker.1  healthy   0.68 s  4008  system 20011  kv 20020-20021\n"
+        "  ·  frontend  waiting                 waits for worker healthy\n"
+        "\n"
+        "  2 of 4 healthy · Ctrl-C stops\n"
+    )
+
+
+def test_a_wide_terminal_shows_urls(plan: Plan, events: list[e.Event]) -> None:
+    assert "client http://127.0.0.1:20001  peer 20002" in drawn(plan, events, 4.0, (140, 40))
+
+
+def test_a_model_under_way_is_named(plan: Plan, events: list[e.Event]) -> None:
+    assert "making or fetching model chat" in drawn(plan, until(events, 0.05), 0.1)
+    assert "model chat" not in drawn(plan, until(events, 0.15), 0.2)
+
+
+def test_stopping_shows_who_is_left(plan: Plan, events: list[e.Event]) -> None:
+    stopping: list[e.Event] = [
+        e.SessionStopping(at=5.0, reason="Ctrl-C"),
+        e.ReplicaStopping(at=5.0, replica="frontend", signal="TERM"),
+        e.ReplicaStopping(at=5.0, replica="worker.0", signal="TERM"),
+        e.ReplicaStopped(at=5.1, replica="frontend", killed=False, seconds=0.1),
+    ]
+    picture = drawn(plan, [*events, *stopping], 5.2)
+
+    assert "worker.0  stopping" in picture
+    assert "frontend  stopped" in picture
+    assert "stopping, 3 left · Ctrl-C again leaves at once" in picture
+
+
+@pytest.mark.parametrize(
+    ("event", "row"),
+    [
+        (e.ReplicaExited(replica="etcd", pid=1, exit_code=None, signal="SIGKILL", expected=False), "died of SIGKILL"),
+        (e.ReplicaExited(replica="etcd", pid=1, exit_code=3, signal=None, expected=False), "exit code 3"),
+        (
+            e.ReplicaFailed(replica="etcd", error="X", message="etcd broke\x1b[2J"),
+            "failed   0.29 s  4004  etcd broke\n",
+        ),
+        (e.FaultOrdered(replica="etcd", action="pause"), "‖  etcd      paused"),
+    ],
+)
+def test_what_went_wrong_is_in_the_row(plan: Plan, events: list[e.Event], event: e.Event, row: str) -> None:
+    assert row in drawn(plan, [*events, event], 5.0)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (140, 50), (40, 10), (20, 5)])
+@pytest.mark.parametrize("replicas", [3, 100])
+def test_the_table_never_leaves_the_terminal(
+    wide_plan: Callable[[int], Plan], replicas: int, size: tuple[int, int]
+) -> None:
+    lines = live_table(progress_of(wide_plan(replicas), []), 1.0, size)
+
+    assert len(lines) < max(size[1], 9)
+    assert max(map(line_width, lines)) <= size[0]
+
+
+def test_a_hundred_replicas_are_one_row_that_counts_them(wide_plan: Callable[[int], Plan]) -> None:
+    events = [e.ReplicaHealthy(replica=f"worker.{i}", seconds=1.0) for i in range(97)]
+    slow = e.CheckAnswered(replica="worker.97", check="x (tcp)", passed=False, answer="refused", tries=1)
+    picture = drawn(wide_plan(100), [*events, e.ReplicaStarting(replica="worker.97"), slow], 1.0, (120, 24))
+
+    assert "worker  100 replicas  97 healthy · 1 starting · 2 waiting  worker.97 tcp: refused\n" in picture
+
+
+def test_more_services_than_lines_show_the_unfinished_first(long_plan: Callable[[int], Plan]) -> None:
+    done: list[e.Event] = [e.ReplicaHealthy(replica=f"service_{i}", seconds=1.0) for i in range(8)]
+    picture = drawn(long_plan(10), done, 1.0, (80, 10))
+
+    assert "service_8" in picture
+    assert "service_9" in picture
+    assert "… and 7 more services" in picture
