@@ -1,0 +1,52 @@
+"""The fetcher process: `python -m envspec.models.fetcher`, a plan's model on stdin, where its files are on stdout.
+
+It is a process of its own because the agent may neither wait for a download nor import what downloading needs.
+Answers `{"path", "cached"}`, or `{"error", "message", "hint"}` with the name of a class in `envspec.errors`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from envspec.errors import ModelUnavailableError
+from envspec.models import SOURCES
+
+
+def fetch(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Make or download the files of a model (a ModelPlan as JSON) at its path; `cached` if they were there before.
+
+    Raises:
+        ModelUnavailableError: they cannot be had, or the source or one of its options is unknown.
+    """
+    source = SOURCES.get(model["source"])
+    if source is None:
+        known = ", ".join(SOURCES)
+        raise ModelUnavailableError(
+            f"model {model['name']}: there is no source {model['source']!r}", hint=f"known: {known}"
+        )
+    path = Path(model["path"])
+    if source.is_complete(path):
+        return {"path": str(path), "cached": True}
+    try:
+        options = source.options(**model["options"])
+    except (TypeError, ValueError) as error:
+        raise ModelUnavailableError(f"model {model['name']}: {error}") from error
+    source.make(options, path)
+    return {"path": str(path), "cached": False}
+
+
+def main() -> None:
+    """Answer one request."""
+    try:
+        answer = fetch(json.load(sys.stdin))
+    except ModelUnavailableError as error:
+        answer = {"error": type(error).__name__, "message": str(error), "hint": error.hint}
+    json.dump(answer, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
