@@ -45,7 +45,7 @@ test: $(VENV)/.development $(VENV)/.compiled
 	pytest $(PYTEST_ARGS)
 
 bench: $(VENV)/.bench $(VENV)/.compiled
-	python -m bench
+	python bench/run.py
 
 # An editable install: the tree that is edited is the tree that runs, so no copy can be stale.
 $(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/.made

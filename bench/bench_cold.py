@@ -1,0 +1,101 @@
+"""environments/local.yaml from exec to healthy: `envspec up` and the script that one would write by hand.
+
+Both start the same six commands at the same points and end with the same streamed chat. The script
+(bench/hand_written_local.py) asks every 2 ms, does nothing else, and knows its ports already. The model is on disk for
+both. Cold: a new process, an empty directory, no session before it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench_tools import BIN, free_ports, until_line
+from measure import ms, paired, ratio, table, verdict
+
+from envspec.models import synthetic
+
+ROOT = Path(__file__).parent.parent
+PAIRS = 5
+
+
+class Ours:
+    """`envspec up local`; keeps when the first process was spawned."""
+
+    def __init__(self) -> None:
+        self.first_spawn: list[float] = []
+
+    def __call__(self) -> float:
+        with tempfile.TemporaryDirectory() as state:
+            environ = {**os.environ, "ENVSPEC_STATE_DIR": state}
+            began, begin = time.time(), time.perf_counter()
+            tool = subprocess.Popen(
+                [str(BIN / "envspec"), "up", "local"], cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True
+            )
+            until_line(tool, "is healthy")
+            taken = time.perf_counter() - begin
+            (log,) = Path(state).glob("sessions/*/events.jsonl")
+            events = [json.loads(line) for line in log.read_text().splitlines()]
+            self.first_spawn.append(next(e["time"] for e in events if e["event"] == "replica-spawned") - began)
+            tool.send_signal(signal.SIGINT)
+            tool.communicate(timeout=30)
+        return taken
+
+
+class ByHand:
+    """The hand-written script; keeps when its first process was spawned."""
+
+    def __init__(self, model: Path) -> None:
+        self.first_spawn: list[float] = []
+        self._model = model
+
+    def __call__(self) -> float:
+        with tempfile.TemporaryDirectory() as work:
+            script = [sys.executable, str(ROOT / "bench" / "hand_written_local.py"), str(self._model), work]
+            begin = time.perf_counter()
+            run = subprocess.Popen(
+                [*script, *map(str, free_ports(8))], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+            until_line(run, "spawned")
+            self.first_spawn.append(time.perf_counter() - begin)
+            until_line(run, "healthy")
+            taken = time.perf_counter() - begin
+            run.communicate(timeout=30)
+        return taken
+
+
+def main() -> None:
+    cache = Path(tempfile.mkdtemp(prefix="envspec-bench-"))
+    os.environ["ENVSPEC_CACHE_DIR"] = str(cache)
+    options = synthetic.Synthetic(architecture="qwen3")
+    model = synthetic.cached_path(options, cache)
+    synthetic.make(options, model)
+    ours, by_hand = Ours(), ByHand(model)
+    paired(1, ours, by_hand)  # fills the page cache for both
+    ours.first_spawn.clear()
+    by_hand.first_spawn.clear()
+    a, b = paired(PAIRS, ours, by_hand)
+    quotient, spawn = ratio(a, b), statistics.median(ours.first_spawn)
+    rows = [
+        ["exec to healthy, envspec, ms", ms(a), "", ""],
+        ["exec to healthy, by hand, ms", ms(b), "", ""],
+        ["envspec ÷ by hand, median of pairs", f"{quotient:.3f}", "≤ 1.10", verdict(quotient, 1.10)],
+        ["exec to first spawn, envspec, ms", ms(ours.first_spawn), "≤ 250", verdict(spawn, 0.250)],
+        ["exec to first spawn, by hand, ms", ms(by_hand.first_spawn), "", ""],
+    ]
+    print("## The whole stack, cold\n")
+    print(f"{(__doc__ or '').strip()}\n\n{PAIRS} pairs; median (min-max).\n")
+    print(table(["what", "", "bound", ""], rows))
+
+
+if __name__ == "__main__":
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    main()
