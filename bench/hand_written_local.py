@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 HOST = "127.0.0.1"
 
@@ -27,9 +28,10 @@ def get(port: int, path: str) -> bytes | None:
         connection.request("GET", path)
         answer = connection.getresponse()
         body = answer.read()
-        return body if answer.status == 200 else None
     except OSError:
         return None
+    else:
+        return body if answer.status == 200 else None
     finally:
         connection.close()
 
@@ -72,7 +74,7 @@ def main(model: str, work: str, *numbers: str) -> None:
     running = []
 
     def start(argv: list[str], **env: str) -> None:
-        with open(f"{work}/{len(running)}.log", "wb") as log:
+        with Path(work, f"{len(running)}.log").open("wb") as log:
             process = subprocess.Popen(argv, env={**os.environ, **env}, stdout=log, stderr=log, cwd=work)
         if not running:
             print("spawned", flush=True)

@@ -1,1 +1,132 @@
-"""The pytest plugin: options and fixtures."""
+"""The pytest plugin: `pytest --env=local`, and the fixtures of a live environment.
+
+This module is imported by every pytest run where envspec is installed, so it imports nothing of envspec itself: all
+that costs time is behind `EnvironmentPool`, which the first test that needs an environment brings to life.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from envspec.pytest_plugin.pool import EnvironmentPool
+    from envspec.session.live import Environment
+
+POOL: pytest.StashKey[EnvironmentPool] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options of DESIGN §5."""
+    group = parser.getgroup("envspec", "test environments")
+    group.addoption(
+        "--env",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="environment that tests run in: a name in environments/ or a path. "
+        "Given several times, the tests that use one run once in each.",
+    )
+    group.addoption(
+        "--env-set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override one of the environment's vars (repeatable)",
+    )
+    group.addoption("--env-keep", action="store_true", help="leave environments up after the tests")
+    group.addoption(
+        "--env-strict",
+        action="store_true",
+        help="fail, instead of skip, where this host lacks what an environment requires",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.addinivalue_line("markers", "environment(name): run this test in the named environment, whatever --env says")
+
+
+def pool_of(config: pytest.Config) -> EnvironmentPool:
+    """Return the environments of this run, made when first asked for."""
+    if POOL not in config.stash:
+        from envspec.pytest_plugin.pool import EnvironmentPool
+
+        config.stash[POOL] = EnvironmentPool(config)
+    return config.stash[POOL]
+
+
+def _names(definition: pytest.Item, config: pytest.Config) -> list[str]:
+    marker = definition.get_closest_marker("environment")
+    if marker is None:
+        return list(dict.fromkeys(config.getoption("--env")))
+    return [str(name) for name in marker.args]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that uses an environment once in each one that it is meant for."""
+    if "environment" not in metafunc.fixturenames:
+        return
+    names = _names(metafunc.definition, metafunc.config)
+    if names:
+        ids = [pytest.HIDDEN_PARAM] if len(names) == 1 else names
+        metafunc.parametrize("environment", names, indirect=True, scope="session", ids=ids)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Bring up the environment of a test that is marked, but uses no fixture of it."""
+    if item.get_closest_marker("environment") and "environment" not in getattr(item, "fixturenames", ()):
+        for name in _names(item, item.config):
+            pool_of(item.config).live(name)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say which environments the tests will run in."""
+    names = config.getoption("--env")
+    return [f"envspec: {pool_of(config).describe(name)}" for name in dict.fromkeys(names)]
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Tell the cause of an environment that did not start, once."""
+    if POOL in config.stash:
+        config.stash[POOL].summarise(terminalreporter)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Take down whatever is up, unless it should be kept."""
+    if POOL in session.config.stash:
+        session.config.stash[POOL].close()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:  # noqa: ARG001  the hook's signature
+    """Take over what an xdist worker has to say about its environments: only the controller has a terminal."""
+    told = getattr(node, "workeroutput", {}).get("envspec")
+    if told:
+        pool_of(node.config).heard(node.gateway.id, told)
+
+
+@pytest.fixture(scope="session")
+def environment(request: pytest.FixtureRequest) -> Environment:
+    """The live environment that this test runs in."""
+    name = getattr(request, "param", None)
+    return pool_of(request.config).live(name)
+
+
+@pytest.fixture(scope="session")
+def service_ports(environment: Environment) -> dict[str, int]:
+    """Port numbers by `"<service>_<port>"`, such as `service_ports["etcd_client"]`."""
+    return environment.service_ports
+
+
+@pytest.fixture(scope="session")
+def find_free_port() -> Callable[..., int]:
+    """Give a port that nobody else gets as long as this process lives: leased, not guessed."""
+    from envspec.leases.free_port import find_free_port as lease
+
+    return lease

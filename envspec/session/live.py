@@ -29,6 +29,9 @@ class Handle(Protocol):
     def read_log(self, replica: str, offset: int, limit: int) -> tuple[bytes, int]:
         """Return bytes of a log and the offset after them."""
 
+    def stop(self, reason: str) -> None:
+        """Take the environment down; returns when nothing is left of it."""
+
 
 class Service:
     """A service of a live environment, or one replica of it.

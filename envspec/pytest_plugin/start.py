@@ -1,0 +1,48 @@
+"""Bring an environment up for tests: in a thread of this process, or detached where it should outlive the run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from envspec.session.live import Environment, Handle
+from envspec.session.request import Request
+from envspec.session.status import SessionStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """An environment that is up. `kept` says that it outlives the run."""
+
+    environment: Environment
+    handle: Handle
+    kept: bool
+
+    def status(self) -> SessionStatus:
+        """Return what the session looks like now."""
+        return self.handle.status()
+
+    def stop(self) -> None:
+        """Take it down, and wait until nothing is left."""
+        self.handle.stop("the tests are done")
+
+
+def start(file: Path, sets: Mapping[str, str], *, keep: bool) -> Started:
+    """Start the environment and return when it is healthy.
+
+    Raises:
+        EnvspecError: it did not start; nothing of it is left.
+    """
+    request = Request(file=file, sets=sets, environ=dict(os.environ))
+    if keep:
+        from envspec.session.detach import start_detached
+
+        handle: Handle = start_detached(request)
+    else:
+        from envspec.session.thread import BackgroundSession
+
+        handle = BackgroundSession(request)
+        handle.start()
+    return Started(Environment(handle), handle, kept=keep)

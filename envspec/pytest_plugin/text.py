@@ -1,0 +1,40 @@
+"""What the plugin writes into pytest's output."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envspec.errors import EnvspecError, SpecError
+from envspec.units import format_seconds
+
+if TYPE_CHECKING:
+    from envspec.session.status import SessionStatus
+
+
+def one_line(error: EnvspecError) -> str:
+    """Return the first line of an error: what the second test that needs the environment is told."""
+    return str(error).splitlines()[0]
+
+
+def whole_story(error: EnvspecError) -> str:
+    """Return all that is known of an error: every finding with its place, or the report of the failed service."""
+    if isinstance(error, SpecError):
+        from envspec.spec.check_formats import text
+
+        return text(list(error.diagnostics))
+    return f"{error}\nhint: {error.hint}" if error.hint else str(error)
+
+
+def ports_table(status: SessionStatus) -> list[str]:
+    """Return what pytest prints when an environment is up: how long it took, and every port by its name."""
+    took = f" in {format_seconds(status.seconds)}" if status.seconds is not None else ""
+    rows = [
+        (replica.name, "  ".join(f"{name} {number}" for name, number in replica.ports.items()))
+        for replica in status.services.values()
+        if replica.ports
+    ]
+    width = max((len(name) for name, _ in rows), default=0)
+    return [
+        f"envspec: {status.environment} is {status.state}{took} (session {status.id})",
+        *(f"  {name:<{width}}  {ports}" for name, ports in rows),
+    ]

@@ -1,0 +1,113 @@
+"""After a run, whatever its end, nothing of an environment is left."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+STUBBORN = """
+version: 1
+services:
+  stubborn:
+    command:
+      - python
+      - -c
+      - |
+        import os, signal, time
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        reader, writer = os.pipe()
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                os.write(writer, str(os.getpid()).encode())
+                time.sleep(600)
+            os._exit(0)
+        print("pids", os.getpid(), os.read(reader, 16).decode(), flush=True)
+        time.sleep(600)
+    health: [{log: {match: "^pids"}}]
+    stop: {timeout: 200ms}
+"""
+
+TELL_PIDS = """
+import json, pathlib
+
+def test_tell(environment):
+    lines = environment["stubborn"].logs().split()
+    pids = [int(word) for word in lines if word.isdigit()]
+    pathlib.Path(f"pids.{environment.id}.json").write_text(json.dumps(pids))
+"""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    (pytester.mkdir("environments") / "stubborn.yaml").write_text(STUBBORN)
+    pytester.makepyprojecttoml("[tool.pytest.ini_options]\n")
+    return pytester
+
+
+def told_pids(folder: Path) -> list[int]:
+    return [pid for file in folder.glob("pids.*.json") for pid in json.loads(file.read_text())]
+
+
+def is_alive(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def all_gone(pids: list[int], within: float = 10.0) -> bool:
+    deadline = time.monotonic() + within
+    while any(is_alive(pid) for pid in pids):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_daemonised_children_that_ignore_term_end_with_the_run(project: pytest.Pytester) -> None:
+    project.makepyfile(TELL_PIDS)
+
+    project.runpytest_subprocess("--env=stubborn").assert_outcomes(passed=1)
+
+    pids = told_pids(project.path)
+    assert len(pids) == 2
+    assert not [pid for pid in pids if is_alive(pid)]
+
+
+def test_each_xdist_worker_has_an_environment_of_its_own_and_leaves_none(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        TELL_PIDS.replace("test_tell", "test_tell_one") + TELL_PIDS.replace("test_tell", "test_tell_two")
+    )
+
+    result = project.runpytest_subprocess("--env=stubborn", "-n2", "--dist=each")
+
+    result.assert_outcomes(passed=4)
+    assert len(list(project.path.glob("pids.*.json"))) == 2
+    assert all_gone(told_pids(project.path))
+
+
+def test_nothing_survives_a_killed_pytest(project: pytest.Pytester) -> None:
+    project.makepyfile(TELL_PIDS + "    import time; time.sleep(600)\n")
+    run = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "--env=stubborn", "-p", "no:timeout"],
+        cwd=project.path,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while not told_pids(project.path):
+            assert time.monotonic() < deadline, "the test did not begin"
+            time.sleep(0.05)
+    finally:
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+
+    assert all_gone(told_pids(project.path))

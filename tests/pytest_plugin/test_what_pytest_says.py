@@ -1,0 +1,153 @@
+"""What a person reads: header, ports, causes, and silence where nothing is used."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+WEB = """
+version: 1
+services:
+  web:
+    command: [python, -m, http.server, "{{ ports.http }}", --bind, "{{ replica.host }}"]
+    ports: {http: auto}
+    health: [{http: {port: http}}]
+"""
+
+BROKEN = """
+version: 1
+services:
+  broken:
+    shell: echo attempt >> {project}/attempts; echo the disk is on fire; exit 3
+    health: [{{exec: {{shell: "false"}}}}]
+"""
+
+TWO_TESTS = """
+def test_first(environment): pass
+def test_second(environment): pass
+"""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    environments = pytester.mkdir("environments")
+    (environments / "web.yaml").write_text(WEB)
+    (environments / "broken.yaml").write_text(BROKEN.format(project=pytester.path))
+    (environments / "demanding.yaml").write_text(WEB + "requires: {commands: [no-such-command-anywhere]}\n")
+    (environments / "typo.yaml").write_text(WEB.replace("health:", "heatlh:"))
+    pytester.makepyprojecttoml("[tool.pytest.ini_options]\n")
+    return pytester
+
+
+def test_header_names_the_environment_and_its_ports_follow(project: pytest.Pytester) -> None:
+    project.makepyfile("def test_it(environment): pass")
+
+    result = project.runpytest_subprocess("--env=web")
+
+    result.stdout.fnmatch_lines(
+        ["envspec: web (environments/web.yaml)", "envspec: web is healthy in * (session web-*)", "  web  http 2????"]
+    )
+
+
+def test_quiet_runs_stay_quiet(project: pytest.Pytester) -> None:
+    project.makepyfile("def test_it(environment): pass")
+
+    result = project.runpytest_subprocess("--env=web", "-q")
+
+    result.stdout.no_fnmatch_line("*is healthy*")
+
+
+def test_a_failed_start_is_told_once_and_tried_once(project: pytest.Pytester) -> None:
+    project.makepyfile(TWO_TESTS)
+
+    result = project.runpytest_subprocess("--env=broken")
+
+    result.assert_outcomes(errors=2)
+    assert str(result.stdout).count("the disk is on fire") == 1
+    assert (project.path / "attempts").read_text().splitlines() == ["attempt"]
+
+
+def test_a_missing_requirement_skips_with_the_reason(project: pytest.Pytester) -> None:
+    project.makepyfile(TWO_TESTS)
+
+    result = project.runpytest_subprocess("--env=demanding", "-rs")
+
+    result.assert_outcomes(skipped=2)
+    result.stdout.fnmatch_lines(["*SKIPPED*no-such-command-anywhere*"])
+
+
+def test_strict_runs_fail_where_a_requirement_is_missing(project: pytest.Pytester) -> None:
+    project.makepyfile(TWO_TESTS)
+
+    result = project.runpytest_subprocess("--env=demanding", "--env-strict")
+
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(["*no-such-command-anywhere*"])
+
+
+def test_a_wrong_file_is_shown_with_line_column_and_hint(project: pytest.Pytester) -> None:
+    project.makepyfile(TWO_TESTS)
+
+    result = project.runpytest_subprocess("--env=typo")
+
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(["*typo.yaml:7:5: error*heatlh*", "*did you mean 'health'?*"])
+
+
+def test_an_unknown_environment_is_a_usage_error(project: pytest.Pytester) -> None:
+    project.makepyfile(TWO_TESTS)
+
+    result = project.runpytest_subprocess("--env=webb")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*webb*"])
+
+
+def test_a_test_without_any_environment_named_says_how_to_name_one(project: pytest.Pytester) -> None:
+    project.makepyfile(TWO_TESTS)
+
+    result = project.runpytest_subprocess()
+
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(["*hint: run pytest with --env=NAME*"])
+
+
+def test_collecting_starts_nothing(project: pytest.Pytester) -> None:
+    project.makepyfile(TWO_TESTS)
+
+    result = project.runpytest_subprocess("--env=broken", "--collect-only")
+
+    assert result.ret == pytest.ExitCode.OK
+    assert not (project.path / "attempts").exists()
+
+
+def test_env_keep_leaves_the_environment_up_and_says_how_to_end_it(project: pytest.Pytester) -> None:
+    project.makepyfile("def test_it(environment): pass")
+
+    result = project.runpytest_subprocess("--env=web", "--env-keep")
+    try:
+        listed = subprocess.run(
+            [sys.executable, "-m", "envspec", "ps", "--format=json"], capture_output=True, check=True
+        )
+        sessions = json.loads(listed.stdout)
+        assert [session["state"] for session in sessions] == ["healthy"]
+        result.stdout.fnmatch_lines([f"*envspec down {sessions[0]['id']}*"])
+    finally:
+        subprocess.run([sys.executable, "-m", "envspec", "down", "--all"], check=True)
+
+
+def test_a_run_that_uses_no_environment_imports_nothing_heavy(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+import sys
+
+def test_modules():
+    heavy = {"pydantic", "jinja2", "requests", "rich", "envspec.session", "envspec.spec", "envspec.errors"}
+    assert not heavy & set(sys.modules)
+"""
+    )
+
+    project.runpytest_subprocess("-p", "no:xdist", "-p", "no:timeout").assert_outcomes(passed=1)
