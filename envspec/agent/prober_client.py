@@ -63,7 +63,7 @@ class ProberClient:
         return known
 
     def _spawn(self) -> None:
-        argv = (self._node.python, "-m", "envspec.agent.prober")
+        argv = (self._node.python, "-P", "-m", "envspec.agent.prober")
         program = Program(argv, str(self._node.folder), self._node.directory / LOG)
         self._started = time.monotonic()
         try:
@@ -76,6 +76,8 @@ class ProberClient:
 
     def _heard(self, message: Message) -> None:
         self._failed_starts = 0
+        if message.get("notice") == "sick" and self._child is not None:
+            self._child.kill()  # too many probes hang in it; its jobs go to the next one
         job = self._jobs.get(str(message.get("key")))
         if job is None:
             return

@@ -1,0 +1,65 @@
+"""A request that is being served, and the node it is served on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from envspec.agent.loop import Loop
+from envspec.agent.wire import Message, error_to_json
+from envspec.errors import EnvspecError
+
+
+class Call:
+    """One request. Whoever serves it answers once, now or later; a second answer is left out."""
+
+    def __init__(self, message: Message, send: Callable[[Message], None]) -> None:
+        self.verb = str(message.get("do"))
+        self.arguments: Mapping[str, Any] = message
+        self._id = message.get("id")
+        self._send: Callable[[Message], None] | None = send
+
+    def __getitem__(self, name: str) -> Any:
+        return self.arguments[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return an argument that may be missing."""
+        return self.arguments.get(name, default)
+
+    def reply(self, **ok: Any) -> None:
+        """Answer that it is done."""
+        self._answer({"id": self._id, "ok": ok})
+
+    def fail(self, error: EnvspecError) -> None:
+        """Answer that it could not be done."""
+        self._answer({"id": self._id, "error": error_to_json(error)})
+
+    def _answer(self, message: Message) -> None:
+        send, self._send = self._send, None
+        if send is not None:
+            send(message)
+
+
+Verb = Callable[[Call], None]
+
+
+@dataclass(frozen=True)
+class Node:
+    """What every part of an agent needs, known once the owner has said hello.
+
+    `folder` is the environment file's, `python` the interpreter that has the validators' libraries.
+    """
+
+    loop: Loop
+    send: Callable[..., None]
+    session: str
+    directory: Path
+    folder: Path
+    python: str
+
+    def notify(self, notice: str, *, droppable: bool = False, **fields: Any) -> None:
+        """Tell the owner something, stamped with the monotonic clock in seconds."""
+        self.send({"notice": notice, "at": time.monotonic(), **fields}, droppable=droppable)

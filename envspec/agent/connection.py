@@ -1,0 +1,83 @@
+"""The agent's end of the stream: reads requests, writes replies and notices, and never blocks."""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+from collections.abc import Callable
+
+from envspec.agent.loop import READ, WRITE, Loop
+from envspec.agent.wire import Message, OutputQueue, Splitter, WireError, decode
+
+CHUNK = 65536
+
+
+class Connection:
+    """A socket on the loop. `on_message` gets each message, `on_lost` is called once when the stream has ended."""
+
+    def __init__(
+        self, loop: Loop, stream: socket.socket, on_message: Callable[[Message], None], on_lost: Callable[[str], None]
+    ) -> None:
+        stream.settimeout(0)
+        self._loop = loop
+        self._stream = stream
+        self._on_message = on_message
+        self._on_lost = on_lost
+        self._splitter = Splitter()
+        self._queue = OutputQueue()
+        self._open = True
+        loop.watch(stream.fileno(), self._ready)
+
+    def send(self, message: Message, *, droppable: bool = False) -> None:
+        """Queue a message and write what the socket takes now."""
+        if self._open:
+            self._queue.put(message, droppable=droppable)
+            self._write()
+
+    def flush(self, seconds: float) -> None:
+        """Write what is queued, waiting at most `seconds`; for the last words of a closing agent."""
+        deadline = time.monotonic() + seconds
+        while self._open and self._queue.head() and (left := deadline - time.monotonic()) > 0:
+            select.select([], [self._stream], [], left)
+            self._write()
+
+    def _ready(self) -> None:
+        self._write()
+        self._read()
+
+    def _read(self) -> None:
+        try:
+            data = self._stream.recv(CHUNK)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._lose(str(error))
+            return
+        if not data:
+            self._lose("the stream has ended")
+            return
+        try:
+            messages = [decode(line) for line in self._splitter.feed(data)]
+        except WireError as error:
+            self._lose(str(error))
+            return
+        for message in messages:
+            self._on_message(message)
+
+    def _write(self) -> None:
+        try:
+            while self._open and (head := self._queue.head()):
+                self._queue.sent(self._stream.send(head))
+        except (BlockingIOError, InterruptedError):
+            pass
+        except OSError as error:
+            self._lose(str(error))
+        if self._open:
+            self._loop.watch(self._stream.fileno(), self._ready, READ | WRITE if self._queue.head() else READ)
+
+    def _lose(self, reason: str) -> None:
+        if self._open:
+            self._open = False
+            self._loop.forget(self._stream.fileno())
+            self._on_lost(reason)

@@ -1,0 +1,45 @@
+"""The ports of a node's replicas, held in the kernel's name from lease to end."""
+
+from __future__ import annotations
+
+from envspec.agent.calls import Call
+from envspec.errors import PortUnavailableError
+from envspec.leases.ports import Hold, claim
+from envspec.plan.codec import from_json
+from envspec.plan.plan import PortRequest
+
+
+class Holds:
+    """All holds of this agent, by port number."""
+
+    def __init__(self) -> None:
+        self._held: dict[int, Hold] = {}
+
+    def lease(self, call: Call) -> None:
+        """Verb: claim every requested port, or none."""
+        requests = [from_json(PortRequest, item) for item in call["requests"]]
+        claimed: list[Hold] = []
+        ports: dict[str, dict[str, list[int]]] = {}
+        try:
+            for request in requests:
+                block = _claim(request)
+                claimed += block
+                ports.setdefault(request.replica, {})[request.port] = [hold.number for hold in block]
+        except PortUnavailableError as error:
+            for hold in claimed:
+                hold.close()
+            call.fail(error)
+            return
+        self._held.update({hold.number: hold for hold in claimed})
+        call.reply(ports=ports)
+
+    def release(self, numbers: tuple[int, ...]) -> None:
+        """Give back ports whose server sets no reuse flag and could not bind over a hold."""
+        for number in numbers:
+            hold = self._held.pop(number, None)
+            if hold is not None:
+                hold.close()
+
+
+def _claim(request: PortRequest) -> list[Hold]:
+    return claim(request.host, request.ranges, count=request.count, limit=request.max, fixed=request.fixed)

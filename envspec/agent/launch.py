@@ -1,0 +1,67 @@
+"""Starting processes from the owner's side: the guardian, `envspec run`'s command, a detached session.
+
+Only this package spawns, so the floors above ask here.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parents[2]
+_CODE = "import sys; sys.path.insert(0, {root!r}); from envspec.agent.guardian import main; main()"
+
+
+def guardian_argv(owner: int | None = None) -> list[str]:
+    """Return the command line of a guardian that ends with process `owner`, which must be its parent (default: us).
+
+    Isolated and without site-packages (`-I -S`), since neither is needed and each costs milliseconds; `-m` cannot
+    find envspec then, hence the code.
+    """
+    return [sys.executable, "-I", "-S", "-c", _CODE.format(root=str(_ROOT)), str(owner or os.getpid())]
+
+
+def launch(stream: socket.socket) -> subprocess.Popen[bytes]:
+    """Start a guardian, and with it an agent, on our end of whose stream `stream` is the other.
+
+    The caller closes `stream` afterwards, and in time waits for the process: when it has ended, or when the stream
+    has, nothing of the environment is left. What the agent prints before its hello goes to our stderr.
+    """
+    return subprocess.Popen(
+        guardian_argv(), stdin=stream.fileno(), stdout=subprocess.DEVNULL, cwd="/", start_new_session=True
+    )
+
+
+def spawn_foreground(argv: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start a command with our terminal, working directory and process group, so that Ctrl-C reaches it.
+
+    Whoever means to ignore SIGINT meanwhile does so after this call, or with a handler: an ignored signal would be
+    ignored by the command, too.
+
+    Raises:
+        OSError: it cannot be executed; FileNotFoundError where there is no such command.
+    """
+    return subprocess.Popen(list(argv), env=dict(env))
+
+
+def spawn_detached(
+    argv: Sequence[str], env: Mapping[str, str], log: Path, inherited: Sequence[int] = ()
+) -> subprocess.Popen[bytes]:
+    """Start a process that outlives us, in a session of its own; its output goes to `log`.
+
+    `inherited` are descriptors that it gets under the same numbers.
+    """
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            list(argv),
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            pass_fds=inherited,
+        )

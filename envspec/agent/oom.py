@@ -1,0 +1,37 @@
+"""Whether the kernel killed for want of memory: said only where a cgroup counted it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+MOUNT = Path("/sys/fs/cgroup")
+
+
+def oom_kills() -> int | None:
+    """Return how many processes of our own cgroup the kernel has killed for want of memory; None where nobody counts.
+
+    Services share the agent's cgroup, so a count that has grown when one died of SIGKILL is evidence.
+    """
+    for file in _counters():
+        try:
+            counts = dict(line.split() for line in file.read_text().splitlines())
+            return int(counts["oom_kill"])
+        except (OSError, KeyError, ValueError):
+            continue
+    return None
+
+
+def _counters() -> list[Path]:
+    """Return the files that may hold the count: of cgroup v2, of v1, and of v2 beside v1."""
+    try:
+        groups = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
+    except OSError:
+        return []
+    found = []
+    for _, controllers, path in groups:
+        name = path.lstrip("/")
+        if not controllers:
+            found += [MOUNT / name / "memory.events", MOUNT / "unified" / name / "memory.events"]
+        elif "memory" in controllers.split(","):
+            found.append(MOUNT / "memory" / name / "memory.oom_control")
+    return found

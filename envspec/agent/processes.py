@@ -1,0 +1,132 @@
+"""Starting a process: in a session of its own, tied to our life, deaf to the terminal."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from envspec.agent import linux
+
+DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+"""Where commands are sought for a service whose environment has no PATH."""
+RESTORED = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ)
+"""Signals that we or Python handle or ignore; an ignored one would stay so in the service."""
+_LIMITS = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+
+class SpawnError(Exception):
+    """A process could not be started; the text says why, in a sentence without the service's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What to execute, and the descriptors that become its stdin, stdout and stderr."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: str
+    stdin: int
+    stdout: int
+    stderr: int
+
+
+def raise_descriptor_limit() -> None:
+    """Let the agent itself have as many descriptors as it may; services get back what was there before."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_LIMITS[1], _LIMITS[1]))
+
+
+def find_program(name: str, path: str, cwd: str) -> str:
+    """Return the file that a shell would execute for `name`; relative parts of `path` count from `cwd`.
+
+    Raises:
+        SpawnError: there is none, or it is a directory or not executable.
+    """
+    places = [Path(name)] if "/" in name else [Path(part) / name for part in path.split(":")]
+    found = [Path(cwd) / place for place in places]
+    for candidate in found:
+        if candidate.is_file() and os.access(candidate, os.X_OK):
+            return str(candidate)
+    for candidate in found:
+        if candidate.is_file():
+            raise SpawnError(f"the command is not executable: {candidate}")
+    if "/" not in name:
+        raise SpawnError(f"command not found: {name} (PATH searched: {path})")
+    if found[0].is_dir():
+        raise SpawnError(f"the command is a directory: {found[0]}")
+    raise SpawnError(f"command not found: {found[0]}")
+
+
+def spawn(command: Command) -> int:
+    """Start a process and return its pid once it executes the program.
+
+    It is the leader of a session of its own, and killed by the kernel should we end first. It inherits no descriptor
+    but the three: all others close on exec.
+
+    Raises:
+        SpawnError: the program, its interpreter or the working directory is not there or not usable.
+    """
+    if not Path(command.cwd).is_dir():
+        raise SpawnError(f"the working directory does not exist: {command.cwd}")
+    program = find_program(command.argv[0], command.env.get("PATH", DEFAULT_PATH), command.cwd)
+    reading, writing = os.pipe()
+    parent = os.getpid()
+    try:
+        pid = os.fork()
+    except OSError as error:
+        os.close(reading)
+        os.close(writing)
+        raise SpawnError(f"no process could be made: {error.strerror}") from error
+    if pid == 0:
+        _become(command, program, parent, writing)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as report:
+        failure = report.read().decode()  # ends at once with exec, which closes the pipe
+    if failure:
+        os.waitid(os.P_PID, pid, os.WEXITED)
+        raise SpawnError(failure)
+    return pid
+
+
+def _become(command: Command, program: str, parent: int, report: int) -> NoReturn:
+    """Turn the forked child into the program; never returns to the agent's code."""
+    doing = f"cannot prepare {program}"
+    try:
+        os.setsid()
+        for target, source in enumerate((command.stdin, command.stdout, command.stderr)):
+            os.dup2(source, target)
+        for number in RESTORED:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        resource.setrlimit(resource.RLIMIT_NOFILE, _LIMITS)
+        linux.die_with_parent(signal.SIGKILL)
+        if os.getppid() == parent:  # else we were orphaned before the kernel knew whom to ask
+            doing = f"cannot enter the working directory {command.cwd}"
+            os.chdir(command.cwd)
+            doing = f"cannot execute {program}"
+            os.execve(program, command.argv, command.env)  # noqa: S606  a shell is what the file may ask for itself
+    except (OSError, ValueError) as error:
+        os.write(report, f"{doing}: {_reason(error, program)}".encode(errors="replace"))
+    finally:
+        os._exit(127)
+
+
+def _reason(error: OSError | ValueError, program: str) -> str:
+    if isinstance(error, FileNotFoundError):
+        interpreter = _interpreter(program)
+        return f"its interpreter does not exist: {interpreter}" if interpreter else str(error.strerror)
+    return str(error.strerror or error) if isinstance(error, OSError) else str(error)
+
+
+def _interpreter(program: str) -> str:
+    """Return what the `#!` line of a script names."""
+    try:
+        with Path(program).open("rb") as file:
+            first = file.readline(256)
+    except OSError:
+        return ""
+    return first[2:].decode(errors="replace").strip() if first.startswith(b"#!") else ""

@@ -1,0 +1,210 @@
+"""When a replica is healthy: its ports listen, then all its checks pass."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from envspec.agent.calls import Call, Node
+from envspec.agent.listen_gate import Awaited, ListenGate
+from envspec.agent.prober_client import Job, ProberClient
+from envspec.agent.wire import Message
+from envspec.plan.codec import to_json
+from envspec.plan.plan import Check, ReplicaPlan
+
+if TYPE_CHECKING:
+    from envspec.health.log import LogScanner
+
+QUIET = 0.5
+"""Seconds before anybody is told that a port does not listen yet; most services need less."""
+LOG_PERIOD = 0.005
+"""Seconds between looks at a log that somebody waits for. A look is one fstat when nothing was written."""
+
+
+@dataclass(slots=True)
+class Subject:
+    """A start of a replica. `open` are the numbers of the checks that have not passed."""
+
+    plan: ReplicaPlan
+    start: int
+    log_start: int
+    began: float
+    open: set[int] = field(default_factory=set)
+    gates: dict[int, set[int]] = field(default_factory=dict)
+    """By number of the check: the ports that have to listen before it is asked."""
+    notes: dict[int, str] = field(default_factory=dict)
+    """By port: why what listens there does not count."""
+    scanners: dict[int, LogScanner] = field(default_factory=dict)
+
+
+class Readiness:
+    """Follows every started replica until it is healthy, then, if told so, watches that it stays so."""
+
+    def __init__(self, node: Node, gate: ListenGate, prober: ProberClient) -> None:
+        self._node = node
+        self._gate = gate
+        self._prober = prober
+        self._subjects: dict[str, Subject] = {}
+
+    def begin(self, plan: ReplicaPlan, start: int, log_start: int) -> None:
+        """Follow a start that has just happened. Sends `listening`, `answer` and in the end `healthy`."""
+        subject = Subject(plan, start, log_start, time.monotonic(), set(range(len(plan.health))))
+        self._subjects[plan.name] = subject
+        if not subject.open:
+            self._healthy(subject)
+            return
+        for number, check in enumerate(plan.health):
+            subject.gates[number] = {end.port for end in check.endpoints if check.local}
+        self._await_ports(subject)
+        for number, gate in list(subject.gates.items()):
+            if not gate:
+                self._ask(subject, number)
+        self._node.loop.after(QUIET, lambda: self._say_what_is_awaited(subject))
+
+    def end(self, replica: str) -> None:
+        """Forget a replica that has exited or is being stopped."""
+        subject = self._subjects.pop(replica, None)
+        if subject is None:
+            return
+        self._gate.forget(replica)
+        for number in subject.open:
+            self._prober.cancel(_key(subject, number))
+        self._prober.cancel(f"live:{replica}")
+
+    def watch(self, call: Call) -> None:
+        """Verb: go on asking a healthy replica's checks; `unhealthy` tells when they fail."""
+        subject = self._subjects.get(call["replica"])
+        if subject is not None:
+            timing = {"every": call["every"], "failures": call["failures"]}
+            name = subject.plan.name
+
+            def heard(message: Message) -> None:
+                if message["notice"] == "unhealthy":
+                    self._node.notify("unhealthy", replica=name, check=message["check"], text=message["text"])
+
+            self._prober.ask(f"live:{name}", self.job(subject, subject.plan.health, {"do": "live", **timing}, heard))
+        call.reply()
+
+    def unwatch(self, call: Call) -> None:
+        """Verb: stop what `watch` began."""
+        self._prober.cancel(f"live:{call['replica']}")
+        call.reply()
+
+    def subject(self, replica: str) -> Subject | None:
+        """Return the present start of a replica."""
+        return self._subjects.get(replica)
+
+    def job(self, subject: Subject, checks: tuple[Check, ...], order: dict[str, Any], heard: Any) -> Job:
+        """Return a prober's job about this start."""
+        plan = subject.plan
+        written = [to_json(check) for check in checks]
+        about = {"replica": plan.name, "env": dict(plan.env), "cwd": plan.cwd, "folder": str(self._node.folder)}
+        return Job(
+            {"checks": written, **about, "log": plan.log, "log_start": subject.log_start, **order}, heard, written
+        )
+
+    def _await_ports(self, subject: Subject) -> None:
+        plan = subject.plan
+        own = {end.port: end.host for block in plan.endpoints.values() for end in block} if not plan.attached else {}
+        others = {end.port: end.host for check in plan.health if check.local for end in check.endpoints}
+        for number, host in {**others, **own}.items():
+            self._gate.wait(
+                Awaited(
+                    owner=plan.name,
+                    number=number,
+                    host=host,
+                    replica=plan.name if number in own else "",
+                    on_listen=partial(self._listens, subject, number),
+                    on_foreign=partial(self._met_other, subject, number),
+                    since=subject.began,
+                )
+            )
+
+    def _listens(self, subject: Subject, port: int) -> None:
+        plan = subject.plan
+        name = next((name for name, numbers in plan.ports.items() if port in numbers), None)
+        if name is not None:
+            self._node.notify("listening", replica=plan.name, start=subject.start, port=name, number=port)
+        for number, gate in list(subject.gates.items()):
+            if port in gate:
+                gate.discard(port)
+                if not gate:
+                    self._ask(subject, number)
+
+    def _ask(self, subject: Subject, number: int) -> None:
+        """Ask a check whose ports all listen."""
+        check = subject.plan.health[number]
+        del subject.gates[number]
+        if check.kind == "tcp" and check.local:
+            self._answer(subject, number, passed=True, text="listens")
+        elif check.kind == "log":
+            self._scan(subject, number)
+        else:
+            heard = partial(self._heard, subject, number)
+            order = {"do": "until", "every": None, "failures": None, "timeout": None}
+            self._prober.ask(_key(subject, number), self.job(subject, (check,), order, heard))
+
+    def _heard(self, subject: Subject, number: int, message: Message) -> None:
+        if message["notice"] == "answer":
+            self._tell(subject, message)
+        elif message["notice"] == "done" and message["passed"]:
+            self._passed(subject, number)
+
+    def _scan(self, subject: Subject, number: int) -> None:
+        if self._subjects.get(subject.plan.name) is not subject:
+            return
+        from envspec.health.log import LogScanner, found
+
+        match = str(subject.plan.health[number].fields["match"])
+        scanner_is_known = number in subject.scanners
+        try:
+            scanner = subject.scanners.setdefault(number, LogScanner(subject.plan.log, subject.log_start, match))
+        except re.error as error:
+            self._answer(subject, number, passed=False, text=f"{match!r} is not a regular expression: {error}")
+            return
+        answer = found(scanner.scan(), match)
+        if answer.passed or not scanner_is_known:
+            self._answer(subject, number, passed=answer.passed, text=answer.text)
+        if not answer.passed:
+            self._node.loop.after(LOG_PERIOD, lambda: self._scan(subject, number))
+
+    def _answer(self, subject: Subject, number: int, *, passed: bool, text: str) -> None:
+        check = subject.plan.health[number]
+        about = {"check": check.where, "position": check.position}
+        self._tell(subject, {**about, "passed": passed, "text": text, "tries": 1})
+        if passed:
+            self._passed(subject, number)
+
+    def _tell(self, subject: Subject, answer: Message) -> None:
+        told = {name: answer[name] for name in ("check", "position", "passed", "text", "tries")}
+        self._node.notify("answer", droppable=True, replica=subject.plan.name, start=subject.start, **told)
+
+    def _passed(self, subject: Subject, number: int) -> None:
+        subject.open.discard(number)
+        if not subject.open:
+            self._gate.forget(subject.plan.name)
+            self._healthy(subject)
+
+    def _met_other(self, subject: Subject, port: int, note: str) -> None:
+        """Warn of a listener that does not count, and go on waiting for the right one."""
+        subject.notes[port] = note
+        self._node.notify("warning", replica=subject.plan.name, message=f"{subject.plan.name}: {note}")
+        self._say_what_is_awaited(subject)
+
+    def _say_what_is_awaited(self, subject: Subject) -> None:
+        if self._subjects.get(subject.plan.name) is not subject:
+            return
+        for number, gate in subject.gates.items():
+            ends = [end for end in subject.plan.health[number].endpoints if end.port in gate]
+            text = "; ".join(subject.notes.get(end.port, f"nothing listens on {end.address} yet") for end in ends)
+            self._answer(subject, number, passed=False, text=text)
+
+    def _healthy(self, subject: Subject) -> None:
+        self._node.notify("healthy", replica=subject.plan.name, start=subject.start)
+
+
+def _key(subject: Subject, number: int) -> str:
+    return f"health:{subject.plan.name}:{subject.start}:{number}"
