@@ -1,0 +1,115 @@
+"""Templates, rendered one scalar at a time after parsing, so that every error has its place in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from envspec.errors import Diagnostic
+from envspec.spec.diagnostics import at
+from envspec.spec.nodes import ListNode, MapNode, Mark, Node, Scalar, node_of
+from envspec.spec.positions import place
+from envspec.spec.template_paths import PathTemplate, UnsureError
+from envspec.spec.template_values import TemplateProblem, Unavailable
+
+if TYPE_CHECKING:
+    from envspec.spec.template_program import JinjaTemplate
+    from envspec.spec.template_reads import Read
+
+__all__ = ["Reference", "Unavailable", "has_template", "references", "render"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A path that a template reads, such as `("services", "etcd", "ports", "client")`.
+
+    `guarded`: nothing is wrong where it leads nowhere, since the template asks first (`if services.x.enabled`,
+    `is defined`) or has a `default`.
+    """
+
+    path: tuple[str | int, ...]
+    mark: Mark
+    guarded: bool
+
+
+def has_template(node: Node) -> bool:
+    """Say whether a node is a scalar that would be rendered."""
+    return isinstance(node, Scalar) and not node.raw and ("{{" in node.text or "{%" in node.text)
+
+
+def render(node: Node, scope: Mapping[str, Any], found: list[Diagnostic]) -> Node:
+    """Return `node` with every template in it replaced by what it says in `scope`.
+
+    What is wrong is put in `found`, and a template that fails stays as it is. A value of the scope may be an
+    `Unavailable`, whose message is said where a template reads it.
+    """
+    if isinstance(node, MapNode):
+        return MapNode(node.mark, tuple((key, render(value, scope, found)) for key, value in node.items))
+    if isinstance(node, ListNode):
+        return ListNode(node.mark, tuple(_items(node, scope, found)))
+    return _scalar(node, scope, found) if has_template(node) else node
+
+
+def references(node: Node) -> list[Reference]:
+    """Return every path that the templates in `node` read, in the order of the file, without rendering them."""
+    if isinstance(node, MapNode):
+        return [reference for _, value in node.items for reference in references(value)]
+    if isinstance(node, ListNode):
+        return [reference for item in node.items for reference in references(item)]
+    if not has_template(node):
+        return []
+    try:
+        read = _reads(_normalized(node.text))
+    except TemplateProblem:  # rendering says what is wrong with it
+        return []
+    return [Reference(path, place(node, offset), guarded) for path, offset, guarded in read]
+
+
+def _items(node: ListNode, scope: Mapping[str, Any], found: list[Diagnostic]) -> Iterable[Node]:
+    """Yield rendered items: of whole expressions, null is dropped and a list takes the place of its item."""
+    for item in node.items:
+        rendered = render(item, scope, found)
+        if not has_template(item) or rendered is item:
+            yield rendered
+        elif isinstance(rendered, ListNode):
+            yield from rendered.items
+        elif not isinstance(rendered, Scalar) or rendered.value is not None:
+            yield rendered
+
+
+def _scalar(scalar: Scalar, scope: Mapping[str, Any], found: list[Diagnostic]) -> Node:
+    try:
+        return node_of(_evaluate(_normalized(scalar.text), scope), scalar.mark)
+    except TemplateProblem as problem:
+        found.append(at(place(scalar, problem.offset or 0), "template", str(problem), problem.hint))
+        return scalar
+
+
+def _normalized(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _reads(text: str) -> tuple[Read, ...]:
+    try:
+        return _paths(text).reads
+    except UnsureError:
+        return _program(text).reads
+
+
+def _evaluate(text: str, scope: Mapping[str, Any]) -> Any:
+    try:
+        return _paths(text).evaluate(scope)
+    except UnsureError:
+        return _program(text).evaluate(scope)
+
+
+_paths = lru_cache(maxsize=4096)(PathTemplate)
+
+
+@lru_cache(maxsize=4096)
+def _program(text: str) -> JinjaTemplate:
+    from envspec.spec.template_program import JinjaTemplate  # imports Jinja, which many files never need
+
+    return JinjaTemplate(text)
