@@ -52,6 +52,6 @@ JSON_FILES: Mapping[str, Callable[[Synthetic], Mapping[str, Any]]] = {
     "generation_config.json": _generation_config,
     "special_tokens_map.json": lambda _options: special_tokens_map(),
     "tokenizer.json": lambda options: tokenizer_json(options.vocab_size),
-    "tokenizer_config.json": lambda options: tokenizer_config(options.context_length),
+    "tokenizer_config.json": lambda options: tokenizer_config(options.vocab_size, options.context_length),
 }
 """What each file holds, as a function of the options."""

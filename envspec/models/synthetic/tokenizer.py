@@ -26,16 +26,14 @@ CHAT_TEMPLATE = (
 def tokenizer_json(vocab_size: int) -> dict[str, Any]:
     """Return the content of tokenizer.json: special tokens, 256 bytes, merges, and padding up to `vocab_size`.
 
-    The padding tokens read ` w1619`: an engine that answers with random ids gives visible text.
+    The padding tokens read ` w1619`: an engine that answers with random ids gives text that can be seen, and that text
+    sent back is the same ids.
     """
-    vocabulary = [*SPECIAL_TOKENS, *_byte_alphabet(), *("".join(pair) for pair in MERGES)]
-    special = [_added(number, content, special=True) for number, content in enumerate(SPECIAL_TOKENS)]
-    padding = [_added(number, f" w{number}", special=False) for number in range(len(vocabulary), vocab_size)]
     return {
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": special + padding,
+        "added_tokens": [{"id": number, **token} for number, token in _added_tokens(vocab_size).items()],
         "normalizer": None,
         "pre_tokenizer": _byte_level(trim_offsets=True),
         "post_processor": _byte_level(trim_offsets=False),
@@ -49,21 +47,24 @@ def tokenizer_json(vocab_size: int) -> dict[str, Any]:
             "fuse_unk": False,
             "byte_fallback": False,
             "ignore_merges": False,
-            "vocab": {content: number for number, content in enumerate(vocabulary)},
+            "vocab": {content: number for number, content in enumerate(_learned_vocabulary())},
             "merges": [list(pair) for pair in MERGES],
         },
     }
 
 
-def tokenizer_config(context_length: int) -> dict[str, Any]:
-    """Return the content of tokenizer_config.json."""
+def tokenizer_config(vocab_size: int, context_length: int) -> dict[str, Any]:
+    """Return the content of tokenizer_config.json.
+
+    It repeats the added tokens: of qwen2, transformers builds a tokenizer of its own, which takes them from here only.
+    """
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": context_length,
         "bos_token": None,
         **special_tokens_map(),
         "clean_up_tokenization_spaces": False,
-        "added_tokens_decoder": {str(i): _flags(content, special=True) for i, content in enumerate(SPECIAL_TOKENS)},
+        "added_tokens_decoder": {str(number): token for number, token in _added_tokens(vocab_size).items()},
         "chat_template": CHAT_TEMPLATE,
     }
 
@@ -86,10 +87,13 @@ def _byte_level(*, trim_offsets: bool) -> dict[str, Any]:
     return {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": trim_offsets, "use_regex": True}
 
 
-def _flags(content: str, *, special: bool) -> dict[str, Any]:
+def _learned_vocabulary() -> list[str]:
+    return [*SPECIAL_TOKENS, *_byte_alphabet(), *("".join(pair) for pair in MERGES)]
+
+
+def _added_tokens(vocab_size: int) -> dict[int, dict[str, Any]]:
     plain = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
-    return {"content": content, **plain, "special": special}
-
-
-def _added(number: int, content: str, *, special: bool) -> dict[str, Any]:
-    return {"id": number, **_flags(content, special=special)}
+    learned = len(_learned_vocabulary())
+    special = {number: {"content": content, **plain, "special": True} for number, content in enumerate(SPECIAL_TOKENS)}
+    padding = {n: {"content": f" w{n}", **plain, "special": False} for n in range(learned, vocab_size)}
+    return special | padding
