@@ -1,0 +1,64 @@
+"""Putting the layers of each service together: its own keys over those of the catalog entry that it uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from envspec.spec import inputs
+from envspec.spec.catalog import Catalog
+from envspec.spec.environment import Service
+from envspec.spec.findings import Findings, growth
+from envspec.spec.layers import conditions_as_map, is_null, overlay_service, without_nulls
+from envspec.spec.nodes import MapNode, Node, Scalar
+from envspec.spec.rendering import Scope, render_node
+from envspec.spec.scope import SHAPE
+from envspec.spec.written import named, service_keys
+
+
+def assemble(node: Node | None, names: Mapping[str, object], findings: Findings) -> dict[str, Service]:
+    """Return the services of a file, in its order, each with all its layers; what is wrong with them is noted."""
+    catalog = Catalog(findings)
+    services = {}
+    for key, value in named(node, "service", findings):
+        if not is_null(value):
+            services[key.text] = _service(key, value, Scope(SHAPE, names), catalog, findings)
+    return services
+
+
+def _service(key: Scalar, node: Node, scope: Scope, catalog: Catalog, findings: Findings) -> Service:
+    own = conditions_as_map(service_keys(key, node, findings))
+    _note_double(own, findings)
+    given = own.get("with")
+    values = {name.text: value for name, value in given.items} if isinstance(given, MapNode) else {}
+    service = Service(name=key.text, mark=key.mark, tree=without_nulls(own), given=values)
+    use = own.get("use")
+    if use is not None and not is_null(use):
+        return _use(service, own, use, scope, catalog)
+    if given is not None and not is_null(given):
+        findings.add(given.mark, "unused-with", "'with' is for a service that uses a catalog entry", "write 'use'")
+    return service
+
+
+def _use(service: Service, own: MapNode, use: Node, scope: Scope, catalog: Catalog) -> Service:
+    findings = catalog.findings
+    new = growth(findings)
+    rendered = render_node("use", use, scope, findings)
+    if rendered is not None and is_null(rendered):
+        return service
+    entry = catalog.entry(rendered) if rendered is not None else None
+    if entry is None:
+        findings.spoil("services", service.name)
+        return service
+    written = own.get("with")
+    marks = {key.text: key.mark for key, _ in written.items} if isinstance(written, MapNode) else {}
+    inputs.check_given(entry, service.given, use.mark, marks, findings)
+    if new:
+        findings.spoil("services", service.name)
+    return replace(service, entry=entry, tree=without_nulls(overlay_service(entry.service, own)))
+
+
+def _note_double(own: MapNode, findings: Findings) -> None:
+    shell = own.key("shell")
+    if shell is not None and not is_null(own.get("shell")) and not is_null(own.get("command")):
+        findings.add(shell.mark, "command-and-shell", "'command' and 'shell' are both written", "keep one of them")

@@ -1,0 +1,55 @@
+"""What all classes of the file format share, and the words for names."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+NAME_PATTERN = r"^[a-z_][a-z0-9_]*$"
+EXTENSION_PATTERN = r"^x-"
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+"""A name that templates can say: `{{ services.NAME }}`."""
+
+
+class Spec(BaseModel):
+    """A mapping of the file: only known keys, values of exactly the type that is asked for, and keys `x-…` at will.
+
+    The classes describe the file *rendered*: whatever was a template is a value by then. Their schemas are built when
+    first used, since most commands need none of them.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        defer_build=True,
+        use_attribute_docstrings=True,
+        populate_by_name=True,
+        json_schema_extra={"patternProperties": {EXTENSION_PATTERN: {"description": "Yours: envspec ignores it."}}},
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_extensions(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            return {key: value for key, value in data.items() if not is_extension(key)}
+        return data
+
+
+def is_extension(key: str) -> bool:
+    """Say whether a key is the user's own (`x-…`), to be ignored wherever envspec decides what keys exist."""
+    return key.startswith("x-")
+
+
+def name_error(what: str, name: str) -> str:
+    """Return why `name` cannot name a `what`, as one sentence, or nothing where it can."""
+    if re.fullmatch(NAME_PATTERN, name):
+        return ""
+    if re.fullmatch(r"[a-z_][a-z0-9_-]*", name):
+        return (
+            f"the {what} name {name!r} has a hyphen, which templates read as a minus: write {name.replace('-', '_')!r}"
+        )
+    return f"{name!r} cannot name a {what}: names are lower-case letters, digits and _, and do not begin with a digit"

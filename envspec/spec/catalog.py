@@ -1,0 +1,142 @@
+"""Catalog entries: where they are found, and reading one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from envspec.errors import SpecError
+from envspec.spec.catalog_entry import CatalogEntry, InputSpec
+from envspec.spec.diagnostics import suggest
+from envspec.spec.environment import Entry
+from envspec.spec.findings import Findings
+from envspec.spec.nodes import MapNode, Node, Scalar
+from envspec.spec.service_spec import ServiceSpec
+from envspec.spec.source import read
+from envspec.spec.written import beside, known_keys, named, subset
+
+SHIPPED = Path(__file__).parent.parent / "catalog"
+STATIC_KEYS = frozenset({"version", "description", "extra", "inputs"})
+"""Keys of an entry that are literals; the others may be templates."""
+KINDS: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "int": (int,),
+    "float": (int, float),
+    "bool": (bool,),
+    "list": (list,),
+    "map": (dict,),
+    "model": (str,),
+    "service": (str,),
+}
+
+
+def shipped_names() -> list[str]:
+    """Return the names of the entries that come with envspec."""
+    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+
+
+class Catalog:
+    """The entries that one environment uses, each read once."""
+
+    def __init__(self, findings: Findings) -> None:
+        self.findings = findings
+        self._entries: dict[Path, Entry | None] = {}
+
+    def entry(self, use: Node) -> Entry | None:
+        """Return the entry that `use` names; what is wrong with it is noted, and then it is None."""
+        path = self._path(use)
+        if path is None:
+            return None
+        if path not in self._entries:
+            try:
+                self._entries[path] = read_entry(path, self.findings)
+            except SpecError as error:
+                self.findings.diagnostics.extend(error.diagnostics)
+                self._entries[path] = None
+        return self._entries[path]
+
+    def _path(self, use: Node) -> Path | None:
+        name = use.value if isinstance(use, Scalar) else None
+        if isinstance(name, str) and ("/" in name or name.endswith((".yaml", ".yml"))):
+            path = beside(use, "use", self.findings)
+            if path is None or path.is_file():
+                return path
+            self.findings.add(use.mark, "no-such-file", f"there is no file {path}", "a path is relative to this file")
+            return None
+        path = SHIPPED / f"{name}.yaml"
+        if isinstance(name, str) and path.is_file():
+            return path
+        hint = suggest(str(name), shipped_names()) or "an entry of your own is a path, such as ./my-entry.yaml"
+        self.findings.add(use.mark, "unknown-entry", f"the catalog has no entry {name!r}", hint)
+        return None
+
+
+def read_entry(path: Path, findings: Findings) -> Entry | None:
+    """Read one entry; None where what is wrong with it leaves nothing to go on with.
+
+    Raises:
+        SpecError: it is no YAML mapping.
+    """
+    root = known_keys(read(path), CatalogEntry, "a catalog entry", findings)
+    literals = subset(root, STATIC_KEYS)
+    service = root.get("service")
+    if not isinstance(service, MapNode):
+        findings.add(root.mark, "missing-key", "a catalog entry needs the key 'service', a mapping")
+        return None
+    from envspec.spec.nodes import plain_data
+
+    spec = findings.validated(CatalogEntry, literals, {**plain_data(literals), "service": {}})
+    if spec is None:
+        return None
+    declared = root.get("inputs")
+    for key, node in named(declared, "input", findings):
+        _check_default(key, node, spec.inputs[key.text], findings)
+    requires = root.get("requires")
+    return Entry(
+        name=path.stem,
+        file=root.mark.file,
+        extra=spec.extra or "",
+        description=spec.description,
+        inputs=spec.inputs,
+        requires=requires if isinstance(requires, MapNode) else None,
+        service=_service(service, findings),
+    )
+
+
+def _service(node: MapNode, findings: Findings) -> MapNode:
+    kept = known_keys(node, ServiceSpec, "a service", findings)
+    for banned in ("use", "with"):
+        key = kept.key(banned)
+        if key is not None:
+            findings.add(key.mark, "nested-use", "a catalog entry does not use another entry", f"remove '{banned}'")
+    return replace(kept, items=tuple(item for item in kept.items if item[0].text not in ("use", "with")))
+
+
+def _check_default(key: Scalar, node: Node, spec: InputSpec, findings: Findings) -> None:
+    if "default" not in spec.model_fields_set or spec.default is None:
+        return
+    written = node.get("default") if isinstance(node, MapNode) else None
+    problem = input_error(spec, spec.default if not isinstance(written, Scalar) else value_for(spec, written))
+    if problem:
+        findings.add((written or node).mark, "wrong-type", f"the default of input '{key.text}' {problem}")
+
+
+def value_for(spec: InputSpec, node: Node) -> Any:
+    """Return what a rendered node says to an input: text as written where the input is a string, else its value."""
+    from envspec.spec.nodes import plain_data
+
+    if spec.type in ("string", "model", "service") and isinstance(node, Scalar) and node.value is not None:
+        return node.text
+    return plain_data(node)
+
+
+def input_error(spec: InputSpec, value: Any) -> str:
+    """Return why a value is not one for the input, or nothing."""
+    kinds = KINDS[spec.type]
+    if not isinstance(value, kinds) or (isinstance(value, bool) and spec.type != "bool"):
+        what = {"map": "a mapping", "int": "an int"}.get(spec.type, f"a {spec.type}")
+        return f"must be {what}, not {value!r}"
+    if spec.choices is not None and value not in spec.choices:
+        return f"must be one of {', '.join(map(str, spec.choices))}, not {value!r}"
+    return ""

@@ -1,0 +1,93 @@
+"""Models and requirements, from what files and catalog entries declare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from envspec.spec import inputs
+from envspec.spec.environment import Model, Requirements, Service
+from envspec.spec.findings import Findings
+from envspec.spec.inputs import Surroundings
+from envspec.spec.layers import is_null
+from envspec.spec.model_spec import NOT_YET, ModelSpec
+from envspec.spec.nodes import MapNode, Node, Scalar
+from envspec.spec.rendering import Scope, render_node
+from envspec.spec.requires_spec import RequiresSpec
+from envspec.spec.scope import ENTRY_SHAPE, SHAPE
+from envspec.spec.written import named
+
+
+def models_of(node: Node | None, scope: Scope, findings: Findings) -> dict[str, Model]:
+    """Return the declared models; what is wrong with one is noted, and spoils it."""
+    models = {}
+    for key, value in named(node, "model", findings):
+        if is_null(value):
+            continue
+        model = _model(key, value, scope, findings)
+        if model is None:
+            findings.spoil("models", key.text)
+        else:
+            models[key.text] = model
+    return models
+
+
+def _model(key: Scalar, node: Node, scope: Scope, findings: Findings) -> Model | None:
+    if not isinstance(node, MapNode):
+        message = f"the model '{key.text}' must be a mapping"
+        findings.add(node.mark, "wrong-type", message, "such as {synthetic: {architecture: qwen3}}")
+        return None
+    later = [name for name, value in node.items if name.text in NOT_YET and not is_null(value)]
+    for name in later:
+        hint = "a model made here: {synthetic: {architecture: qwen3}}"
+        findings.add(name.mark, "not-supported", f"{NOT_YET[name.text]} ('{name.text}')", hint)
+    rendered = render_node("models", node, scope, findings) if not later else None
+    spec = findings.validated(ModelSpec, rendered) if isinstance(rendered, MapNode) else None
+    if spec is None:
+        return None
+    return Model(key.text, spec.name or key.text, "synthetic", asdict(spec.synthetic), spec.preload, key.mark)
+
+
+def requirements_of(
+    own: RequiresSpec, services: Iterable[Service], around: Surroundings, findings: Findings
+) -> Requirements:
+    """Return what the host must have: the file's own, and that of the entries of services that will be started."""
+    specs = [("", "", own)]
+    for service in services:
+        entry = service.entry
+        if entry is None or entry.requires is None or not service.enabled or service.attached is not None:
+            continue
+        if ("services", service.name) in findings.spoiled:
+            continue
+        known, _ = inputs.known_in(service, SHAPE.sees)
+        values, sparing = inputs.evaluate(service, known, around, findings)
+        node = render_node("requires", entry.requires, Scope(ENTRY_SHAPE, {"inputs": values}), sparing)
+        spec = findings.validated(RequiresSpec, node) if isinstance(node, MapNode) else None
+        if spec is not None:
+            specs.append((service.name, entry.extra, spec))
+    return _merged(specs)
+
+
+def _merged(specs: list[tuple[str, str, RequiresSpec]]) -> Requirements:
+    extras: dict[str, str] = {}
+    needed_by: dict[str, tuple[str, ...]] = {}
+    for service, extra, spec in specs:
+        for what in (*spec.commands, *spec.modules):
+            if extra:
+                extras.setdefault(what, extra)
+            if service:
+                needed_by[what] = (*needed_by.get(what, ()), service)
+    return Requirements(
+        os=_joined(spec.os for _, _, spec in specs),
+        commands=_joined(spec.commands for _, _, spec in specs),
+        modules=_joined(spec.modules for _, _, spec in specs),
+        env=_joined(spec.env for _, _, spec in specs),
+        memory=max(spec.memory or 0 for _, _, spec in specs),
+        disk=max(spec.disk or 0 for _, _, spec in specs),
+        extras=extras,
+        needed_by=needed_by,
+    )
+
+
+def _joined(lists: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(item for items in lists for item in items))

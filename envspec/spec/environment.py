@@ -1,0 +1,136 @@
+"""A file that was read: layered, its shape known, its texts still templates.
+
+The shape is what can be said before anything is leased: which services there are, how many replicas, which ports. The
+rest of a service waits in `Service.tree` until there are numbers to render it with (envspec.resolve).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from envspec.plan.plan import Condition, Endpoint, Kind, ReplicaOrder
+from envspec.spec.catalog_entry import InputSpec
+from envspec.spec.nodes import MapNode, Mark, Node
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A named port of a service. `ranges` are inclusive; `block` says that `count` is written: templates see a list."""
+
+    name: str
+    mark: Mark
+    ranges: tuple[tuple[int, int], ...]
+    fixed: int | None
+    count: int
+    block: bool
+    max: int
+    hold: Literal["keep", "release"]
+    scheme: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A catalog entry: `service` and `requires` as written, their templates see `inputs`."""
+
+    name: str
+    file: str
+    extra: str
+    description: str
+    inputs: Mapping[str, InputSpec]
+    requires: MapNode | None
+    service: MapNode
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service. `tree` holds its keys from all layers, unrendered; a node renders in the scope of its own file.
+
+    `given` is what it hands to the entry by `with`. `attached` maps its ports to where they already are, and is None
+    for a service that is to be started. A condition of None in `depends_on` is the default one.
+    """
+
+    name: str
+    mark: Mark
+    tree: MapNode
+    entry: Entry | None = None
+    given: Mapping[str, Node] = field(default_factory=dict)
+    enabled: bool = True
+    kind: Kind = "service"
+    replicas: int = 1
+    replicas_written: bool = False
+    start: ReplicaOrder = "parallel"
+    description: str = ""
+    ports: Mapping[str, Port] = field(default_factory=dict)
+    attached: Mapping[str, Endpoint] | None = None
+    depends_on: Mapping[str, Condition | None] = field(default_factory=dict)
+    models: tuple[str, ...] = ()
+
+    @property
+    def position(self) -> str:
+        """`file:line:column` of its name."""
+        return position(self.mark)
+
+    def replica_names(self) -> tuple[str, ...]:
+        """Return what its replicas are called: `worker.0`, or `worker` where `replicas` is not written."""
+        if not self.enabled:
+            return ()
+        if not self.replicas_written:
+            return (self.name,)
+        return tuple(f"{self.name}.{index}" for index in range(self.replicas))
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A declared model. `source` is "synthetic" for now, `options` what that source takes."""
+
+    name: str
+    served_name: str
+    source: str
+    options: Mapping[str, Any]
+    preload: bool
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What the host must have, from the file and from the entries of services that will be started.
+
+    `memory` and `disk` are bytes. `extras` maps a command or module to the extra of envspec that provides it, and
+    `needed_by` to the services that need it.
+    """
+
+    os: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    memory: int = 0
+    disk: int = 0
+    extras: Mapping[str, str] = field(default_factory=dict)
+    needed_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """A whole environment file. `tree` holds its top keys from all layers; `env` and `ready` of it are unrendered."""
+
+    name: str
+    file: Path
+    directory: Path
+    project: Path
+    tree: MapNode
+    description: str = ""
+    start_timeout: float | None = None
+    inherit_env: tuple[str, ...] | None = None
+    host: str = "127.0.0.1"
+    vars: Mapping[str, Any] = field(default_factory=dict)
+    models: Mapping[str, Model] = field(default_factory=dict)
+    services: Mapping[str, Service] = field(default_factory=dict)
+    requires: Requirements = Requirements()
+
+
+def position(mark: Mark) -> str:
+    """Return a place as people and editors write it."""
+    return f"{mark.file}:{mark.line}:{mark.column}"

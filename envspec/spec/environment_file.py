@@ -1,0 +1,41 @@
+"""The root of an environment file."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from envspec.spec.base import Name, Spec
+from envspec.spec.model_spec import ModelSpec
+from envspec.spec.port_spec import PortsSpec
+from envspec.spec.requires_spec import RequiresSpec
+from envspec.spec.service_spec import HealthItem, ServiceSpec
+from envspec.units import Duration
+
+
+class EnvironmentFile(Spec):
+    """One environment: its services, ports and models, and what healthy means."""
+
+    version: Literal[1] = 1
+    """The version of the file format."""
+    description: str = ""
+    """What the environment is, in one or two sentences."""
+    extends: str | None = None
+    """Another environment file, relative to this one, whose keys lie under these."""
+    vars: dict[Name, Any] = {}
+    """Values for templates, overridden by `--set NAME=VALUE` or `ENVSPEC_VAR_NAME=VALUE`."""
+    requires: RequiresSpec = RequiresSpec()
+    """What the host must have."""
+    env: dict[str, str | None] = {}
+    """Variables for all services; null takes a variable away."""
+    inherit_env: list[str] | None = None
+    """Which of the caller's variables services inherit, as patterns. Default: all."""
+    ports: PortsSpec = PortsSpec()
+    """Where ports come from."""
+    models: dict[Name, ModelSpec] = {}
+    """Models, by name."""
+    services: dict[Name, ServiceSpec] = {}
+    """Services, by name."""
+    ready: list[HealthItem] = []
+    """Validators for the environment as a whole, asked when every service is healthy."""
+    start_timeout: Duration | None = None
+    """Bounds `ready`, and is the default of the services' own."""

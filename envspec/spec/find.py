@@ -1,0 +1,96 @@
+"""Where environment files are: by name in a project, or by path."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from envspec.errors import UsageError
+from envspec.spec.diagnostics import suggest
+
+DEFAULT = "local"
+SUFFIXES = (".yaml", ".yml")
+
+
+def find(name_or_path: str, start: Path) -> Path:
+    """Return the file of an environment, by its name (looked up from `start` upwards) or by its path.
+
+    Raises:
+        UsageError: there is no such environment; the hint lists those that there are.
+    """
+    text = name_or_path or DEFAULT
+    if "[" in text:
+        message = f"{text}: variants are not in this version of envspec"
+        raise UsageError(message, hint="leave out the brackets")
+    if "/" in text or text.endswith(SUFFIXES):
+        path = start / text if not Path(text).is_absolute() else Path(text)
+        if path.is_file():
+            return path
+        message = f"there is no file {path}"
+        raise UsageError(message)
+    found = {path.stem: path for path in environments(start)}
+    if text in found:
+        return found[text]
+    message = f"there is no environment '{text}'"
+    if not found:
+        raise UsageError(
+            message,
+            hint="envspec looks in environments/, or where [tool.envspec] environments in pyproject.toml says; `envspec init` makes a first one",
+        )
+    raise UsageError(message, hint=suggest(text, found) or f"there are: {', '.join(found)}")
+
+
+def environments(start: Path) -> list[Path]:
+    """Return the environment files of the project that `start` is in, by name."""
+    for folder in _upwards(start):
+        places = _configured(folder) or [folder / "environments"]
+        files = [file for place in places for file in _files(place)]
+        if files:
+            return sorted(files, key=lambda file: file.stem)
+    return []
+
+
+def project_of(directory: Path) -> Path:
+    """Return the nearest directory upwards with pyproject.toml or .git, else `directory` itself."""
+    for folder in (directory, *directory.parents):
+        if (folder / "pyproject.toml").exists() or (folder / ".git").exists():
+            return folder
+    return directory
+
+
+def _upwards(start: Path) -> Iterator[Path]:
+    """Yield `start` and what is above it, as far as the project reaches."""
+    yield start
+    end = project_of(start.absolute())
+    folder = start.absolute()
+    while folder != end and folder != folder.parent:
+        folder = folder.parent
+        yield folder
+
+
+def _configured(folder: Path) -> list[Path]:
+    """Return the places that pyproject.toml names, or nothing.
+
+    Raises:
+        UsageError: the file is no TOML, or the key is neither a path nor a list of paths.
+    """
+    file = folder / "pyproject.toml"
+    if not file.is_file():
+        return []
+    try:
+        written = tomllib.loads(file.read_text("utf-8")).get("tool", {}).get("envspec", {}).get("environments", [])
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        message = f"{file} cannot be read: {error}"
+        raise UsageError(message) from error
+    paths = [written] if isinstance(written, str) else written
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        message = f"{file}: [tool.envspec] environments is a path or a list of paths"
+        raise UsageError(message)
+    return [folder / path for path in paths]
+
+
+def _files(place: Path) -> list[Path]:
+    if place.is_file():
+        return [place]
+    return [file for file in place.glob("*") if file.suffix in SUFFIXES and file.is_file()] if place.is_dir() else []

@@ -1,0 +1,89 @@
+"""Everything wrong that was found so far, and what must not be judged because of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from envspec.errors import Diagnostic, SpecError
+from envspec.spec.diagnostics import at
+from envspec.spec.nodes import MapNode, Mark, Node, plain_data
+from envspec.spec.template import references
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass
+class Findings:
+    """Collects diagnostics instead of raising the first.
+
+    What could not be worked out (a var, a service's shape) is `spoiled`; whatever names it is then left unjudged, so
+    that one mistake is told once and not again wherever its result would have been used.
+    """
+
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    spoiled: set[tuple[str, ...]] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self.diagnostics)
+
+    def add(self, mark: Mark, code: str, message: str, hint: str = "") -> None:
+        """Note what is wrong at `mark`."""
+        self.diagnostics.append(at(mark, code, message, hint))
+
+    def spoil(self, *path: str) -> None:
+        """Note that what templates call `path` (`vars`, `workers`) could not be worked out."""
+        self.spoiled.add(path)
+
+    def sparing(self, paths: Iterable[tuple[str, ...]]) -> Findings:
+        """Return findings that note in the same place, and leave unjudged what names one of these paths as well."""
+        return Findings(self.diagnostics, self.spoiled | set(paths))
+
+    def hangs_on_spoiled(self, nodes: Iterable[Node]) -> bool:
+        """Say whether a template of these trees names something that could not be worked out."""
+        if not self.spoiled:
+            return False
+        return any(self._is_spoiled(reference.path) for node in nodes for reference in references(node))
+
+    def _is_spoiled(self, path: tuple[str, ...]) -> bool:
+        # A path that ends early (`vars` as a whole, or an index that is computed) may name anything below it.
+        return any(path[: len(bad)] == bad[: len(path)] for bad in self.spoiled)
+
+    def validated(self, model: type[M], node: MapNode, data: Mapping[str, Any] | None = None) -> M | None:
+        """Return `node` as a `model`, or None when it is not one, with the reasons noted."""
+        try:
+            return model.model_validate(plain_data(node) if data is None else data)
+        except ValidationError as error:
+            # Imported here, since most files are right and never need it.
+            from envspec.spec.diagnostics import from_validation_error
+
+            self.diagnostics.extend(from_validation_error(error, node, model))
+            return None
+
+    def in_order(self) -> list[Diagnostic]:
+        """Return what was found by file and position, each finding once."""
+        return sorted(set(self.diagnostics), key=lambda d: (d.file, d.line, d.column, d.message))
+
+    def raise_if_any(self) -> None:
+        """Raise SpecError with all of it, where something was found."""
+        if self.diagnostics:
+            raise SpecError(self.in_order())
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Whether anything was found since a moment: `new = growth(findings); …; if new: …`."""
+
+    findings: Findings
+    before: int
+
+    def __bool__(self) -> bool:
+        return len(self.findings.diagnostics) > self.before
+
+
+def growth(findings: Findings) -> Growth:
+    """Remember how much was found until now; the result is true once there is more."""
+    return Growth(findings, len(findings.diagnostics))

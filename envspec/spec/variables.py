@@ -1,0 +1,123 @@
+"""`vars`: values for templates, which may use one another, and which the caller overrides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from envspec.errors import SpecError
+from envspec.plan.graph import find_cycle
+from envspec.spec.diagnostics import at, suggest
+from envspec.spec.findings import Findings, growth
+from envspec.spec.nodes import MapNode, Mark, Node, plain_data
+from envspec.spec.scope import SHAPE, check_names
+from envspec.spec.source import parse
+from envspec.spec.template import references, render
+from envspec.spec.written import named
+
+PREFIX = "ENVSPEC_VAR_"
+KINDS: tuple[tuple[type, str], ...] = (
+    (bool, "a bool"),
+    (int, "an int"),
+    (float, "a float"),
+    (str, "text"),
+    (list, "a list"),
+    (dict, "a mapping"),
+)
+
+
+@dataclass
+class _Evaluation:
+    """Vars are worked out when first asked for, so that they come in the order of their use."""
+
+    nodes: Mapping[str, Node]
+    given: Mapping[str, tuple[str, str]]
+    environ: Mapping[str, str]
+    findings: Findings
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def value(self, name: str) -> None:
+        """Work out one var, after those that it uses."""
+        if name in self.values or ("vars", name) in self.findings.spoiled:
+            return
+        node = self.nodes[name]
+        for other in uses(node, self.nodes):
+            self.value(other)
+        default, known = self._default(name, node)
+        if name in self.given:
+            source, text = self.given[name]
+            self.values[name] = self._override(source, text, default if known else None, node.mark)
+        elif known:
+            self.values[name] = default
+        else:
+            self.findings.spoil("vars", name)
+
+    def _default(self, name: str, node: Node) -> tuple[Any, bool]:
+        quietly = Findings(spoiled=self.findings.spoiled) if name in self.given else self.findings
+        if quietly.hangs_on_spoiled([node]) or not check_names([node], SHAPE, "vars", quietly):
+            return None, False
+        new = growth(quietly)
+        scope = {"vars": self.values, "env": self.environ, "matrix": {}}
+        value = plain_data(render(node, scope, quietly.diagnostics))
+        return value, not new
+
+    def _override(self, source: str, text: str, default: Any, mark: Mark) -> Any:
+        if isinstance(default, str):
+            return text
+        try:
+            value = plain_data(parse(text, source))
+        except SpecError as error:
+            self.findings.diagnostics.extend(error.diagnostics)
+            return default
+        if _fits(value, default):
+            return value
+        is_what = next(words for kind, words in KINDS if isinstance(default, kind))
+        self.findings.add(
+            mark,
+            "wrong-type",
+            f"{source}={text}: this var is {is_what} ({default!r} here), so {text!r} cannot be its value",
+        )
+        return default
+
+
+def evaluate(tree: MapNode, sets: Mapping[str, str], environ: Mapping[str, str], findings: Findings) -> dict[str, Any]:
+    """Return the vars of the file; the caller's are `--set`, then ENVSPEC_VAR_NAME, and take the written type."""
+    written = tree.get("vars")
+    nodes = {key.text: value for key, value in named(written, "var", findings)}
+    for name in sets:
+        if name not in nodes:
+            hint = suggest(name, nodes) or "declare it under `vars`, with its default"
+            findings.add((written or tree).mark, "unknown-var", f"--set {name}: there is no var '{name}'", hint)
+    circle = find_cycle({name: uses(value, nodes) for name, value in nodes.items()})
+    if circle:
+        findings.diagnostics.append(
+            at(nodes[circle[0]].mark, "cycle", f"vars use one another in a circle: {' → '.join(circle)}")
+        )
+        for name in nodes:
+            findings.spoil("vars", name)
+        return {}
+    given = {
+        name: (PREFIX + name.upper(), environ[PREFIX + name.upper()])
+        for name in nodes
+        if PREFIX + name.upper() in environ
+    }
+    given |= {name: (f"--set {name}", text) for name, text in sets.items()}
+    evaluation = _Evaluation(nodes, given, environ, findings)
+    for name in nodes:
+        evaluation.value(name)
+    return {name: evaluation.values[name] for name in nodes if name in evaluation.values}
+
+
+def uses(node: Node, nodes: Mapping[str, Node]) -> list[str]:
+    """Return which vars a var names in its templates."""
+    paths = (reference.path for reference in references(node))
+    return [path[1] for path in paths if path[0] == "vars" and len(path) > 1 and path[1] in nodes]
+
+
+def _fits(value: Any, default: Any) -> bool:
+    if default is None or isinstance(default, bool) or isinstance(value, bool):
+        return default is None or type(value) is type(default)
+    if isinstance(default, float):
+        return isinstance(value, int | float)
+    return isinstance(value, type(default))

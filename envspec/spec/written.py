@@ -1,0 +1,121 @@
+"""A file as written: read, laid over what it extends, and its keys known ones with names that can be said."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from envspec.errors import SpecError
+from envspec.spec.base import is_extension, name_error
+from envspec.spec.diagnostics import at, suggest
+from envspec.spec.environment_file import EnvironmentFile
+from envspec.spec.findings import Findings
+from envspec.spec.layers import is_null, overlay_file
+from envspec.spec.nodes import ListNode, MapNode, Mark, Node, Scalar
+from envspec.spec.service_spec import ServiceSpec
+from envspec.spec.source import read
+
+NOT_YET = {
+    "matrix": "`matrix` is not in this version of envspec",
+    "gpus": "`gpus` is not in this version of envspec",
+}
+NAMED = {"vars": "var", "models": "model", "services": "service"}
+"""Top keys whose keys are names, and what they name."""
+
+
+def read_layers(file: Path, findings: Findings, above: tuple[Path, ...] = ()) -> MapNode:
+    """Return the file laid over the file it extends, and that over the next.
+
+    Raises:
+        SpecError: one of them cannot be read, or they extend one another in a circle.
+    """
+    own = read(file)
+    extends = own.get("extends")
+    if is_null(extends) or extends is None:
+        return own
+    base = beside(extends, "extends", findings)
+    if base is None:
+        return own
+    chain = (*above, Path(os.path.normpath(file)))
+    if base in chain:
+        circle = " → ".join(str(path) for path in (*chain[chain.index(base) :], base))
+        raise SpecError([at(extends.mark, "extends-cycle", f"these files extend one another: {circle}")])
+    if not base.is_file():
+        raise SpecError(
+            [at(extends.mark, "no-such-file", f"there is no file {base}", "extends is relative to this file")]
+        )
+    return overlay_file(read_layers(base, findings, chain), own)
+
+
+def beside(node: Node, what: str, findings: Findings) -> Path | None:
+    """Return the path that `node` says, which is relative to the file that wrote it; None where it says none."""
+    if not isinstance(node, Scalar) or not isinstance(node.value, str) or not node.text:
+        findings.add(node.mark, "wrong-type", f"{what} is the path of one file")
+        return None
+    return Path(os.path.normpath(Path(node.mark.file).parent / Path(node.text).expanduser()))
+
+
+def known_keys(node: MapNode, model: type[BaseModel], what: str, findings: Findings) -> MapNode:
+    """Return the mapping without keys that `model` does not have; all but null ones and `x-…` are noted."""
+    keys = {field.alias or name for name, field in model.model_fields.items()}
+    kept = []
+    for key, value in node.items:
+        if key.text in keys:
+            kept.append((key, value))
+        elif not is_extension(key.text) and not is_null(value):
+            _note_unknown(key, what, keys, findings)
+    return replace(node, items=tuple(kept))
+
+
+def _note_unknown(key: Scalar, what: str, keys: set[str], findings: Findings) -> None:
+    if key.text in NOT_YET:
+        findings.add(key.mark, "not-supported", NOT_YET[key.text], "remove the key")
+    else:
+        findings.add(key.mark, "unknown-key", f"{what} has no key '{key.text}'", suggest(key.text, keys))
+
+
+def named(node: Node | None, what: str, findings: Findings) -> list[tuple[Scalar, Node]]:
+    """Return the entries of a mapping from names; what has no sayable name, or is not a mapping, is noted."""
+    if node is None or is_null(node):
+        return []
+    if not isinstance(node, MapNode):
+        kind = "a list" if isinstance(node, ListNode) else "text"
+        findings.add(node.mark, "wrong-type", f"{what}s are a mapping from names, not {kind}")
+        return []
+    good = []
+    for key, value in node.items:
+        if is_extension(key.text):
+            continue
+        problem = name_error(what, key.text)
+        if problem:
+            findings.add(key.mark, "bad-name", problem)
+        else:
+            good.append((key, value))
+    return good
+
+
+def top_keys(root: MapNode, findings: Findings) -> MapNode:
+    """Return the file's known top keys."""
+    return known_keys(root, EnvironmentFile, "an environment", findings)
+
+
+def service_keys(key: Scalar, node: Node, findings: Findings) -> MapNode:
+    """Return a service's known keys; a service that is not a mapping is noted, and taken as an empty one."""
+    if isinstance(node, MapNode):
+        return known_keys(node, ServiceSpec, f"a service ({key.text})", findings)
+    findings.add(node.mark, "wrong-type", f"the service '{key.text}' must be a mapping of keys")
+    findings.spoil("services", key.text)
+    return MapNode(node.mark, ())
+
+
+def empty(mark: Mark) -> MapNode:
+    """Return a mapping without keys."""
+    return MapNode(mark, ())
+
+
+def subset(node: MapNode, keys: frozenset[str]) -> MapNode:
+    """Return the mapping with only these of its keys."""
+    return replace(node, items=tuple(item for item in node.items if item[0].text in keys))
