@@ -14,11 +14,13 @@ def failure(error: EnvspecError) -> list[Line]:
 def failure_lines(message: str, hint: str) -> list[Line]:
     """Draw a message, whose first line is the sentence and whose others are facts, and its hint.
 
-    Log lines are quoted in messages, so nothing in them reaches the terminal as a command.
+    Messages quote what services wrote, so nothing in them reaches the terminal as a command.
     """
     sentence, *facts = message.splitlines() or [""]
     lines = [line(("error: ", "bold red"), (harmless(sentence), "bold"))]
-    lines += [line(f"  {harmless(fact)}") if fact.strip() else BLANK for fact in facts]
+    lines += [line(harmless(fact)) if fact.strip() else BLANK for fact in facts]
+    if facts and hint:
+        lines.append(BLANK)
     for index, text in enumerate(hint.splitlines()):
         lines.append(line(("hint: " if index == 0 else "      ", "bold cyan"), harmless(text)))
     return lines

@@ -114,7 +114,7 @@ def _note(tracks: dict[str, Track], event: e.Event) -> None:
 
 
 _CHANGES: dict[type[e.Event], Callable[[Any], dict[str, Any]]] = {
-    e.ModelFetching: lambda x: {"starting": x.at, "spawned": x.at},
+    e.ModelFetching: lambda x: {"starting": x.at},
     e.ModelReady: lambda x: {"healthy": x.at},
     e.ReplicaWaiting: lambda x: {"waiting": x.at},
     e.ReplicaStarting: lambda x: {"starting": x.at, "last": x.last},
@@ -170,6 +170,6 @@ def reason(track: Track) -> str:
         (track.end - listening, f"from listening until its validators passed{last_no}"),
     ]
     if track.listening is None:
-        parts[2] = (track.end - spawned, f"from the spawn until it was done{last_no}")
+        parts[2] = (track.end - spawned, f"until it was done{last_no}")
     seconds, words = max(parts)
     return f"{format_seconds(seconds)} {words}"

@@ -82,7 +82,7 @@ def events() -> list[e.Event]:
     """The start of `plan`: worker.0 is what everybody waits for, its validator says no once."""
     started: list[e.Event] = [
         e.SessionStarting(
-            session="local-k3f9a", environment="local", file="/p/environments/local.yaml", directory="/state/local-k3f9a",
+            session="local-k3f9a", environment="local", file="/p/environments/local.yaml", directory="/state/local",
             pid=77, backend="local", time=1000.0,
         ),
         e.ModelFetching(at=0.05, model="chat", source="synthetic"),

@@ -1,0 +1,60 @@
+"""Lines for pipes: each event says one thing, in words, without control characters."""
+
+from __future__ import annotations
+
+import pytest
+
+from envspec.plan import events as e
+from envspec.report.event_lines import event_line
+from envspec.report.text import plain
+
+SILENT = {"ports-leased", "replica-starting"}
+"""Events that change nothing a person would want a line for."""
+
+
+def said(event: e.Event) -> str:
+    line = event_line(event, 8)
+    return "" if line is None else plain([line])
+
+
+def test_the_start_of_an_environment_reads_as_a_story(events: list[e.Event]) -> None:
+    assert "".join(said(event) for event in events if getattr(event, "replica", "worker.0") == "worker.0") == (
+        "    0.00 s  local     session local-k3f9a in /state/local\n"
+        "    0.05 s  chat      model: synthetic being made or fetched\n"
+        "    0.10 s  worker.0  waits for etcd healthy\n"
+        "    0.15 s  chat      model: complete at /cache/chat\n"
+        "    0.41 s  worker.0  runs as pid 4008\n"
+        "    2.00 s  worker.0  listens on http 20001\n"
+        "    2.10 s  worker.0  http not yet: HTTP 503: wait\n"
+        "    3.00 s  worker.0  healthy after 2.59 s\n"
+        "    4.00 s            environment healthy after 4.00 s\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (e.ReplicaExited(replica="x", pid=1, exit_code=3, signal=None, expected=False), "exited with code 3"),
+        (e.ReplicaExited(replica="x", pid=1, exit_code=None, signal="SIGTERM", expected=True), "SIGTERM, as ordered"),
+        (e.ReplicaStopping(replica="x", signal="SIGTERM"), "sent SIGTERM\n"),
+        (e.ReplicaStopping(replica="x", signal="INT"), "sent SIGINT\n"),
+        (e.ReplicaStopped(replica="x", killed=True, seconds=10), "killed, its grace of 10.0 s ran out"),
+        (e.CheckAnswered(replica="", check="ready[0] (openai)", passed=True, answer="ok", tries=1), "ready     openai"),
+        (e.SessionFailed(error="E", message="it broke\n\n  details", exit_code=4), "environment failed: it broke\n"),
+        (e.Warned(message="careful"), "warning: careful"),
+    ],
+)
+def test_events_in_words(event: e.Event, words: str) -> None:
+    assert words in said(event)
+
+
+def test_what_a_service_answers_cannot_move_the_cursor() -> None:
+    answer = e.CheckAnswered(replica="x", check="x (http)", passed=False, answer="a\x1b[2J\r\nb\x00", tries=1)
+
+    assert said(answer) == "    0.00 s  x         http not yet: a b^@\n"
+
+
+def test_no_event_is_forgotten() -> None:
+    from envspec.report.event_lines import _WORDS
+
+    assert {name for name, kind in e.EVENTS.items() if kind not in _WORDS} == SILENT

@@ -1,0 +1,99 @@
+"""The pictures that stay: an environment that is up, the sessions of this user, an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from envspec.errors import ServiceExitedError
+from envspec.plan import events as e
+from envspec.plan.plan import Endpoint, Plan
+from envspec.report.failure import failure
+from envspec.report.sessions import sessions_table
+from envspec.report.summary import summary, where_to_open
+from envspec.report.text import plain
+from envspec.session.status import SessionStatus, apply, planned
+
+
+@pytest.fixture
+def status(plan: Plan, events: list[e.Event]) -> SessionStatus:
+    current = planned(SessionStatus("local-k3f9a", "local", file=plan.file), plan)
+    for event in events:
+        current = apply(current, event)
+    return current
+
+
+def test_an_environment_that_is_up_says_what_is_where(status: SessionStatus, plan: Plan) -> None:
+    assert plain(summary(status, plan, detached=False)) == (
+        "● local is healthy in 4.00 s  local-k3f9a\n"
+        "\n"
+        "  SERVICE   PORT    WHERE                   PID\n"
+        "  etcd      client  http://127.0.0.1:20001  4004\n"
+        "            peer    127.0.0.1:20002\n"
+        "  worker.0  system  127.0.0.1:20010         4008\n"
+        "            kv      127.0.0.1:20020-20021\n"
+        "  worker.1  system  127.0.0.1:20011         4008\n"
+        "            kv      127.0.0.1:20020-20021\n"
+        "  frontend  http    http://127.0.0.1:20030  4008\n"
+        "\n"
+        "  open  http://127.0.0.1:20030  frontend\n"
+        "  logs  envspec logs -f\n"
+        "  stop  Ctrl-C\n"
+    )
+
+
+def test_a_detached_one_says_how_to_reach_it_again(status: SessionStatus, plan: Plan) -> None:
+    picture = plain(summary(status, plan, detached=True))
+
+    assert "logs  envspec logs -f --session local-k3f9a" in picture
+    assert "stop  envspec down local-k3f9a" in picture
+
+
+def test_without_a_ready_over_http_the_services_that_nobody_needs_are_opened(plan: Plan) -> None:
+    assert where_to_open(replace(plan, ready=())) == [("http://127.0.0.1:20030", "frontend")]
+
+
+def test_a_path_prefix_of_an_attached_service_is_part_of_its_url(plan: Plan) -> None:
+    attached = Endpoint("http", "https", "example.org", 443, "/v1")
+    frontend = plan.services[-1]
+    elsewhere = replace(frontend, replicas=(replace(frontend.replicas[0], endpoints={"http": (attached,)}),))
+    changed = replace(plan, services=(*plan.services[:-1], elsewhere), ready=())
+
+    assert where_to_open(changed) == [("https://example.org:443/v1", "frontend")]
+
+
+def test_a_hundred_replicas_do_not_push_the_url_off_the_screen(wide_plan: Callable[[int], Plan]) -> None:
+    status = planned(SessionStatus("wide-1", "wide"), wide_plan(100))
+    picture = plain(summary(status, None, detached=False))
+
+    assert "worker.2" in picture
+    assert "worker.3" not in picture
+    assert "… and 97 more: envspec ps" in picture
+
+
+def test_ps_lists_every_port_of_every_session_by_name(status: SessionStatus) -> None:
+    assert plain(sessions_table([status, replace(status, id="local-zzzzz", pid=None)], now=1034.0)) == (
+        "● local-k3f9a  healthy  up 34.0 s  pid 77  /p/environments/local.yaml\n"
+        "  ●  etcd      healthy  4004  client http://127.0.0.1:20001  peer 20002\n"
+        "  ●  worker.0  healthy  4008  system 20010  kv 20020-20021\n"
+        "  ●  worker.1  healthy  4008  system 20011  kv 20020-20021\n"
+        "  ●  frontend  healthy  4008  http http://127.0.0.1:20030\n"
+        "\n"
+        "● local-zzzzz  healthy  up 34.0 s  /p/environments/local.yaml\n"
+        "  ●  etcd      healthy  4004  client http://127.0.0.1:20001  peer 20002\n"
+        "  ●  worker.0  healthy  4008  system 20010  kv 20020-20021\n"
+        "  ●  worker.1  healthy  4008  system 20011  kv 20020-20021\n"
+        "  ●  frontend  healthy  4008  http http://127.0.0.1:20030\n"
+    )
+
+
+def test_an_error_is_its_sentence_its_facts_and_its_hint() -> None:
+    error = ServiceExitedError(
+        "worker.0 exited with code 3\n\n  log      /l/worker.0.log:\n  │ no\x1b[2J", service="worker.0", hint="look\nhere"
+    )
+
+    assert plain(failure(error)) == (
+        "error: worker.0 exited with code 3\n\n  log      /l/worker.0.log:\n  │ no\n\nhint: look\n      here\n"
+    )

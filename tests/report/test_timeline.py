@@ -1,0 +1,108 @@
+"""The timeline: what the start waited for, computed from events alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from envspec.plan import events as e
+from envspec.report.text import line_width, plain
+from envspec.report.timeline import Step, timeline
+from envspec.report.timeline_text import timeline_text
+
+
+def test_the_critical_path_leads_from_the_begin_to_healthy(events: list[e.Event]) -> None:
+    assert timeline(events).critical_path == (
+        Step("envspec", 0.0, 0.1, "reading, leasing, planning"),
+        Step("etcd", 0.1, 0.4, "0.19 s until it listened"),
+        Step("worker.0", 0.4, 3.0, "1.59 s until it listened"),
+        Step("frontend", 3.0, 3.6, "0.49 s until it listened"),
+        Step("ready", 3.6, 4.0, "the environment's own `ready`"),
+    )
+
+
+def test_the_path_has_no_gaps(events: list[e.Event]) -> None:
+    path = timeline(events).critical_path
+
+    assert [step.end for step in path[:-1]] == [step.begin for step in path[1:]]
+    assert (path[0].begin, path[-1].end) == (0.0, 4.0)
+
+
+def test_a_model_can_be_what_everybody_waited_for(events: list[e.Event]) -> None:
+    moved = [
+        replace(event, last="models.chat") if getattr(event, "last", "") == "etcd" else event for event in events
+    ]
+
+    assert [step.name for step in timeline(moved).critical_path] == [
+        "envspec", "models.chat", "worker.0", "frontend", "ready",
+    ]  # fmt: skip
+
+
+def test_a_slow_validator_is_the_reason_with_its_last_no(events: list[e.Event]) -> None:
+    late = [
+        replace(event, at=0.5) if isinstance(event, e.ReplicaListening) and event.replica == "worker.0" else event
+        for event in events
+    ]
+    reason = next(step.reason for step in timeline(late).critical_path if step.name == "worker.0")
+
+    assert reason == "2.50 s from listening until its validators passed (last no: http: HTTP 503: wait)"
+
+
+def test_a_start_that_failed_ends_at_its_failure(events: list[e.Event]) -> None:
+    failed = [event for event in events if event.at < 2.5]
+    failed += [
+        e.ReplicaFailed(at=2.5, replica="worker.0", error="ServiceExitedError", message="died"),
+        e.SessionFailed(at=2.6, error="ServiceExitedError", message="died"),
+        e.SessionStopped(at=9.0, seconds=9.0),
+    ]
+    result = timeline(failed)
+
+    assert (result.state, result.seconds, result.end) == ("failed", None, 2.6)
+    assert result.critical_path[-1].name == "frontend"
+    assert "✗" in plain(timeline_text(result, 100))
+
+
+def test_restarts_after_the_start_change_nothing(events: list[e.Event]) -> None:
+    later = [e.ReplicaStarting(at=60, replica="etcd", start=1), e.ReplicaHealthy(at=61, replica="etcd", seconds=1)]
+
+    assert timeline([*events, *later]) == timeline(events)
+
+
+def test_the_waterfall(events: list[e.Event]) -> None:
+    assert plain(timeline_text(timeline(events), 80)) == (
+        "● local healthy in 4.00 s  local-k3f9a\n"
+        "\n"
+        "                  spawned  listens  healthy  0                            4.00 s\n"
+        "     models.chat        -        -   0.15 s  ─●\n"
+        "  ◆  etcd          0.11 s   0.30 s   0.40 s  ──━●\n"
+        "  ◆  worker.0      0.41 s   2.00 s   3.00 s  ···──────────────━━━━━━━━●\n"
+        "  ◆  frontend      3.01 s   3.50 s   3.60 s  ·························────━●\n"
+        "     worker.1      0.42 s   1.00 s   1.10 s     ─────━●\n"
+        "\n"
+        "  · waits   ─ until it listens   ━ until it is healthy   ◆ on the critical path\n"
+        "\n"
+        "  critical path\n"
+        "    0.00 s  +0.10 s  envspec   reading, leasing, planning\n"
+        "    0.10 s  +0.30 s  etcd      0.19 s until it listened\n"
+        "    0.40 s  +2.60 s  worker.0  1.59 s until it listened\n"
+        "    3.00 s  +0.60 s  frontend  0.49 s until it listened\n"
+        "    3.60 s  +0.40 s  ready     the environment's own `ready`\n"
+        "\n"
+        "  slowest first\n"
+        "    ◆  2.60 s  worker.0     1.59 s until it listened\n"
+        "       0.70 s  worker.1     0.58 s until it listened\n"
+        "    ◆  0.60 s  frontend     0.49 s until it listened\n"
+        "    ◆  0.30 s  etcd         0.19 s until it listened\n"
+        "       0.10 s  models.chat  0.10 s until it was done\n"
+    )
+
+
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_the_waterfall_fits_the_terminal(events: list[e.Event], width: int) -> None:
+    assert max(map(line_width, timeline_text(timeline(events), width))) <= width
+
+
+def test_a_session_that_has_not_said_anything_has_an_empty_timeline() -> None:
+    assert timeline([]).critical_path == ()
+    assert timeline_text(timeline([]), 80)
