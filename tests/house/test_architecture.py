@@ -91,7 +91,15 @@ def test_a_planted_call_is_caught(copy: Path, module: str, line: str, rule: str)
     planted = copy / "envspec" / module
     planted.write_text(f"{planted.read_text()}\n{line}\n")
 
-    ruff = [str(LINT.with_name("ruff")), "check", "--no-cache", "--output-format=concise", "--select", rule, str(planted)]
+    ruff = [
+        str(LINT.with_name("ruff")),
+        "check",
+        "--no-cache",
+        "--output-format=concise",
+        "--select",
+        rule,
+        str(planted),
+    ]
     result = subprocess.run(ruff, cwd=copy, capture_output=True, text=True, check=False)
 
     assert rule in result.stdout
