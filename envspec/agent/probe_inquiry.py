@@ -32,13 +32,25 @@ Report = Callable[[dict[str, Any]], None]
 
 @dataclass
 class Record:
-    """What is known of one check. `seconds` is when it was last asked, from the inquiry's begin."""
+    """What is known of one check. `seconds` is when it was last asked, from the inquiry's begin.
+
+    `told` is the answer that was last reported, and `told_at` when.
+    """
 
     check: Check
     context: Context
     answer: Answer = NOT_ASKED
     tries: int = 0
     seconds: float = 0.0
+    told: Answer = NOT_ASKED
+    told_at: float = 0.0
+
+    @property
+    def is_news(self) -> bool:
+        """Whether the answer should be reported: at once where it turned, else not too often."""
+        if self.answer == self.told:
+            return False
+        return self.answer.passed != self.told.passed or time.monotonic() - self.told_at >= NEWS_INTERVAL
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as an element of `answers`."""
@@ -76,7 +88,6 @@ class Inquiry:
         self._turn = 0
         self._asked: tuple[Record, float, float] | None = None
         self._rounds = self._bad_rounds = 0
-        self._news_at = 0.0
 
     def start(self) -> None:
         """Begin to ask, in a new thread."""
@@ -134,13 +145,12 @@ class Inquiry:
         return max(min(record.check.timeout, self._deadline - time.monotonic()), LONGEST_PAUSE)
 
     def _settle(self, record: Record, answer: Answer) -> None:
-        now = time.monotonic()
-        changed, record.answer = answer != record.answer, answer
+        record.answer = answer
         record.tries += 1
-        record.seconds = now - self._begin
+        record.seconds = time.monotonic() - self._begin
         self._asked = None
-        if changed and now - self._news_at >= NEWS_INTERVAL:
-            self._news_at = now
+        if record.is_news:
+            record.told, record.told_at = answer, time.monotonic()
             self._report({"key": self.key, "notice": "answer", **record.to_json()})
 
     def _conclude(self, bad: Record | None) -> None:

@@ -13,7 +13,7 @@ from envspec.units import Duration, format_seconds
 class Exec(Validator):
     """A command, run with the replica's environment and in its directory, exits with 0.
 
-    At the end of an attempt nothing of it goes on: what the command left behind is killed.
+    What the command leaves running in its process group is killed when it ends.
     """
 
     choose_one: ClassVar = (("command", "shell"),)
@@ -32,10 +32,16 @@ class Exec(Validator):
             code, output = context.run(argv, context.env, context.cwd, context.timeout)
         except TimeoutError:
             return Answer(passed=False, text=f"killed after {format_seconds(context.timeout)}: {argv[0]}")
-        except FileNotFoundError:
-            path = context.env.get("PATH", "")
-            return Answer(passed=False, text=f"command not found: {argv[0]} (PATH={path}, directory {context.cwd})")
+        except FileNotFoundError as error:
+            return Answer(passed=False, text=_missing(argv[0], str(error.filename), context))
         return Answer(passed=code == 0, text=_outcome(code, output))
+
+
+def _missing(command: str, named: str, context: Context) -> str:
+    # The same exception says that the directory is not there; only its file name tells them apart.
+    if named == context.cwd:
+        return f"no such directory: {named}"
+    return f"command not found: {command} (PATH={context.env.get('PATH', '')}, directory {context.cwd})"
 
 
 def _outcome(code: int, output: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,7 +34,8 @@ class Log(Validator):
         scanner: LogScanner = context.kept.setdefault(
             self.match, LogScanner(context.log, context.log_start, self.match)
         )
-        while (line := scanner.scan()) is None and scanner.behind:
+        deadline = time.monotonic() + context.timeout
+        while (line := scanner.scan()) is None and scanner.behind and time.monotonic() < deadline:
             pass
         return found(line, self.match)
 
@@ -60,21 +62,22 @@ class LogScanner:
         self.behind = False
 
     def scan(self, limit: int = SCAN_LIMIT) -> str | None:
-        """Read about `limit` new bytes at most; return the first line that matches, or None.
+        """Read at most `limit` new bytes; return the first line that matches, or None.
 
         A last line without an end is looked at once nothing comes after it any more: half of a line may match what
         the whole does not.
         """
         try:
             with self._path.open("rb", buffering=0) as log:
-                return self._scan(log.fileno(), self._offset + limit)
+                return self._scan(log.fileno(), limit)
         except FileNotFoundError:
             return None
 
-    def _scan(self, log: int, end: int) -> str | None:
+    def _scan(self, log: int, left: int) -> str | None:
         quiet = True
-        while self._offset < end:
-            chunk = self._read(log)
+        while left > 0:
+            chunk = self._read(log, min(CHUNK, left))
+            left -= len(chunk)
             if not chunk:
                 self.behind = False
                 return self._match(self._pending) if quiet and self._pending else None
@@ -85,11 +88,11 @@ class LogScanner:
         self.behind = True
         return None
 
-    def _read(self, log: int) -> bytes:
+    def _read(self, log: int, size: int) -> bytes:
         # The agent bounds the disk by punching holes; a hole is passed over, not read as zeros.
         with suppress(OSError):
             self._offset = max(self._offset, os.lseek(log, self._offset, os.SEEK_DATA))
-        chunk = os.pread(log, CHUNK, self._offset)
+        chunk = os.pread(log, size, self._offset)
         self._offset += len(chunk)
         return chunk
 

@@ -54,7 +54,14 @@ def find_function(call: str, folder: str) -> Callable[..., object]:
         sys.path.insert(0, folder)
     # A module that was written after the last look into its folder is not found without this.
     importlib.invalidate_caches()
-    function = getattr(importlib.import_module(module_name), name)
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name != module_name:
+            raise
+        message = f"there is no {module_name}.py in {folder}, nor a module of that name elsewhere"
+        raise ImportError(message) from None
+    function = getattr(module, name)
     if inspect.iscoroutinefunction(function):
         message = f"{call} is an async function; write a plain one, which may call asyncio.run itself"
         raise ValueError(message)

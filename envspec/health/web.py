@@ -72,8 +72,9 @@ class Connection:
         Raises:
             OSError: the connection failed, or the deadline passed (TimeoutError).
         """
-        answer = self._send(method, path, headers or {}, body)
-        return _response(answer, b"".join(self._read(answer)))
+        # Only a closed answer lets the connection take the next request; reading one to its end does not close it.
+        with self._send(method, path, headers or {}, body) as answer:
+            return _response(answer, b"".join(self._read(answer)))
 
     def stream(self, method: str, path: str, body: Any) -> tuple[Response, Iterator[bytes]]:
         """Send a request; return the head of the answer, and its lines as they come.

@@ -1,0 +1,273 @@
+"""The prober, spoken to as the agent speaks to it."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from envspec.agent.wire import decode, encode
+
+PATIENCE = 15.0  # seconds that anything may take on a busy machine
+
+
+class Prober:
+    """A prober process and all that it has said."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "envspec.agent.prober"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=folder,
+            bufsize=0,
+        )
+        self.heard: list[dict[str, Any]] = []
+        self._pending = b""
+
+    def ask(self, key: str, do: str, *checks: dict[str, Any], **more: Any) -> None:
+        about = {"folder": str(self.folder), "cwd": str(self.folder), "env": dict(os.environ)}
+        self.send({"key": key, "do": do, "checks": checks, **about, **more})
+
+    def send(self, message: dict[str, Any]) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(encode(message))
+
+    def wait(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Return the first message that is wanted, reading on until it comes."""
+        deadline = time.monotonic() + PATIENCE
+        while not (found := next(filter(wanted, self.heard), None)):
+            assert self.process.stdout is not None
+            left = deadline - time.monotonic()
+            assert select.select([self.process.stdout], [], [], max(0.0, left))[0], f"heard only {self.heard}"
+            *lines, self._pending = (self._pending + self.process.stdout.read(65536)).split(b"\n")
+            self.heard += map(decode, lines)
+        return found
+
+    def done(self, key: str) -> dict[str, Any]:
+        return self.wait(lambda said: said.get("key") == key and said["notice"] == "done")
+
+    def once(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """Ask one check one time and return its answer."""
+        key = f"once {len(self.heard)}"
+        self.ask(key, "once", check(kind, **fields))
+        answer: dict[str, Any] = self.done(key)["answers"][0]
+        return answer
+
+    def close(self) -> None:
+        for stream in (self.process.stdin, self.process.stdout):
+            assert stream is not None
+            stream.close()
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def prober(tmp_path: Path) -> Iterator[Prober]:
+    running = Prober(tmp_path)
+    yield running
+    running.close()
+
+
+def check(kind: str, port: int = 0, timeout: float = 5.0, context: Any = None, **fields: Any) -> dict[str, Any]:
+    ends = [{"name": "main", "scheme": "http", "host": "0.0.0.0", "port": port}] if port else []
+    about = {"where": f"services.x.health[0] ({kind})", "position": "x.yaml:3:5", "context": context or {}}
+    return {"kind": kind, "fields": fields, "timeout": timeout, "endpoints": ends, **about}
+
+
+def callback(prober: Prober, code: str) -> str:
+    (prober.folder / "checks.py").write_text(code)
+    return "checks:look"
+
+
+@pytest.fixture
+def page() -> Iterator[Any]:
+    """An HTTP server whose status a test can set."""
+
+    class Page(http.server.BaseHTTPRequestHandler):
+        status = 503
+
+        def handle_one_request(self) -> None:
+            if self.rfile.readline():
+                self.wfile.write(f"HTTP/1.0 {Page.status} .\r\nContent-Length: 0\r\n\r\n".encode())
+            self.close_connection = True
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    Page.port = server.server_address[1]  # type: ignore[attr-defined]
+    yield Page
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_until_asks_again_and_ends_with_the_first_good_round(prober: Prober, page: Any) -> None:
+    prober.ask("a", "until", check("http", page.port), timeout=PATIENCE)
+    first = prober.wait(lambda said: said["notice"] == "answer")
+    assert first["key"] == "a"
+    assert first["position"] == "x.yaml:3:5"
+    assert not first["passed"]
+    assert "HTTP 503" in first["text"]
+    page.status = 200
+    (answer,) = prober.done("a")["answers"]
+    assert answer["passed"]
+    assert answer["text"] == "HTTP 200 ."
+    assert answer["tries"] > 1
+    assert answer["seconds"] > 0
+
+
+def test_an_answer_that_stays_the_same_is_told_once(prober: Prober, page: Any) -> None:
+    prober.ask("a", "until", check("http", page.port), timeout=0.5)
+    assert not prober.done("a")["passed"]
+    assert [said["notice"] for said in prober.heard] == ["answer", "done"]
+    assert prober.heard[-1]["answers"][0]["tries"] > 5
+
+
+def test_checks_are_asked_in_order_and_a_round_ends_at_the_first_bad_one(prober: Prober, page: Any) -> None:
+    look = callback(prober, "def look(ctx): open('asked', 'w').close()")
+    prober.ask("a", "once", check("http", page.port), check("python", call=look))
+    done = prober.done("a")
+    assert not done["passed"]
+    assert [(answer["passed"], answer["tries"]) for answer in done["answers"]] == [(False, 1), (False, 0)]
+    assert done["answers"][1]["text"] == "not asked, since a check before it has not passed"
+    assert not (prober.folder / "asked").exists()
+
+
+def test_live_tells_after_so_many_failures_in_a_row(prober: Prober, page: Any) -> None:
+    page.status = 200
+    prober.ask("a", "live", check("http", page.port), every=0.01, failures=3)
+    prober.wait(lambda said: said["notice"] == "answer" and said["passed"])
+    page.status = 500
+    unhealthy = prober.wait(lambda said: said["notice"] == "unhealthy")
+    assert unhealthy["check"] == "services.x.health[0] (http)"
+    assert "HTTP 500" in unhealthy["text"]
+
+
+def test_a_cancelled_key_is_not_heard_of_again(prober: Prober, page: Any) -> None:
+    prober.ask("a", "until", check("http", page.port))
+    prober.wait(lambda said: said["notice"] == "answer")
+    prober.send({"key": "a", "do": "cancel"})
+    page.status = 200
+    prober.ask("b", "until", check("http", page.port), timeout=PATIENCE)
+    prober.done("b")
+    assert {said["key"] for said in prober.heard if said.get("passed")} == {"b"}
+
+
+def test_a_callback_sees_the_environment_by_attribute_and_by_key(prober: Prober) -> None:
+    look = callback(
+        prober,
+        "def look(ctx, count, *, name):\n"
+        "    assert ctx.services.worker.replicas[1].ports['http'] == 8001\n"
+        "    assert ctx['vars'].items == 3 and 'nothing' not in ctx.vars\n"
+        "    assert ctx.replica is None and ctx.timeout == 5.0\n"
+        "    assert (count, name) == (2, 'x')\n",
+    )
+    replicas = [{"ports": {"http": 8000}}, {"ports": {"http": 8001}}]
+    values = {"services": {"worker": {"replicas": replicas}}, "vars": {"items": 3}, "replica": None}
+    prober.ask("a", "once", check("python", context=values, call=look, args={"count": 2, "name": "x"}))
+    (answer,) = prober.done("a")["answers"]
+    assert answer["passed"], answer["text"]
+
+
+def test_a_callback_says_no_by_raising_and_the_line_is_named(prober: Prober) -> None:
+    look = callback(prober, "def look(ctx):\n    print('workers:', 1)\n    assert ctx.timeout > 100, 'too few'\n")
+    answer = prober.once("python", call=look)
+    assert not answer["passed"]
+    said = "AssertionError: too few (checks.py:3: assert ctx.timeout > 100, 'too few'); it printed: workers: 1"
+    assert answer["text"] == said
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("async def look(ctx): pass", "checks:look is an async function"),
+        ("def look(ctx): return False", "checks:look returned False"),
+        ("import sys\ndef look(ctx): sys.exit(3)", "SystemExit: 3"),
+        ("def other(ctx): pass", "AttributeError: module 'checks' has no attribute 'look'"),
+        ("def look(ctx): ctx.workers", "AttributeError: there is no 'workers'; there is timeout"),
+    ],
+)
+def test_a_callback_that_cannot_be_asked_says_why(prober: Prober, code: str, said: str) -> None:
+    answer = prober.once("python", call=callback(prober, code))
+    assert not answer["passed"]
+    assert said in answer["text"]
+
+
+def test_a_missing_module_names_the_folder(prober: Prober) -> None:
+    assert f"there is no checks.py in {prober.folder}" in prober.once("python", call="checks:look")["text"]
+
+
+def test_prints_never_get_among_the_messages(prober: Prober) -> None:
+    look = callback(
+        prober,
+        "import os, sys\n"
+        "def look(ctx):\n"
+        '    os.write(1, b\'{"notice": "done"}\\n\')\n'
+        "    print('{}', file=sys.__stdout__, flush=True)\n"
+        "    os.system('echo loud')\n"
+        "    assert sys.stdin.read() == ''\n",
+    )
+    assert prober.once("python", call=look)["passed"]
+    assert all("key" in said for said in prober.heard)
+
+
+def test_a_probe_that_hangs_costs_a_thread_and_the_next_try_may_pass(prober: Prober) -> None:
+    look = callback(
+        prober,
+        "import threading\ntries = []\n"
+        "def look(ctx):\n"
+        "    tries.append(1)\n"
+        "    if len(tries) < 3: threading.Event().wait()\n",
+    )
+    prober.ask("a", "until", check("python", timeout=0.1, call=look), timeout=PATIENCE)
+    hanging = prober.wait(lambda said: said["notice"] == "answer")
+    assert hanging["text"] == "no answer within 0.10 s, it hangs"
+    (answer,) = prober.done("a")["answers"]
+    assert (answer["passed"], answer["tries"]) == (True, 3)
+
+
+def test_a_prober_with_too_many_hanging_probes_calls_itself_sick(prober: Prober) -> None:
+    look = callback(prober, "import threading\ndef look(ctx): threading.Event().wait()\n")
+    for number in range(16):
+        prober.ask(f"{number}", "once", check("python", timeout=0.05, call=look))
+    assert prober.wait(lambda said: said["notice"] == "sick")["hanging"] >= 16
+    assert not prober.done("7")["passed"]
+
+
+def test_the_end_of_stdin_ends_the_prober_whatever_hangs(prober: Prober) -> None:
+    look = callback(prober, "import threading\ndef look(ctx): print(); threading.Event().wait()\n")
+    prober.ask("a", "until", check("python", timeout=60.0, call=look))
+    prober.ask("b", "until", check("exec", shell="echo $$ > pid; sleep 60"))
+    deadline = time.monotonic() + PATIENCE
+    while not (prober.folder / "pid").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert prober.process.stdin is not None
+    prober.process.stdin.close()
+    assert prober.process.wait(PATIENCE) == 0
+
+
+def test_a_check_that_is_no_check_is_answered_not_fatal(prober: Prober) -> None:
+    assert "TypeError" in prober.once("http", colour="red")["text"]
+    assert "KeyError: 'smoke'" in prober.once("smoke")["text"]
+    assert "error: " in prober.once("log", match="(")["text"]
+
+
+def test_nobody_listening_costs_many_quick_tries(prober: Prober) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    prober.ask("a", "until", check("tcp", port), timeout=0.4)
+    (answer,) = prober.done("a")["answers"]
+    assert answer["text"] == f"127.0.0.1:{port}: connection refused"
+    assert answer["tries"] > 5

@@ -1,0 +1,111 @@
+"""Commands of `exec` validators: what they say, and that nothing of them goes on."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from envspec.agent.probe_command import kill_running, run_command
+from envspec.health import build
+from envspec.health.base import Answer, Context
+
+PATIENCE = 10.0
+DAEMON = "setsid sh -c 'echo $$ > daemon; exec sleep 60' & while [ ! -s daemon ]; do :; done; "
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Callable[..., Answer]:
+    def probe(timeout: float = PATIENCE, env: dict[str, str] | None = None, **fields: object) -> Answer:
+        told = {"PATH": os.environ["PATH"], **(env or {})}
+        return build("exec", fields).probe(Context(cwd=str(tmp_path), env=told, timeout=timeout, run=run_command))
+
+    return probe
+
+
+def is_gone(pid: int) -> bool:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except OSError:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_exit_0_is_healthy_and_the_output_is_shown(ask: Callable[..., Answer]) -> None:
+    assert ask(command=["echo", "PONG"]) == Answer(passed=True, text="exit code 0: PONG")
+    assert ask(command=["true"]) == Answer(passed=True, text="exit code 0")
+
+
+def test_another_exit_shows_the_code_and_the_last_output(ask: Callable[..., Answer]) -> None:
+    answer = ask(shell="seq 1 1000; echo no such table >&2; exit 3")
+    assert not answer.passed
+    assert answer.text.startswith("exit code 3: ")
+    assert answer.text.endswith("999 1000 no such table")
+
+
+def test_a_signal_is_named(ask: Callable[..., Answer]) -> None:
+    assert ask(shell="kill -SEGV $$").text == "ended by SIGSEGV"
+
+
+def test_a_shell_fails_with_any_part_of_a_pipe(ask: Callable[..., Answer]) -> None:
+    assert not ask(shell="false | cat").passed
+    assert not ask(shell="false; true").passed
+
+
+def test_it_runs_with_the_replicas_environment_and_directory(ask: Callable[..., Answer], tmp_path: Path) -> None:
+    answer = ask(shell='echo "$COLOUR in $PWD"; [ -z "$HOME" ]', env={"COLOUR": "red"})
+    assert answer.text == f"exit code 0: red in {tmp_path}"
+
+
+def test_a_command_that_does_not_exist_is_named_with_its_path(ask: Callable[..., Answer]) -> None:
+    answer = ask(command=["no-such-command"], env={"PATH": "/nowhere"})
+    assert answer.text.startswith("command not found: no-such-command (PATH=/nowhere")
+
+
+def test_a_directory_that_does_not_exist_is_not_taken_for_the_command(tmp_path: Path) -> None:
+    asked = Context(cwd=str(tmp_path / "none"), env=dict(os.environ), run=run_command)
+    assert build("exec", {"command": ["true"]}).probe(asked).text == f"no such directory: {tmp_path / 'none'}"
+
+
+def test_a_command_past_its_time_is_killed_with_all_that_came_of_it(ask: Callable[..., Answer], tmp_path: Path) -> None:
+    answer = ask(timeout=1.0, shell=f"{DAEMON} sleep 60")
+    assert answer == Answer(passed=False, text="killed after 1.00 s: bash")
+    assert is_gone(int((tmp_path / "daemon").read_text()))
+
+
+def test_output_held_open_by_a_child_does_not_hold_up_the_answer(ask: Callable[..., Answer], tmp_path: Path) -> None:
+    answer = ask(shell="sleep 60 & echo $! > child; echo started")
+    assert answer == Answer(passed=True, text="exit code 0: started")
+    assert is_gone(int((tmp_path / "child").read_text()))
+
+
+def test_a_flood_of_output_is_not_kept(ask: Callable[..., Answer]) -> None:
+    answer = ask(shell="head -c 20000000 /dev/zero | tr '\\0' x; echo; echo end")
+    assert answer.passed
+    assert answer.text.endswith("x end")
+    assert len(answer.text) < 400
+
+
+def test_stdin_is_empty_and_the_terminal_out_of_reach(ask: Callable[..., Answer]) -> None:
+    own_session = "[ $(cut -d' ' -f6 /proc/$$/stat) = $$ ]"
+    assert ask(shell=f'[ -z "$(cat)" ] && {own_session}').passed
+
+
+def test_a_prober_that_goes_kills_what_it_runs(ask: Callable[..., Answer], tmp_path: Path) -> None:
+    answers: list[Answer] = []
+    thread = threading.Thread(target=lambda: answers.append(ask(shell="echo $$ > pid; sleep 60")))
+    thread.start()
+    deadline = time.monotonic() + PATIENCE
+    while not (tmp_path / "pid").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    kill_running()
+    thread.join(PATIENCE)
+    assert answers[0].text == "ended by SIGKILL"
