@@ -1,4 +1,8 @@
-"""The agent: owns a node's services from hello until nothing is left of them."""
+"""The agent: serves its owner's requests, and in the end leaves nothing behind.
+
+This module and what it imports is all that runs before hello, so it stays clear of dataclasses and the plan; the rest
+(envspec.agent.parts) is imported while the owner and the prober are busy with their own start.
+"""
 
 from __future__ import annotations
 
@@ -9,34 +13,30 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from envspec.agent import tree
 from envspec.agent.calls import Call, Node, Verb
-from envspec.agent.checking import Checking
 from envspec.agent.connection import Connection
-from envspec.agent.family import Family
-from envspec.agent.fetching import Fetching
-from envspec.agent.holds import Holds
 from envspec.agent.identity import boot_id
-from envspec.agent.listen_gate import ListenGate
-from envspec.agent.logs import Logs
 from envspec.agent.loop import Loop, Timer
 from envspec.agent.prober_client import ProberClient
 from envspec.agent.processes import raise_descriptor_limit
-from envspec.agent.readiness import Readiness
 from envspec.agent.reaper import Reaper
 from envspec.agent.record import Record
 from envspec.agent.scratch import Scratch
-from envspec.agent.services import Parts, Services
 from envspec.agent.storage import writing
 from envspec.agent.wire import PROTOCOL, Message
-from envspec.errors import BackendError, EnvspecError
+
+if TYPE_CHECKING:
+    from envspec.errors import EnvspecError
 
 STREAM = 0
 """The descriptor that is the stream to the owner."""
 GRACE = 1.0
 """Seconds between SIGTERM and SIGKILL once the owner is lost."""
 LOOK_AGAIN = 0.010
+"""Seconds between looks whether all have ended by themselves."""
 LAST_WORDS = 1.0
 """Seconds that a slow reader has for the reply to `close`."""
 LOG = "agent.log"
@@ -46,11 +46,11 @@ def run_agent(owner_descriptor: int, scratch: Scratch) -> None:
     """Serve the stream on descriptor 0 until it ends, the owner or the guardian dies, or `close` is asked for."""
     raise_descriptor_limit()
     agent = Agent(socket.socket(fileno=os.dup(STREAM)), scratch)
-    agent.loop.watch(owner_descriptor, lambda: agent.shut_down("the owner is gone"))
+    agent.loop.watch(owner_descriptor, agent.shut_down)
     woken, wake = socket.socketpair()
     wake.settimeout(0)
     signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
-    signal.signal(signal.SIGTERM, lambda _number, _frame: agent.shut_down("the guardian is gone"))
+    signal.signal(signal.SIGTERM, lambda _number, _frame: agent.shut_down())  # how we hear of the guardian's death
     agent.loop.watch(woken.fileno(), lambda: _drain(woken))
     agent.loop.run()
     scratch.remove()
@@ -68,85 +68,57 @@ class Agent:
         self._reaper = Reaper(self.loop)
         self._connection = Connection(self.loop, stream, self._on_message, self.shut_down)
         self._scratch = scratch
-        self._verbs: Mapping[str, Verb] = {"hello": self._hello, "close": self._close}
+        self._verbs: Mapping[str, Verb] = {"hello": self._hello}
+        self._prober: ProberClient | None = None
         self._ttl: float | None = None
-        self._expiry = Timer(self._expire)
+        self._expiry = Timer(self.shut_down)
         self._on_end: Callable[[], None] | None = None
 
-    def shut_down(self, _reason: str) -> None:
-        """End everything, whoever ordered it or died: SIGTERM at once and to all, SIGKILL after GRACE."""
+    def shut_down(self) -> None:
+        """End everything, whoever died: SIGTERM to all at once, SIGKILL after GRACE."""
         if self._on_end is None:
             self._begin_end(lambda: None)
 
     def _on_message(self, message: Message) -> None:
         self._renew()
         call = Call(message, self._connection.send)
-        verb = self._verbs.get(call.verb)
-        if verb is None:
-            call.fail(BackendError(f"the agent knows no {call.verb!r} (or was not told hello first)"))
-            return
         try:
-            verb(call)
-        except EnvspecError as error:
+            self._verbs.get(call.verb, _unknown)(call)
+        except _refusal() as error:
             call.fail(error)
         except (KeyError, TypeError, ValueError) as error:  # a request with something missing or of the wrong type
             sys.excepthook(type(error), error, error.__traceback__)
-            call.fail(BackendError(f"the agent does not understand the request {call.verb!r}: {error!r}"))
+            call.fail(_misunderstood(call, error))
 
     def _hello(self, call: Call) -> None:
+        """Verb: learn what this node is for. Answers before the rest of the agent is imported."""
         if call["protocol"] != PROTOCOL:
-            message = f"the agent speaks protocol {PROTOCOL}, its owner {call['protocol']}"
-            raise BackendError(message, hint="Install the same version of envspec in both places.")
-        directory = Path(call["directory"])
+            raise ValueError(f"the agent speaks protocol {PROTOCOL}, its owner {call['protocol']}")
+        directory, guardian = Path(call["directory"]), os.getppid()
         _redirect_output(directory)
         with writing(self._scratch.path):
             self._scratch.make()
+        record = Record(directory, call["session"], guardian, self._scratch.path)
         python = call.get("python") or sys.executable
         node = Node(self.loop, self._connection.send, call["session"], directory, Path(call["folder"]), python)
-        self._verbs = {**self._verbs, **self._parts(node)}
+        self._prober = ProberClient(node, self._reaper)
+        tmp = str(self._scratch.path)
+        call.reply(pid=os.getpid(), guardian=guardian, boot_id=boot_id(), tmp=tmp, clock=time.monotonic())
         self._ttl = call.get("ttl")
         self._renew()
-        call.reply(
-            pid=os.getpid(),
-            guardian=os.getppid(),
-            boot_id=boot_id(),
-            tmp=str(self._scratch.path),
-            clock=time.monotonic(),
-        )
+        from envspec.agent.parts import verbs
 
-    def _parts(self, node: Node) -> dict[str, Verb]:
-        """Build what serves this node, and return the table of verbs."""
-        family, holds, logs = Family(node.session), Holds(), Logs(node, self._reaper)
-        record = Record(node.directory, node.session, os.getppid(), self._scratch.path)
-        prober = ProberClient(node, self._reaper)
-        readiness = Readiness(node, ListenGate(self.loop, family), prober)
-        services = Services(node, Parts(self._reaper, family, holds, logs, record, readiness))
-        checking = Checking(node, prober, readiness)
-        return {
-            "renew": lambda call: call.reply(),
-            "lease": holds.lease,
-            "fetch": Fetching(node, self._reaper).fetch,
-            "start": services.start,
-            "stop": services.stop,
-            "signal": services.signal,
-            "check": checking.check,
-            "cancel": checking.cancel,
-            "watch": readiness.watch,
-            "unwatch": readiness.unwatch,
-            "log": logs.log,
-            "log_at": logs.log_at,
-        }
+        self._verbs = {**verbs(node, self._reaper, record, self._prober), "close": self._close}
 
     def _renew(self) -> None:
         """Any sign of the owner moves its expiry, where the backend gave one."""
         if self._ttl is not None:
             self._expiry.cancel()
-            self._expiry = self.loop.after(self._ttl, self._expire)
-
-    def _expire(self) -> None:
-        self.shut_down("the owner has not been heard of")
+            self._expiry = self.loop.after(self._ttl, self.shut_down)
 
     def _close(self, call: Call) -> None:
+        """Verb: end everything, answer when it is done, and exit."""
+
         def answer() -> None:
             call.reply()
             self._connection.flush(LAST_WORDS)
@@ -156,6 +128,8 @@ class Agent:
 
     def _begin_end(self, on_end: Callable[[], None]) -> None:
         self._on_end = on_end
+        if self._prober is not None:
+            self._prober.close()
         for pid in tree.descendants(os.getpid()):
             tree.send(pid, signal.SIGTERM)
             tree.send(pid, signal.SIGCONT)
@@ -170,6 +144,23 @@ class Agent:
         if self._on_end is not None:
             self._on_end()
         self.loop.stop()
+
+
+def _refusal() -> type[EnvspecError]:
+    """Return the class of errors that are answers; only imported when there is one to catch."""
+    from envspec.errors import EnvspecError
+
+    return EnvspecError
+
+
+def _unknown(call: Call) -> None:
+    raise ValueError(f"the agent knows no verb {call.verb!r}, or was not told hello first")
+
+
+def _misunderstood(call: Call, error: Exception) -> EnvspecError:
+    from envspec.errors import BackendError
+
+    return BackendError(f"the agent does not understand the request {call.verb!r}: {error!r}")
 
 
 def _redirect_output(directory: Path) -> None:

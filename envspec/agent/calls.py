@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from envspec.agent.loop import Loop
 from envspec.agent.wire import Message, error_to_json
-from envspec.errors import EnvspecError
+
+if TYPE_CHECKING:
+    from envspec.errors import EnvspecError
 
 
 class Call:
@@ -46,8 +47,7 @@ class Call:
 Verb = Callable[[Call], None]
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(NamedTuple):
     """What every part of an agent needs, known once the owner has said hello.
 
     `folder` is the environment file's, `python` the interpreter that has the validators' libraries.

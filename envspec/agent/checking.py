@@ -51,7 +51,6 @@ class Checking:
                     "timeout": call.get("timeout"),
                 },
                 heard,
-                call["checks"],
             ),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+import sys
 import time
 from collections.abc import Callable
 
@@ -17,7 +18,7 @@ class Connection:
     """A socket on the loop. `on_message` gets each message, `on_lost` is called once when the stream has ended."""
 
     def __init__(
-        self, loop: Loop, stream: socket.socket, on_message: Callable[[Message], None], on_lost: Callable[[str], None]
+        self, loop: Loop, stream: socket.socket, on_message: Callable[[Message], None], on_lost: Callable[[], None]
     ) -> None:
         stream.settimeout(0)
         self._loop = loop
@@ -51,16 +52,17 @@ class Connection:
             data = self._stream.recv(CHUNK)
         except (BlockingIOError, InterruptedError):
             return
-        except OSError as error:
-            self._lose(str(error))
+        except OSError:
+            self._lose()
             return
         if not data:
-            self._lose("the stream has ended")
+            self._lose()
             return
         try:
             messages = [decode(line) for line in self._splitter.feed(data)]
         except WireError as error:
-            self._lose(str(error))
+            sys.excepthook(WireError, error, error.__traceback__)  # it stands in agent.log
+            self._lose()
             return
         for message in messages:
             self._on_message(message)
@@ -71,13 +73,13 @@ class Connection:
                 self._queue.sent(self._stream.send(head))
         except (BlockingIOError, InterruptedError):
             pass
-        except OSError as error:
-            self._lose(str(error))
+        except OSError:
+            self._lose()
         if self._open:
             self._loop.watch(self._stream.fileno(), self._ready, READ | WRITE if self._queue.head() else READ)
 
-    def _lose(self, reason: str) -> None:
+    def _lose(self) -> None:
         if self._open:
             self._open = False
             self._loop.forget(self._stream.fileno())
-            self._on_lost(reason)
+            self._on_lost()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from envspec.agent.loop import WRITE, Loop
 from envspec.agent.processes import Command, spawn
@@ -17,8 +17,7 @@ from envspec.agent.wire import Message, OutputQueue, Splitter, WireError, decode
 CHUNK = 65536
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(NamedTuple):
     """What to run; `log` takes its stderr."""
 
     argv: tuple[str, ...]

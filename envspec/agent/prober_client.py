@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from typing import NamedTuple
 
 from envspec.agent.calls import Node
 from envspec.agent.piped import PipedChild, Program
@@ -22,13 +21,11 @@ FAILED_STARTS = 3
 RETRY = 1.0
 
 
-@dataclass(slots=True)
-class Job:
+class Job(NamedTuple):
     """What the prober is asked to do. `on_notice` gets its notices: answer, done, unhealthy."""
 
     message: Message
     on_notice: Callable[[Message], None]
-    checks: list[dict[str, Any]] = field(default_factory=list)
 
 
 class ProberClient:
@@ -41,6 +38,7 @@ class ProberClient:
         self._child: PipedChild | None = None
         self._failed_starts = 0
         self._started = 0.0
+        self._closed = False
         self._spawn()
 
     @property
@@ -62,7 +60,15 @@ class ProberClient:
             self._child.send({"key": key, "do": "cancel"})
         return known
 
+    def close(self) -> None:
+        """End the prober for good."""
+        self._closed = True
+        if self._child is not None:
+            self._child.kill()
+
     def _spawn(self) -> None:
+        if self._closed:
+            return
         argv = (self._node.python, "-P", "-m", "envspec.agent.prober")
         program = Program(argv, str(self._node.folder), self._node.directory / LOG)
         self._started = time.monotonic()
@@ -98,7 +104,7 @@ class ProberClient:
     def _unavailable(self, text: str) -> None:
         """Tell all jobs why nothing is asked; end those that somebody waits for; try again later."""
         for key, job in list(self._jobs.items()):
-            for check in job.checks:
+            for check in job.message["checks"]:
                 answer = {"check": check["where"], "position": check["position"], "passed": False, "text": text}
                 job.on_notice({"key": key, "notice": "answer", **answer, "tries": 0})
             if job.message.get("timeout") is not None or job.message["do"] == "once":

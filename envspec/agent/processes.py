@@ -6,9 +6,8 @@ import os
 import resource
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from envspec.agent import linux
 
@@ -23,8 +22,7 @@ class SpawnError(Exception):
     """A process could not be started; the text says why, in a sentence without the service's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """What to execute, and the descriptors that become its stdin, stdout and stderr."""
 
     argv: tuple[str, ...]

@@ -100,11 +100,9 @@ class Readiness:
     def job(self, subject: Subject, checks: tuple[Check, ...], order: dict[str, Any], heard: Any) -> Job:
         """Return a prober's job about this start."""
         plan = subject.plan
-        written = [to_json(check) for check in checks]
         about = {"replica": plan.name, "env": dict(plan.env), "cwd": plan.cwd, "folder": str(self._node.folder)}
-        return Job(
-            {"checks": written, **about, "log": plan.log, "log_start": subject.log_start, **order}, heard, written
-        )
+        written = [to_json(check) for check in checks]
+        return Job({"checks": written, **about, "log": plan.log, "log_start": subject.log_start, **order}, heard)
 
     def _await_ports(self, subject: Subject) -> None:
         plan = subject.plan

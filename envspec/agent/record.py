@@ -8,13 +8,16 @@ from typing import Any
 
 from envspec.agent.identity import boot_id, pid_namespace, start_time
 from envspec.agent.storage import replace_json
-from envspec.errors import StateDirectoryError
 
 FILE = "processes.json"
 
 
 class Record:
-    """`processes.json` of a session: each replica's leader, by pid and start time, and the pair that owns them."""
+    """`processes.json` of a session: each replica's leader, by pid and start time, and the pair that owns them.
+
+    Raises:
+        StateDirectoryError: it cannot be written.
+    """
 
     def __init__(self, directory: Path, session: str, guardian: int, scratch: Path) -> None:
         self._path = directory / FILE
@@ -39,12 +42,11 @@ class Record:
         self._write()
 
     def remove(self, replica: str) -> None:
-        """Strike out a replica of which nothing is left. A full disk keeps the line, which then matches nobody."""
-        if self._processes.pop(replica, None) is not None:
-            try:
-                self._write()
-            except StateDirectoryError:
-                return
+        """Forget a replica of which nothing is left.
+
+        The file is brought up to date by the next `add`: until then the line matches no process.
+        """
+        self._processes.pop(replica, None)
 
     def _write(self) -> None:
         replace_json(self._path, {**self._head, "processes": self._processes})

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 LONGEST_PARENT = 40
 """Characters that `TMPDIR` may have. With more (macOS, some CI) sockets in it could not be bound, so /tmp is used."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scratch:
+class Scratch(NamedTuple):
     """The directory's path. Chosen by the guardian, made by the agent, removed by whichever of them ends last."""
 
     path: Path

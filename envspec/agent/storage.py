@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from envspec.errors import StateDirectoryError
-
 _HINTS = {
     errno.ENOSPC: "Free some space there, or point ENVSPEC_STATE_DIR at another disk.",
     errno.EDQUOT: "Your quota there is used up: free some, or point ENVSPEC_STATE_DIR at another disk.",
@@ -25,6 +23,8 @@ def writing(path: Path | str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        from envspec.errors import StateDirectoryError
+
         place = error.filename or path
         hint = _HINTS.get(error.errno or 0, "Point ENVSPEC_STATE_DIR at a directory that can be written.")
         raise StateDirectoryError(f"cannot write {place}: {error.strerror}", hint=hint) from error

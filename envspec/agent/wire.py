@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from envspec import errors
+if TYPE_CHECKING:
+    from envspec.errors import EnvspecError
 
 PROTOCOL = 1
 MESSAGE_LIMIT = 16 * 2**20
@@ -107,16 +108,16 @@ class OutputQueue:
         self.size -= count
 
 
-def error_to_json(error: errors.EnvspecError) -> Message:
+def error_to_json(error: EnvspecError) -> Message:
     """Return an error as the `error` of a reply: class name, sentence, hint, and the service it is about."""
-    data: Message = {"error": type(error).__name__, "message": str(error), "hint": error.hint}
-    if isinstance(error, errors.ServiceError):
-        data["service"] = error.service
-    return data
+    about = {"service": error.service} if hasattr(error, "service") else {}
+    return {"error": type(error).__name__, "message": str(error), "hint": error.hint, **about}
 
 
-def error_from_json(data: Message) -> errors.EnvspecError:
+def error_from_json(data: Message) -> EnvspecError:
     """Return the exception that a reply's `error` stands for; a class of a newer agent becomes a BackendError."""
+    from envspec import errors  # not above: with it come dataclasses and inspect, 10 ms of the agent's start
+
     kind = getattr(errors, str(data.get("error")), None)
     message, hint = str(data.get("message", "")), str(data.get("hint", ""))
     if not isinstance(kind, type) or not issubclass(kind, errors.EnvspecError) or kind is errors.SpecError:

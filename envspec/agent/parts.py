@@ -1,0 +1,40 @@
+"""What an agent consists of once its owner has said hello. Imported only then, beside the owner's own start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from envspec.agent.calls import Node, Verb
+from envspec.agent.checking import Checking
+from envspec.agent.family import Family
+from envspec.agent.fetching import Fetching
+from envspec.agent.holds import Holds
+from envspec.agent.listen_gate import ListenGate
+from envspec.agent.logs import Logs
+from envspec.agent.prober_client import ProberClient
+from envspec.agent.readiness import Readiness
+from envspec.agent.reaper import Reaper
+from envspec.agent.record import Record
+from envspec.agent.services import Parts, Services
+
+
+def verbs(node: Node, reaper: Reaper, record: Record, prober: ProberClient) -> Mapping[str, Verb]:
+    """Return the table of verbs that serve this node."""
+    family, holds, logs = Family(node.session), Holds(), Logs(node, reaper)
+    readiness = Readiness(node, ListenGate(node.loop, family), prober)
+    services = Services(node, Parts(reaper, family, holds, logs, record, readiness))
+    checking = Checking(node, prober, readiness)
+    return {
+        "renew": lambda call: call.reply(),
+        "lease": holds.lease,
+        "fetch": Fetching(node, reaper).fetch,
+        "start": services.start,
+        "stop": services.stop,
+        "signal": services.signal,
+        "check": checking.check,
+        "cancel": checking.cancel,
+        "watch": readiness.watch,
+        "unwatch": readiness.unwatch,
+        "log": logs.log,
+        "log_at": logs.log_at,
+    }
