@@ -1,0 +1,140 @@
+"""What `envspec check` found, as text for people, JSON for programs, and for GitHub as annotations or SARIF."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+from envspec.errors import Diagnostic
+
+WIDTH = 120
+"""Columns of a source line that are shown; of a longer one, the part around the caret."""
+
+
+def as_text(diagnostics: Sequence[Diagnostic], files: int) -> str:
+    """Return each finding with its source line, a caret and its hint, and last a line that counts them."""
+    counted = f"{files} file{'' if files == 1 else 's'}"
+    if not diagnostics:
+        return f"{counted} checked, nothing wrong\n"
+    sources = {file: _lines(file) for file in {diagnostic.file for diagnostic in diagnostics}}
+    shown = [_block(diagnostic, sources[diagnostic.file]) for diagnostic in diagnostics]
+    errors = sum(diagnostic.severity == "error" for diagnostic in diagnostics)
+    kinds = [(errors, "error"), (len(diagnostics) - errors, "warning")]
+    found = " and ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in kinds if count)
+    return "\n".join([*shown, f"{found} in {counted}\n"])
+
+
+def as_json(diagnostics: Sequence[Diagnostic], files: int) -> str:
+    """Return `{"files": 12, "diagnostics": [{file, line, column, code, severity, message, hint}]}`."""
+    document = {"files": files, "diagnostics": [asdict(diagnostic) for diagnostic in diagnostics]}
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_github(diagnostics: Sequence[Diagnostic], _files: int) -> str:
+    """Return workflow commands, which GitHub Actions shows beside the lines of a pull request.
+
+    https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands#setting-an-error-message
+    """
+    return "".join(map(_annotation, diagnostics))
+
+
+def as_sarif(diagnostics: Sequence[Diagnostic], _files: int) -> str:
+    """Return a log of SARIF 2.1.0, which code scanning reads.
+
+    https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
+    """
+    rules = [{"id": code} for code in sorted({diagnostic.code for diagnostic in diagnostics})]
+    run = {
+        "tool": {"driver": {"name": "envspec", "rules": rules}},
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(diagnostic) for diagnostic in diagnostics],
+    }
+    schema = "https://json.schemastore.org/sarif-2.1.0.json"
+    return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+
+
+FORMATS: dict[str, Callable[[Sequence[Diagnostic], int], str]] = {
+    "text": as_text,
+    "json": as_json,
+    "github": as_github,
+    "sarif": as_sarif,
+}
+"""By the name that `--format` takes: findings and the number of files checked, to what is printed."""
+
+
+def _lines(file: str) -> list[str]:
+    """Return a file's lines, or none where it cannot be read: that may be the very finding."""
+    try:
+        return Path(file).read_text(encoding="utf-8", errors="replace").split("\n")
+    except OSError:
+        return []
+
+
+def _block(diagnostic: Diagnostic, lines: list[str]) -> str:
+    place = f"{diagnostic.file}:{diagnostic.line}:{diagnostic.column}"
+    block = [f"{place}: {diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"]
+    if 0 < diagnostic.line <= len(lines):
+        block += _source(lines[diagnostic.line - 1], diagnostic.line, diagnostic.column)
+    block += [f"  hint: {line}" for line in diagnostic.hint.split("\n") if line]
+    return "\n".join(block) + "\n"
+
+
+def _source(line: str, number: int, column: int) -> list[str]:
+    """Return the source line and the caret below it."""
+    start = max(0, column - WIDTH // 2) if len(line) > WIDTH else 0
+    shown = "".join(map(_visible, line[start : start + WIDTH]))
+    before = "".join(map(_visible, line[start : column - 1]))
+    return [f"  {number} | {shown}".rstrip(), f"  {' ' * len(str(number))} | {' ' * _columns(before)}^"]
+
+
+def _visible(character: str) -> str:
+    """Replace what would move the cursor or command the terminal."""
+    if character in "\t\r":
+        return " "
+    return character if character.isprintable() else "\ufffd"
+
+
+def _columns(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _annotation(diagnostic: Diagnostic) -> str:
+    text = f"{diagnostic.message}\n{diagnostic.hint}" if diagnostic.hint else diagnostic.message
+    where = f"file={_escaped(diagnostic.file, ',:')},line={diagnostic.line},col={diagnostic.column}"
+    return f"::{diagnostic.severity} {where},title={_escaped(diagnostic.code, ',:')}::{_escaped(text)}\n"
+
+
+def _escaped(text: str, more: str = "") -> str:
+    return "".join(map(partial(_escape, special=f"%\r\n{more}"), text))
+
+
+def _escape(character: str, special: str) -> str:
+    return f"%{ord(character):02X}" if character in special else character
+
+
+def _result(diagnostic: Diagnostic) -> dict[str, object]:
+    file = Path(diagnostic.file)
+    uri = file.as_uri() if file.is_absolute() else quote(file.as_posix())
+    text = f"{diagnostic.message}\n{diagnostic.hint}" if diagnostic.hint else diagnostic.message
+    return {
+        "ruleId": diagnostic.code,
+        "level": diagnostic.severity,
+        "message": {"text": text},
+        "locations": [
+            {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": uri},
+                    "region": {"startLine": diagnostic.line, "startColumn": diagnostic.column},
+                }
+            }
+        ],
+    }

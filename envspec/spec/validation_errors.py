@@ -1,0 +1,205 @@
+"""What pydantic found wrong, said in the words of the file: where it stands, what is wanted, what is there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from envspec.errors import Diagnostic
+from envspec.spec.diagnostics import at, suggest
+from envspec.spec.known_keys import keys_at
+from envspec.spec.nodes import ListNode, MapNode, Node, Scalar
+from envspec.spec.template import has_template
+from envspec.spec.template_values import kind
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+WANTED = {
+    "string_type": "text",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "mapping_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "dataclass_type": "a mapping",
+    "none_required": "null",
+}
+_BOUNDS = {
+    "greater_than_equal": ("at least", "ge"),
+    "greater_than": ("more than", "gt"),
+    "less_than_equal": ("at most", "le"),
+    "less_than": ("less than", "lt"),
+    "too_short": ("a list of at least", "min_length"),
+    "too_long": ("a list of at most", "max_length"),
+}
+_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
+_ABSENT = ("missing", "missing_argument", "missing_keyword_only_argument")
+_SHOWN = 40
+"""So much of a wrong text is repeated in the message; the rest stands in the source line below it."""
+
+
+def diagnostics_of(error: ValidationError, root: Node, model: Any) -> list[Diagnostic]:
+    """Return one finding for each mistake; a scalar whose template failed has been told, and is left out."""
+    mistakes = [_Mistake.of(item, root) for item in error.errors(include_url=False)]
+    open_ones = [m for m in mistakes if m.type in _UNKNOWN or not has_template(m.node)]
+    found = {_say(mistake, model) for mistake in _without_union_noise(open_ones)}
+    return sorted(found, key=lambda diagnostic: (diagnostic.line, diagnostic.column, diagnostic.message))
+
+
+@dataclass(frozen=True, slots=True)
+class _Mistake:
+    """One error of pydantic: its place in the tree, and which member of a union complained (`branch`) at `fork`."""
+
+    type: str
+    message: str
+    context: Mapping[str, Any]
+    path: tuple[str | int, ...]
+    name: str
+    node: Node
+    key: Scalar | None
+    fork: tuple[str | int, ...] | None
+    branch: str
+    wanted: tuple[str, ...]
+
+    @classmethod
+    def of(cls, item: Mapping[str, Any], root: Node) -> _Mistake:
+        """Follow pydantic's `loc` through the tree; steps that are not in it name members of unions."""
+        node: Node = root
+        key: Scalar | None = None
+        fork: tuple[str | int, ...] | None = None
+        path: list[str | int] = []
+        branch, loc = "", list(item["loc"])
+        name = str(loc.pop()) if item["type"] in _ABSENT else ""
+        for step in loc:
+            if isinstance(node, MapNode) and (below := node.get(str(step))) is not None:
+                key = node.key(str(step))
+                node = below
+                path.append(step)
+            elif isinstance(node, ListNode) and isinstance(step, int) and step < len(node.items):
+                node = node.items[step]
+                path.append(step)
+            elif fork is None and step != "[key]":
+                fork, branch = tuple(path), str(step)
+        wanted = (WANTED[item["type"]],) if item["type"] in WANTED else ()
+        context = item.get("ctx", {})
+        return cls(item["type"], item["msg"], context, tuple(path), name, node, key, fork, branch, wanted)
+
+
+def _without_union_noise(mistakes: list[_Mistake]) -> Iterator[_Mistake]:
+    """Yield mistakes, those of one union reduced to the member that was meant, or to what all its members want."""
+    forks = groupby(mistakes, lambda mistake: mistake.fork)
+    for fork, group in forks:
+        yield from group if fork is None else _meant(list(group), fork)
+
+
+def _meant(group: list[_Mistake], fork: tuple[str | int, ...]) -> Iterable[_Mistake]:
+    """A member that complains only about what is inside the value has the value's own shape: that one was meant."""
+    branches = [[m for m in group if m.branch == branch] for branch in dict.fromkeys(m.branch for m in group)]
+    fitting = [branch for branch in branches if all(not m.wanted or len(m.path) > len(fork) for m in branch)]
+    if fitting:
+        return min(fitting, key=len)
+    first = group[0]
+    wanted = tuple(dict.fromkeys(want for mistake in group for want in mistake.wanted))
+    return [_Mistake(first.type, first.message, first.context, fork, "", first.node, first.key, fork, "", wanted)]
+
+
+def _say(mistake: _Mistake, model: Any) -> Diagnostic:
+    value, key = mistake.node, mistake.key
+    if mistake.type in _ABSENT:
+        mark = key.mark if key is not None and mistake.path[-1:] == (key.text,) else value.mark
+        return at(mark, "missing-key", f"{_subject(mistake.path)} needs the key '{mistake.name}'")
+    if mistake.type in _UNKNOWN and key is not None:
+        keys = keys_at(model, mistake.path[:-1])
+        return at(
+            key.mark, "unknown-key", f"{_subject(mistake.path[:-1])} has no key '{key.text}'", suggest(key.text, keys)
+        )
+    if mistake.type == "string_pattern_mismatch" and key is not None and key.text == mistake.path[-1]:
+        return _bad_name(key, mistake)
+    message, hint = _sentence(mistake)
+    return at(value.mark, "wrong-type" if mistake.wanted else "wrong-value", message, hint)
+
+
+def _bad_name(key: Scalar, mistake: _Mistake) -> Diagnostic:
+    from envspec.spec.base import NAME_PATTERN, name_error
+
+    if mistake.context.get("pattern") == NAME_PATTERN and name_error("key", key.text):
+        return at(key.mark, "bad-name", name_error("key", key.text))
+    return at(mistake.node.mark, "wrong-value", f"{_subject(mistake.path)} is not well formed", _pattern_hint(mistake))
+
+
+def _pattern_hint(mistake: _Mistake) -> str:
+    return f"it must match the pattern {mistake.context.get('pattern')}"
+
+
+def _sentence(mistake: _Mistake) -> tuple[str, str]:
+    subject, found = _subject(mistake.path), _shown(mistake.node)
+    if mistake.wanted:
+        there = f"{kind(mistake.node.value)} ({found})" if isinstance(mistake.node, Scalar) else found
+        there = "null" if there.startswith("null") else there
+        return f"{subject} must be {_either(mistake.wanted)}, not {there}", _type_hint(mistake)
+    if mistake.type == "literal_error":
+        options = re.findall(r"'([^']*)'", mistake.context["expected"]) or [mistake.context["expected"]]
+        nearest = suggest(found, options)
+        return f"{subject} must be {_either(options)}, not {found}", nearest if nearest.startswith("did") else ""
+    if mistake.type in _BOUNDS:
+        words, figure = _BOUNDS[mistake.type]
+        return f"{subject} must be {words} {mistake.context[figure]}, not {found}", ""
+    if mistake.type == "string_pattern_mismatch":
+        return f"{subject} is not well formed: {found}", _pattern_hint(mistake)
+    said = mistake.message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    return (f"{subject}: {said}" if mistake.path else said), ""
+
+
+def _subject(path: tuple[str | int, ...]) -> str:
+    """Name the value at `path` as the reader sees it."""
+    if not path:
+        return "this"
+    last = path[-1]
+    if isinstance(last, str):
+        return f"'{last}'"
+    owner = next((step for step in reversed(path) if isinstance(step, str)), "")
+    return f"item {last + 1} of '{owner}'" if owner else f"item {last + 1}"
+
+
+def _shown(node: Node) -> str:
+    """Repeat what is written, or name what it is where that is long or cannot be shown."""
+    if not isinstance(node, Scalar):
+        return "a mapping" if isinstance(node, MapNode) else "a list"
+    if node.value is None:
+        return "null"
+    if not node.text.isprintable():
+        return kind(node.value)
+    return node.text if len(node.text) <= _SHOWN else f"{node.text[:_SHOWN]}…"
+
+
+def _type_hint(mistake: _Mistake) -> str:
+    """Say how to write what was probably meant."""
+    node = mistake.node
+    if not isinstance(node, Scalar) or node.value is None:
+        return ""
+    if node.plain and not isinstance(node.value, str) and "text" in mistake.wanted:
+        return f'quote it: "{node.text}"'
+    from envspec.spec.core_schema import core_value
+
+    meant = kind(core_value(node.text)) if node.text else ""
+    if not node.plain and {"a number": "a whole number", "a boolean": "true or false"}.get(meant) in mistake.wanted:
+        return f"write {node.text} without quotes"
+    words = ", ".join(node.text.split())
+    return f"write [{words}]" if "a list" in mistake.wanted and node.text.isprintable() else ""
+
+
+def _either(options: Iterable[str]) -> str:
+    *most, last = options
+    return f"{', '.join(most)} or {last}" if most else last
