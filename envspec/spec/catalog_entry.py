@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from envspec.spec.base import Name, Spec
 from envspec.spec.requires_spec import RequiresSpec
 from envspec.spec.service_spec import ServiceSpec
@@ -34,7 +36,7 @@ class CatalogEntry(Spec):
     """What the service is, in one sentence."""
     extra: str | None = None
     """The extra of envspec that provides its commands and modules: `local` for `pip install 'envspec[local]'`."""
-    inputs: dict[Name, InputSpec] = {}
+    inputs: dict[Name, InputSpec] = Field(default_factory=dict)
     """Its parameters, by name."""
     requires: RequiresSpec = RequiresSpec()
     """What the host must have, added to the environment's own where the service is enabled and not attached."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from envspec.spec.base import Name, Spec
 from envspec.spec.model_spec import ModelSpec
 from envspec.spec.port_spec import PortsSpec
@@ -21,21 +23,21 @@ class EnvironmentFile(Spec):
     """What the environment is, in one or two sentences."""
     extends: str | None = None
     """Another environment file, relative to this one, whose keys lie under these."""
-    vars: dict[Name, Any] = {}
+    vars: dict[Name, Any] = Field(default_factory=dict)
     """Values for templates, overridden by `--set NAME=VALUE` or `ENVSPEC_VAR_NAME=VALUE`."""
     requires: RequiresSpec = RequiresSpec()
     """What the host must have."""
-    env: dict[str, str | None] = {}
+    env: dict[str, str | None] = Field(default_factory=dict)
     """Variables for all services; null takes a variable away."""
     inherit_env: list[str] | None = None
     """Which of the caller's variables services inherit, as patterns. Default: all."""
     ports: PortsSpec = PortsSpec()
     """Where ports come from."""
-    models: dict[Name, ModelSpec] = {}
+    models: dict[Name, ModelSpec] = Field(default_factory=dict)
     """Models, by name."""
-    services: dict[Name, ServiceSpec] = {}
+    services: dict[Name, ServiceSpec] = Field(default_factory=dict)
     """Services, by name."""
-    ready: list[HealthItem] = []
+    ready: list[HealthItem] = Field(default_factory=list)
     """Validators for the environment as a whole, asked when every service is healthy."""
     start_timeout: Duration | None = None
     """Bounds `ready`, and is the default of the services' own."""

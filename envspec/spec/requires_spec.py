@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from envspec.spec.base import Spec
 from envspec.units import ByteSize
 
@@ -11,13 +13,13 @@ from envspec.units import ByteSize
 class RequiresSpec(Spec):
     """What the host must have before anything is started; unmet, the command exits 3 and names what is missing."""
 
-    os: list[Literal["linux", "macos"]] = []
+    os: list[Literal["linux", "macos"]] = Field(default_factory=list)
     """Operating systems on which this can run; empty for any."""
-    commands: list[str] = []
+    commands: list[str] = Field(default_factory=list)
     """Programs that must be found on PATH, or beside the Python that runs envspec."""
-    modules: list[str] = []
+    modules: list[str] = Field(default_factory=list)
     """Python modules that must be importable."""
-    env: list[str] = []
+    env: list[str] = Field(default_factory=list)
     """Variables of the caller's environment that must be set: `[HF_TOKEN]`."""
     memory: ByteSize | None = None
     """Memory that must be available: `8GiB`."""

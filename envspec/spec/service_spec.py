@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -65,7 +65,7 @@ class ServiceSpec(Spec):
 
     use: str | None = None
     """The catalog entry to build on: a shipped name, or `./entry.yaml` relative to this file."""
-    with_: Annotated[dict[str, Any], Field(alias="with")] = {}
+    with_: dict[str, Any] = Field(default_factory=dict, alias="with")
     """Values for the entry's inputs."""
     kind: Literal["service", "task"] = "service"
     """A service runs until it is stopped; a task runs to completion, and succeeds with exit code 0."""
@@ -79,40 +79,40 @@ class ServiceSpec(Spec):
     """Whether replicas start together, or each once the one before it is healthy."""
     command: list[str] | None = None
     """The program and its arguments, as a list. Nothing is expanded but templates."""
-    args: list[str] = []
+    args: list[str] = Field(default_factory=list)
     """Arguments appended to `command`."""
     shell: str | None = None
     """A script for `bash -eo pipefail -c`, instead of `command`."""
     cwd: str | None = None
     """Where it runs, relative to this file. Default: the replica's own directory."""
-    env: dict[str, str | None] = {}
+    env: dict[str, str | None] = Field(default_factory=dict)
     """Variables of its environment; null takes a variable away."""
     env_file: str | list[str] | None = None
     """Files of NAME=VALUE lines, relative to this file; `env` wins over them."""
     inherit_env: list[str] | None = None
     """Which of the caller's variables it inherits, as patterns: `[PATH, "CUDA_*"]`. Default: all."""
-    unset_env: list[str] = []
+    unset_env: list[str] = Field(default_factory=list)
     """Which variables it does not inherit, as patterns."""
-    files: dict[str, str] = {}
+    files: dict[str, str] = Field(default_factory=dict)
     """Files to write into the replica's directory before it starts: relative path → text."""
-    ports: dict[Name, PortSpec] = {}
+    ports: dict[Name, PortSpec] = Field(default_factory=dict)
     """Its ports, by name."""
     attach: AttachSpec | None = None
     """Where it already runs, instead of starting it."""
-    models: list[str] = []
+    models: list[str] = Field(default_factory=list)
     """Models it needs without naming them in a template."""
-    depends_on: list[str] | dict[str, Condition] = []
+    depends_on: list[str] | dict[str, Condition] = Field(default_factory=list)
     """What must be there before it starts. In a list, that means healthy where the other has validators, succeeded
     where it is a task, else started."""
-    health: list[HealthItem] = []
+    health: list[HealthItem] = Field(default_factory=list)
     """Validators, all of which must pass before it counts as healthy."""
     start_timeout: Duration | None = None
     """Time from its start until `health` has passed and `after_healthy` is done. Default: the top key, else 60s."""
     liveness: LivenessSpec | None = None
     """Go on asking `health` after the start."""
-    after_healthy: list[ActionItem] = []
+    after_healthy: list[ActionItem] = Field(default_factory=list)
     """Done once per start, in order, when `health` has passed; one that fails is a failed start."""
-    reset: list[ActionItem] = []
+    reset: list[ActionItem] = Field(default_factory=list)
     """Brings the service back to its first state between tests."""
     stop: StopSpec = StopSpec()
     """How it is stopped."""

@@ -1,0 +1,58 @@
+"""Which ports to lease for an environment, and stand-ins for where nothing is leased."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from envspec.plan.plan import Bindings, PortRequest
+from envspec.spec.environment import Environment, position
+
+
+def port_requests(environment: Environment) -> tuple[PortRequest, ...]:
+    """Return every port of every replica that will be started, in the order of the file."""
+    return tuple(
+        PortRequest(
+            replica=replica,
+            port=port.name,
+            host=environment.host,
+            ranges=port.ranges,
+            fixed=port.fixed,
+            count=port.count,
+            max=port.max,
+            hold=port.hold,
+            position=position(port.mark),
+        )
+        for service in environment.services.values()
+        if service.attached is None
+        for replica in service.replica_names()
+        for port in service.ports.values()
+    )
+
+
+def stand_in(environment: Environment) -> Bindings:
+    """Return plausible bindings without leasing anything: each port the first number of its range not used yet."""
+    taken: set[int] = set()
+    ports: dict[str, dict[str, tuple[int, ...]]] = {}
+    for request in port_requests(environment):
+        numbers = next(block for block in _blocks(request) if not taken & set(block))
+        taken.update(numbers)
+        ports.setdefault(request.replica, {})[request.port] = tuple(numbers)
+    session = f"{environment.name}-00000"
+    return Bindings(
+        session=session,
+        directory=f"/envspec/sessions/{session}",
+        tmp=f"/tmp/{session}",  # noqa: S108  a name to show, never made
+        ports=ports,
+        models={name: f"/envspec/models/{name}" for name in environment.models},
+    )
+
+
+def _blocks(request: PortRequest) -> Iterator[range]:
+    """Yield candidates in order, and beyond the range at last: a range that is too full is the lease's to refuse."""
+    if request.fixed is not None:
+        yield range(request.fixed, request.fixed + request.count)
+    for low, high in request.ranges:
+        for number in range(low, min(high, request.max) - request.count + 2):
+            yield range(number, number + request.count)
+    for number in range(1, 2**31):
+        yield range(number, number + request.count)

@@ -1,0 +1,200 @@
+"""Validators and actions, from what the file says to the plan's checks: places looked up, units as seconds."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from envspec.plan.plan import Check, Endpoint
+from envspec.resolve.scope import EndpointsByPort, World
+from envspec.spec.diagnostics import suggest
+from envspec.spec.environment import position
+from envspec.spec.findings import Findings
+from envspec.spec.nodes import Mark, Node, node_at
+from envspec.spec.validator_spec import OneOf
+
+PLACES = ("port", "endpoint", "url")
+PATTERNS = {"log": "match", "http": "text"}
+"""Fields that hold a regular expression."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks: a replica, with its ports and its view of the world, or the environment as a whole."""
+
+    what: str
+    """How its checks are called: `services.worker`, or `ready` by itself."""
+    service: str = ""
+    replica: Mapping[str, Any] | None = None
+    ports: EndpointsByPort | None = None
+
+
+def checks_of(
+    key: str, items: list[OneOf], nodes: Node | None, asker: Asker, world: World, findings: Findings
+) -> tuple[Check, ...]:
+    """Return a list of validators or actions as checks; what cannot be is noted."""
+    checks = []
+    for index, item in enumerate(items):
+        node = node_at(nodes, (index,))[0] if nodes is not None else None
+        where = f"{asker.what}[{index}]" if asker.what == key else f"{asker.what}.{key}[{index}]"
+        if node is not None:
+            checks.append(_check(item, node, where, asker, world, findings))
+    return tuple(check for check in checks if check is not None)
+
+
+def _check(item: OneOf, node: Node, where: str, asker: Asker, world: World, findings: Findings) -> Check | None:
+    kind, validator = item.kind, item.validator
+    known = {f.name: _plain(getattr(validator, f.name)) for f in fields(validator)}
+    inner = node_at(node, (kind,))[0]
+    if not (_one_of_each(kind, validator, inner, findings) and _well_formed(kind, known, inner, world, findings)):
+        return None
+    endpoints = _endpoints(kind, known, inner, asker, world, findings)
+    if endpoints is None:
+        return None
+    if kind == "openai" and known["model"] is not None:
+        known |= {"name": world.models[known["model"]]["name"], "model": None}
+    named = (known.get("endpoint") or "").split(".")[0] or asker.service
+    attached = named in world.environment.services and world.environment.services[named].attached is not None
+    return Check(
+        kind=kind,
+        fields={name: value for name, value in known.items() if name not in ("timeout", "port", "endpoint")},
+        timeout=float(known["timeout"]),
+        where=f"{where} ({kind})",
+        position=position(node.mark),
+        endpoints=endpoints,
+        local=bool(endpoints) and not attached,
+        context=world.context(asker.replica) if kind == "python" else {},
+    )
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return float(value) if isinstance(value, float) else value
+
+
+def _one_of_each(kind: str, validator: Any, node: Node, findings: Findings) -> bool:
+    for group in type(validator).choose_one:
+        given = [name for name in group if getattr(validator, name) is not None]
+        if len(given) != 1:
+            names = f"{', '.join(group[:-1])} or {group[-1]}"
+            found = f"here are {' and '.join(given)}" if given else "here is none"
+            findings.add(node.mark, "choose-one", f"{kind} needs exactly one of {names}; {found}")
+            return False
+    return True
+
+
+def _well_formed(kind: str, known: Mapping[str, Any], node: Node, world: World, findings: Findings) -> bool:
+    if kind in PATTERNS and known[PATTERNS[kind]] is not None:
+        mark = node_at(node, (PATTERNS[kind],))[0].mark
+        try:
+            re.compile(known[PATTERNS[kind]])
+        except re.error as error:
+            findings.add(mark, "bad-pattern", f"this is not a regular expression: {error}")
+            return False
+    if kind == "openai" and known["model"] is not None and known["model"] not in world.models:
+        mark = node_at(node, ("model",))[0].mark
+        hint = suggest(known["model"], world.models) or "a name that is no key of `models` goes into 'name'"
+        findings.add(mark, "unknown-model", f"there is no model '{known['model']}'", hint)
+        return False
+    return kind != "python" or _function_exists(known["call"], node_at(node, ("call",))[0].mark, findings)
+
+
+def _endpoints(
+    kind: str, known: Mapping[str, Any], node: Node, asker: Asker, world: World, findings: Findings
+) -> tuple[Endpoint, ...] | None:
+    """Return the places that a check asks, or None where they do not exist, which is noted."""
+    if kind == "log" and asker.ports is None:
+        findings.add(node.mark, "no-log", "'ready' has no log of its own", "put log under a service's health")
+        return None
+    if known.get("port") is not None:
+        mark = node_at(node, ("port",))[0].mark
+        if asker.ports is None:
+            message = f"'ready' has no port '{known['port']}' of its own"
+            findings.add(mark, "unknown-port", message, f"say whose: endpoint: SERVICE.{known['port']}")
+            return None
+        if known["port"] not in asker.ports:
+            message = f"{asker.service} has no port '{known['port']}'"
+            findings.add(mark, "unknown-port", message, suggest(known["port"], asker.ports))
+            return None
+        return asker.ports[known["port"]]
+    if known.get("endpoint") is not None:
+        return _named(known["endpoint"], node_at(node, ("endpoint",))[0].mark, world, findings)
+    return ()
+
+
+def _named(text: str, mark: Mark, world: World, findings: Findings) -> tuple[Endpoint, ...] | None:
+    """Return what `worker.http` (every replica's) or `worker.1.http` (that one's) names."""
+    name, _, rest = text.partition(".")
+    index, _, port = rest.rpartition(".")
+    services = world.environment.services
+    if name not in services:
+        findings.add(mark, "unknown-service", f"there is no service '{name}'", suggest(name, services))
+        return None
+    if not services[name].enabled:
+        findings.add(mark, "disabled-service", f"the service '{name}' is not enabled", "ask for it only where it is")
+        return None
+    if ("services", name) in findings.spoiled:
+        return None
+    replicas = services[name].replica_names()
+    if index:
+        wanted = f"{name}.{index}"
+        if wanted not in replicas:
+            findings.add(mark, "unknown-replica", f"there is no replica '{wanted}'", f"there are {', '.join(replicas)}")
+            return None
+        replicas = (wanted,)
+    ports = world.endpoints[replicas[0]]
+    if port not in ports:
+        message = f"{name} has no port '{port}'" if port else f"'{text}' names no port: it is written SERVICE.PORT"
+        findings.add(mark, "unknown-port", message, suggest(port, ports))
+        return None
+    return tuple(endpoint for replica in replicas for endpoint in world.endpoints[replica][port])
+
+
+def _function_exists(call: str, mark: Mark, findings: Findings) -> bool:
+    """Look for the function of a `python` validator beside the file, without importing it."""
+    module, _, function = call.partition(":")
+    if not module or not function.isidentifier():
+        findings.add(mark, "wrong-call", f"call is written module:function, not '{call}'")
+        return False
+    folder = Path(mark.file).parent.joinpath(*module.split("."))
+    source = next((file for file in (folder.with_suffix(".py"), folder / "__init__.py") if file.is_file()), None)
+    if source is None:
+        return _is_installed(module, folder.with_suffix(".py"), mark, findings)
+    try:
+        tree = ast.parse(source.read_bytes(), str(source))
+    except SyntaxError as error:
+        findings.add(mark, "wrong-call", f"{source}:{error.lineno}: {error.msg}")
+        return False
+    names = _defined(tree)
+    if function not in names and "*" not in names:
+        findings.add(mark, "unknown-function", f"{source} defines no '{function}'", suggest(function, names))
+        return False
+    return True
+
+
+def _is_installed(module: str, sought: Path, mark: Mark, findings: Findings) -> bool:
+    from importlib.machinery import PathFinder
+
+    # Only the top package: looking for a submodule would import its parents.
+    if PathFinder.find_spec(module.split(".", maxsplit=1)[0]) is not None:
+        return True
+    findings.add(mark, "unknown-function", f"there is no module '{module}'", f"it is sought at {sought}")
+    return False
+
+
+def _defined(tree: ast.Module) -> set[str]:
+    """Return the names that a module's own statements bind."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names

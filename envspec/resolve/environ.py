@@ -1,0 +1,91 @@
+"""The environment of a process: inherited, then top `env`, less `unset_env`, then `env_file`, then `env`."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+Layer = Mapping[str, str | None]
+"""Variables to set; null takes one away."""
+
+SCRIPTS = str(Path(sys.prefix) / "bin")
+"""Where the Python that runs envspec has its commands: what `pip install` put there is meant by its bare name."""
+
+_LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*=(.*)")
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\", "$": "$"}
+
+
+def search_path(environ: Mapping[str, str], scripts: str = SCRIPTS) -> str:
+    """Return PATH with envspec's own Python in front, unless it is in there already.
+
+    So `python` is the Python that runs envspec, and a command of one of its packages is found, also when envspec is
+    called by its path from outside of the virtual environment.
+    """
+    path = environ.get("PATH", "")
+    if scripts in path.split(":"):
+        return path
+    return f"{scripts}:{path}" if path else scripts
+
+
+def inherited(environ: Mapping[str, str], patterns: Iterable[str] | None, scripts: str = SCRIPTS) -> dict[str, str]:
+    """Return what a process has of the caller's environment: all of it, or what matches a pattern.
+
+    CUDA_VISIBLE_DEVICES is empty: a service that declares no GPU sees none.
+    """
+    kept = dict(environ) if patterns is None else _matching(environ, patterns)
+    if "PATH" in kept:
+        kept["PATH"] = search_path(environ, scripts)
+    return {**kept, "CUDA_VISIBLE_DEVICES": ""}
+
+
+def layered(base: Mapping[str, str], *layers: Layer) -> dict[str, str]:
+    """Return variables with layers over them, lowest first."""
+    result: dict[str, str] = dict(base)
+    for layer in layers:
+        for name, value in layer.items():
+            if value is None:
+                result.pop(name, None)
+            else:
+                result[name] = value
+    return result
+
+
+def without(variables: Mapping[str, str], patterns: Iterable[str]) -> dict[str, str]:
+    """Return variables less those that match a pattern."""
+    gone = _matching(variables, patterns)
+    return {name: value for name, value in variables.items() if name not in gone}
+
+
+def _matching(variables: Mapping[str, str], patterns: Iterable[str]) -> dict[str, str]:
+    wanted = tuple(patterns)
+    return {name: value for name, value in variables.items() if any(fnmatchcase(name, p) for p in wanted)}
+
+
+def read_env_file(text: str) -> dict[str, str]:
+    """Read NAME=VALUE lines; `#` begins a comment, single quotes are literal, double quotes know `\\n` and the like.
+
+    Raises:
+        ValueError: a line is none of these; says which.
+    """
+    variables = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if not stripped or stripped.startswith("#"):
+            continue
+        match = _LINE.fullmatch(stripped)
+        if match is None:
+            message = f"line {number} is not NAME=VALUE: {stripped[:60]}"
+            raise ValueError(message)
+        variables[match[1]] = _unquoted(match[2].strip())
+    return variables
+
+
+def _unquoted(value: str) -> str:
+    if match := re.match(r"'([^']*)'", value):
+        return match[1]
+    if match := re.match(r'"((?:[^"\\]|\\.)*)"', value):
+        return re.sub(r"\\(.)", lambda escape: _ESCAPES.get(escape[1], escape[0]), match[1])
+    return re.split(r"\s+#", value, maxsplit=1)[0]

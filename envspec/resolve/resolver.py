@@ -1,0 +1,135 @@
+"""An environment with its ports: every template rendered, every service a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from envspec.errors import Diagnostic
+from envspec.plan.plan import Bindings, Check, Condition, ModelPlan, Plan
+from envspec.resolve.bindings import stand_in
+from envspec.resolve.checks import Asker, checks_of
+from envspec.resolve.scope import World, world_of
+from envspec.resolve.services import Resolved, resolve_service
+from envspec.resolve.texts import checks as check_texts
+from envspec.resolve.texts import texts
+from envspec.spec.environment import Environment, Service
+from envspec.spec.environment_file import EnvironmentFile
+from envspec.spec.findings import Findings
+from envspec.spec.layers import is_null
+from envspec.spec.load import examine
+from envspec.spec.nodes import MapNode, Mark, Node
+from envspec.spec.rendering import Scope, render_node
+from envspec.spec.scope import TOP_TEXT
+
+
+def resolve(environment: Environment, bindings: Bindings, environ: Mapping[str, str]) -> Plan:
+    """Return the plan of an environment for what was leased.
+
+    Raises:
+        SpecError: with everything that is wrong with its texts, in the order of the file.
+    """
+    findings = Findings()
+    plan = draft(environment, bindings, environ, findings)
+    findings.raise_if_any()
+    return plan
+
+
+def check(file: Path, *, sets: Mapping[str, str] | None = None, environ: Mapping[str, str]) -> list[Diagnostic]:
+    """Return everything that is wrong with a file, in its order; an empty list when it is good. Runs nothing."""
+    findings = Findings()
+    environment = examine(file, sets or {}, environ, findings)
+    if environment is not None:
+        draft(environment, stand_in(environment), environ, findings)
+    return findings.in_order()
+
+
+def draft(environment: Environment, bindings: Bindings, environ: Mapping[str, str], findings: Findings) -> Plan:
+    """Return as much of the plan as can be made, with what is wrong noted; spoiled services are left out."""
+    world = world_of(environment, bindings, environ)
+    top = _top_env(world, findings)
+    resolved: dict[str, Resolved] = {}
+    for service in environment.services.values():
+        if service.enabled and ("services", service.name) not in findings.spoiled:
+            made = resolve_service(service, top, world, findings)
+            if made is not None:
+                resolved[service.name] = made
+    services = tuple(
+        replace(made.plan, depends_on=_conditions(environment.services[name], environment, resolved, findings))
+        for name, made in resolved.items()
+    )
+    return Plan(
+        environment=environment.name,
+        file=str(environment.file),
+        directory=str(environment.directory),
+        project=str(environment.project),
+        description=environment.description,
+        services=services,
+        models=tuple(_models(environment, bindings)),
+        ready=_ready(world, findings),
+        start_timeout=environment.start_timeout,
+    )
+
+
+def _top_env(world: World, findings: Findings) -> dict[str, str | None]:
+    """Return the environment's own `env`, which all services have."""
+    spec, _ = _top_key("env", world, findings)
+    return spec.env if spec is not None else {}
+
+
+def _ready(world: World, findings: Findings) -> tuple[Check, ...]:
+    spec, node = _top_key("ready", world, findings)
+    return checks_of("ready", spec.ready, node, Asker("ready"), world, findings) if spec is not None else ()
+
+
+def _top_key(key: str, world: World, findings: Findings) -> tuple[EnvironmentFile | None, Node | None]:
+    """Return a top key that waits for ports, rendered: as a spec that has this key alone, and as a node."""
+    tree = world.environment.tree
+    name, node = tree.key(key), tree.get(key)
+    if name is None or node is None or is_null(node):
+        return None, None
+    rendered = render_node(key, node, Scope(TOP_TEXT, world.names()), findings)
+    if rendered is None:
+        return None, None
+    rendered = texts(rendered) if key == "env" else check_texts(rendered, findings)
+    return findings.validated(EnvironmentFile, MapNode(tree.mark, ((name, rendered),))), rendered
+
+
+def _models(environment: Environment, bindings: Bindings) -> Iterator[ModelPlan]:
+    for name, model in environment.models.items():
+        path = bindings.models.get(name, "")
+        yield ModelPlan(name, model.served_name, model.source, model.options, path, model.preload)
+
+
+def _conditions(
+    service: Service, environment: Environment, resolved: Mapping[str, Resolved], findings: Findings
+) -> dict[str, Condition]:
+    """Return what is awaited of whom, defaults filled in; what can never come is noted."""
+    conditions: dict[str, Condition] = {}
+    for name, condition in service.depends_on.items():
+        other = resolved.get(name)
+        if other is None:
+            continue  # wrong by itself, and noted there
+        validated = bool(other.spec.health)
+        is_task = environment.services[name].kind == "task"
+        conditions[name] = condition or ("healthy" if validated else "succeeded" if is_task else "started")
+        if condition == "healthy" and not validated:
+            message = f"{service.name} waits for '{name}' to be healthy, and {name} has no validator"
+            findings.add(
+                _where(service, name), "no-validator", message, f"give {name} a health:, or wait for 'started'"
+            )
+        if condition in ("exited", "succeeded") and not is_task:
+            message = f"{service.name} waits for '{name}' to have {condition}, and {name} is a service, which runs on"
+            findings.add(_where(service, name), "never-ends", message, f"give {name} kind: task, or wait for 'healthy'")
+    return conditions
+
+
+def _where(service: Service, name: str) -> Mark:
+    """Return where a service says that it waits for another."""
+    node = service.tree.get("depends_on")
+    if isinstance(node, MapNode):
+        key = node.key(name)
+        if key is not None:
+            return key.mark
+    return node.mark if node is not None else service.mark

@@ -1,0 +1,204 @@
+"""One service, from its tree of templates to its plan: rendered for each replica, validated, and its parts put in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from envspec.plan.plan import Endpoint, Liveness, ReplicaPlan, Restart, ServicePlan, Stop
+from envspec.resolve import environ
+from envspec.resolve.checks import Asker, checks_of
+from envspec.resolve.scope import Watched, World, replica_directory
+from envspec.resolve.texts import as_service
+from envspec.spec import inputs
+from envspec.spec.environment import Service
+from envspec.spec.findings import Findings
+from envspec.spec.inputs import Surroundings
+from envspec.spec.layers import without_nulls
+from envspec.spec.nodes import MapNode, Node, node_at
+from envspec.spec.rendering import Scope, Scopes, render_keys
+from envspec.spec.scope import ENTRY_TEXT, TEXT
+from envspec.spec.service_spec import ServiceSpec
+from envspec.spec.shape import SHAPED
+
+DEFAULT_START_TIMEOUT = 60.0  # seconds; what Dynamo, etcd and NATS need is two, an engine's file says more
+BASH = ("bash", "-eo", "pipefail", "-c")
+RUN_KEYS = frozenset({"command", "args", "shell", "cwd", "env", "env_file", "files", "inherit_env", "unset_env"})
+"""Keys that say how a process is run; an attached service has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A service's plan and the spec of its first replica, by which others know whether it has validators."""
+
+    plan: ServicePlan
+    spec: ServiceSpec
+
+
+def resolve_service(
+    service: Service, top: Mapping[str, str | None], world: World, findings: Findings
+) -> Resolved | None:
+    """Return a service's plan, all but the conditions of `depends_on`; None where something is wrong with it."""
+    models = Watched(world.models)
+    planned = [
+        _replica(service, index, name, Making(world, top, models, findings))
+        for index, name in enumerate(service.replica_names())
+    ]
+    if any(pair is None for pair in planned) or not planned:
+        return None
+    pairs = [pair for pair in planned if pair is not None]
+    spec = pairs[0][1]
+    needed = models.read | set(service.models)
+    plan = ServicePlan(
+        name=service.name,
+        kind=service.kind,
+        replicas=tuple(replica for replica, _ in pairs),
+        models=tuple(name for name in world.models if name in needed),
+        start=service.start,
+        restart=Restart(spec.restart.on, spec.restart.max),
+        attached=service.attached is not None,
+        description=service.description,
+    )
+    return Resolved(plan, spec)
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What the replicas of a service are made with. `top` is the environment's own `env`, rendered."""
+
+    world: World
+    top: Mapping[str, str | None]
+    models: Watched
+    findings: Findings
+
+
+def _replica(service: Service, index: int, name: str, making: Making) -> tuple[ReplicaPlan, ServiceSpec] | None:
+    world, findings = making.world, making.findings
+    tree, failed = _rendered(service, index, making)
+    spec = findings.validated(ServiceSpec, tree)
+    if spec is None:
+        return None
+    own = world.services[service.name]["replicas"][index]
+    asker = Asker(f"services.{service.name}", service.name, own, world.endpoints[name])
+    checks = {
+        key: checks_of(key, getattr(spec, key), tree.get(key), asker, world, findings)
+        for key in ("health", "after_healthy", "reset")
+    }
+    argv = _argv(service, spec, failed, findings)
+    variables = _environment(spec, tree, making)
+    _note_contradictions(service, spec, tree, failed, findings)
+    _note_bad_paths(tree, findings)
+    directory = replica_directory(world.bindings, name)
+    plan = ReplicaPlan(
+        name=name,
+        service=service.name,
+        index=index,
+        host=own["host"],
+        dir=directory,
+        log=f"{world.bindings.directory}/logs/{name}.log",
+        argv=argv,
+        env=variables,
+        cwd=spec.cwd or directory,
+        files=spec.files,
+        ports={port: tuple(e.port for e in block) for port, block in world.endpoints[name].items()},
+        endpoints=world.endpoints[name],
+        release=_released(service, world.endpoints[name]),
+        liveness=Liveness(float(spec.liveness.every), spec.liveness.failures) if spec.liveness else None,
+        start_timeout=float(spec.start_timeout or world.environment.start_timeout or DEFAULT_START_TIMEOUT),
+        stop=Stop(spec.stop.signal, float(spec.stop.timeout)),
+        position=service.position,
+        hint=_hint(service),
+        **checks,
+    )
+    return plan, spec
+
+
+def _rendered(service: Service, index: int, making: Making) -> tuple[MapNode, set[str]]:
+    """Return the keys that wait for ports, rendered for one replica, and those that could not be."""
+    world, findings = making.world, making.findings
+    own = world.own_names(service, index)
+    names = {**world.names(), "models": making.models, **own}
+    caller = Scope(TEXT, names)
+    scopes, sparing = Scopes(caller), findings
+    if service.entry is not None:
+        around = Surroundings(names, making.models, world.services)
+        values, sparing = inputs.evaluate(service, inputs.inputs_of(service), around, findings)
+        visible = {name: names[name] for name in ENTRY_TEXT.sees if name != "inputs"}
+        scopes = Scopes(caller, Scope(ENTRY_TEXT, {**visible, "inputs": values}), service.entry.file)
+    keys = {key.text for key, _ in service.tree.items} - SHAPED
+    if service.attached is not None:
+        keys -= RUN_KEYS
+    tree, failed = render_keys(service.tree, keys, scopes, sparing)
+    return as_service(without_nulls(tree), findings), failed
+
+
+def _argv(service: Service, spec: ServiceSpec, failed: set[str], findings: Findings) -> tuple[str, ...]:
+    if service.attached is not None or failed & {"command", "shell", "args"}:
+        return ()
+    if spec.shell is not None:
+        if spec.args:
+            message = f"'args' are appended to 'command', and {service.name} has a 'shell'"
+            findings.add(service.mark, "args-and-shell", message, "put them into the script")
+        return (*BASH, spec.shell)
+    if not spec.command:
+        message = f"the service '{service.name}' has nothing to run"
+        findings.add(service.mark, "no-command", message, "it needs one of command, shell, use or attach")
+        return ()
+    return (*spec.command, *spec.args)
+
+
+def _environment(spec: ServiceSpec, tree: MapNode, making: Making) -> dict[str, str]:
+    world = making.world
+    patterns = spec.inherit_env if spec.inherit_env is not None else world.environment.inherit_env
+    base = environ.layered(environ.inherited(world.environ, patterns), making.top)
+    files = _env_files(spec, tree.get("env_file"), making.findings)
+    return environ.layered(environ.without(base, spec.unset_env), *files, spec.env)
+
+
+def _env_files(spec: ServiceSpec, node: Node | None, findings: Findings) -> list[dict[str, str]]:
+    if spec.env_file is None or node is None:
+        return []
+    paths = [spec.env_file] if isinstance(spec.env_file, str) else spec.env_file
+    layers = []
+    for index, path in enumerate(paths):
+        mark = node_at(node, (index,))[0].mark
+        try:
+            layers.append(environ.read_env_file(Path(path).read_text("utf-8")))
+        except OSError as error:
+            findings.add(
+                mark, "no-such-file", f"{path} cannot be read: {error.strerror or error}", "relative to this file"
+            )
+        except ValueError as error:
+            findings.add(mark, "bad-env-file", f"{path}: {error}")
+    return layers
+
+
+def _note_contradictions(
+    service: Service, spec: ServiceSpec, tree: MapNode, failed: set[str], findings: Findings
+) -> None:
+    liveness = tree.key("liveness")
+    if liveness is not None and not spec.health and "health" not in failed:
+        message = f"'liveness' asks 'health' again, and {service.name} has none"
+        findings.add(liveness.mark, "no-validator", message, "add health:, or remove liveness:")
+
+
+def _note_bad_paths(tree: MapNode, findings: Findings) -> None:
+    files = tree.get("files")
+    for key, _ in files.items if isinstance(files, MapNode) else ():
+        path = Path(key.text)
+        if path.is_absolute() or ".." in path.parts or not path.parts:
+            message = f"'{key.text}' is not within the replica's directory"
+            findings.add(key.mark, "bad-path", message, "files are written at relative paths, without '..'")
+
+
+def _released(service: Service, endpoints: Mapping[str, tuple[Endpoint, ...]]) -> tuple[int, ...]:
+    if service.attached is not None:
+        return ()
+    released = [port.name for port in service.ports.values() if port.hold == "release"]
+    return tuple(endpoint.port for name in released for endpoint in endpoints[name])
+
+
+def _hint(service: Service) -> str:
+    extra = service.entry.extra if service.entry is not None else ""
+    return f"pip install 'envspec[{extra}]'" if extra else ""
