@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 from envspec.leases import sysctl
 from envspec.leases.hold import Hold, hold_at, hold_everywhere, require_address
+from envspec.leases.refusal import exhausted, impossible, taken
 
 __all__ = ["Hold", "claim"]
 
@@ -35,8 +36,6 @@ def claim(
         require_address(host)
         return _claim_sought(host, ranges or (sysctl.lease_range(),), count, limit)
     except OSError as error:
-        from envspec.leases.refusal import impossible
-
         raise impossible(host, fixed, error) from error
 
 
@@ -46,8 +45,6 @@ def _claim_fixed(host: str, numbers: range) -> list[Hold]:
         for number in numbers:
             hold = hold_at(host, number)
             if hold is None:
-                from envspec.leases.refusal import taken
-
                 raise taken(host, number)
             block.append(undo.enter_context(hold))
         undo.pop_all()
@@ -62,8 +59,6 @@ def _claim_sought(host: str, ranges: Sequence[tuple[int, ...]], count: int, limi
         for starts in (range(middle, stop), range(first, middle)):
             if block := _first_free_block(host, starts, count, reserved):
                 return block
-    from envspec.leases.refusal import exhausted
-
     raise exhausted([(first, min(last, limit)) for first, last in ranges], count)
 
 

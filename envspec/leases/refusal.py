@@ -1,4 +1,4 @@
-"""Why a claim failed, in sentences that name whoever has the port. Loaded only when one did."""
+"""Why a claim failed, in sentences that name whoever has the port."""
 
 from __future__ import annotations
 

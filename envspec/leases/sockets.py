@@ -104,7 +104,7 @@ def _parse_entry(data: bytes, start: int) -> TcpSocket:
 def _read_proc_net() -> Iterator[TcpSocket]:
     for name, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
         try:
-            lines = (Path("/proc/net") / name).read_text(encoding="ascii").splitlines()[1:]
+            lines = (Path("/proc/net") / name).read_text(encoding="utf-8").splitlines()[1:]
         except OSError:
             continue  # no IPv6 here, or no /proc at all
         for line in lines:

@@ -44,6 +44,6 @@ def lease_range() -> tuple[int, int]:
 
 def _read(name: str) -> str:
     try:
-        return (_IPV4 / name).read_text(encoding="ascii").strip()
+        return (_IPV4 / name).read_text(encoding="utf-8").strip()
     except OSError:
         return ""
