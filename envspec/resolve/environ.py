@@ -65,7 +65,7 @@ def _matching(variables: Mapping[str, str], patterns: Iterable[str]) -> dict[str
 
 
 def read_env_file(text: str) -> dict[str, str]:
-    """Read NAME=VALUE lines; `#` begins a comment, single quotes are literal, double quotes know `\\n` and the like.
+    """Read NAME=VALUE lines; `#` begins a comment, single quotes are literal, double quotes know escapes.
 
     Raises:
         ValueError: a line is none of these; says which.

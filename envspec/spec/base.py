@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 
 NAME_PATTERN = r"^[a-z_][a-z0-9_]*$"
 EXTENSION_PATTERN = r"^x-"
@@ -37,6 +38,32 @@ class Spec(BaseModel):
         if isinstance(data, dict):
             return {key: value for key, value in data.items() if not is_extension(key)}
         return data
+
+
+class Exact:
+    """Annotates a dataclass whose scalars are taken only as what they are: "false" is no bool, 1 is no text.
+
+    A dataclass's own strict mode would not do: it refuses the mapping that the dataclass is built from as well.
+    """
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler(source)
+        _make_strict(handler.resolve_ref_schema(schema), handler)
+        return schema
+
+
+def _make_strict(schema: Any, handler: GetCoreSchemaHandler) -> None:
+    if isinstance(schema, dict):
+        if schema.get("type") in ("bool", "int", "float", "str"):
+            schema["strict"] = True
+        if schema.get("type") == "definition-ref":
+            _make_strict(handler.resolve_ref_schema(cast("CoreSchema", schema)), handler)
+        for key in ("schema", "fields", "items_schema", "keys_schema", "values_schema", "choices"):
+            _make_strict(schema.get(key), handler)
+    elif isinstance(schema, list):
+        for part in schema:
+            _make_strict(part, handler)
 
 
 def is_extension(key: str) -> bool:

@@ -16,9 +16,7 @@ from envspec.spec.nodes import MapNode, Node, Scalar
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 
 
-def conditions_of(
-    node: Node | None, service: Service, objects: Objects, findings: Findings
-) -> dict[str, Condition | None]:
+def conditions_of(node: Node | None, objects: Objects, findings: Findings) -> dict[str, Condition | None]:
     """Return what a service waits for, disabled services left out; None is the default condition."""
     if node is None:
         return {}

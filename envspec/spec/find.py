@@ -11,6 +11,10 @@ from envspec.spec.diagnostics import suggest
 
 DEFAULT = "local"
 SUFFIXES = (".yaml", ".yml")
+NONE_FOUND = (
+    "envspec looks in environments/, or where [tool.envspec] environments in pyproject.toml says; "
+    "`envspec init` makes a first one"
+)
 
 
 def find(name_or_path: str, start: Path) -> Path:
@@ -36,7 +40,7 @@ def find(name_or_path: str, start: Path) -> Path:
     if not found:
         raise UsageError(
             message,
-            hint="envspec looks in environments/, or where [tool.envspec] environments in pyproject.toml says; `envspec init` makes a first one",
+            hint=NONE_FOUND,
         )
     raise UsageError(message, hint=suggest(text, found) or f"there are: {', '.join(found)}")
 
@@ -64,7 +68,7 @@ def _upwards(start: Path) -> Iterator[Path]:
     yield start
     end = project_of(start.absolute())
     folder = start.absolute()
-    while folder != end and folder != folder.parent:
+    while folder not in (end, folder.parent):
         folder = folder.parent
         yield folder
 

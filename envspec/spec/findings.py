@@ -48,7 +48,7 @@ class Findings:
             return False
         return any(self._is_spoiled(reference.path) for node in nodes for reference in references(node))
 
-    def _is_spoiled(self, path: tuple[str, ...]) -> bool:
+    def _is_spoiled(self, path: tuple[str | int, ...]) -> bool:
         # A path that ends early (`vars` as a whole, or an index that is computed) may name anything below it.
         return any(path[: len(bad)] == bad[: len(path)] for bad in self.spoiled)
 

@@ -47,7 +47,7 @@ def conditions_as_map(service: MapNode) -> MapNode:
 
 def without_nulls(service: MapNode) -> MapNode:
     """Return the service without keys, and without entries of merged maps, that are null: they are not written."""
-    items = []
+    items: list[tuple[Scalar, Node]] = []
     for key, node in service.items:
         if is_null(node):
             continue

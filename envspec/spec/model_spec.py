@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from envspec.models.synthetic import Synthetic
-from envspec.spec.base import Spec
+from envspec.spec.base import Exact, Spec
 
 NOT_YET = {
     **dict.fromkeys(("repo", "revision", "include", "exclude"), "models from a hub are not in this version of envspec"),
@@ -14,7 +16,7 @@ NOT_YET = {
 class ModelSpec(Spec):
     """The weights and tokenizer of an LLM."""
 
-    synthetic: Synthetic
+    synthetic: Annotated[Synthetic, Exact]
     """Make a tiny model with random weights: `{architecture: qwen3}`."""
     name: str | None = None
     """The name to serve it under. Default: the key."""

@@ -80,7 +80,7 @@ def _shape(service: Service, objects: Objects, shaping: Shaping) -> Service:
         ports=ports,
         attached=_attached(service, node, spec, ports, shaping),
         models=_models(node, spec, shaping),
-        depends_on=conditions_of(structure.get("depends_on"), service, objects, shaping.findings),
+        depends_on=conditions_of(structure.get("depends_on"), objects, shaping.findings),
     )
 
 

@@ -6,12 +6,12 @@ Built from the literal table of `envspec.health`, whose dataclasses carry fields
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, create_model, model_validator
 
 from envspec.health import ACTIONS, VALIDATORS
-from envspec.spec.base import Spec
+from envspec.spec.base import Exact, Spec
 
 
 class OneOf(Spec):
@@ -44,7 +44,7 @@ class OneOf(Spec):
 def _one_of(name: str, doc: str, kinds: Iterable[str]) -> type[OneOf]:
     fields: dict[str, Any] = {
         kind: (
-            VALIDATORS[kind] | None,
+            Annotated[VALIDATORS[kind], Exact] | None,
             Field(default=None, description=(VALIDATORS[kind].__doc__ or "").split("\n")[0]),
         )
         for kind in kinds

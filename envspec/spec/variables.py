@@ -112,7 +112,7 @@ def evaluate(tree: MapNode, sets: Mapping[str, str], environ: Mapping[str, str],
 def uses(node: Node, nodes: Mapping[str, Node]) -> list[str]:
     """Return which vars a var names in its templates."""
     paths = (reference.path for reference in references(node))
-    return [path[1] for path in paths if path[0] == "vars" and len(path) > 1 and path[1] in nodes]
+    return [str(path[1]) for path in paths if path[0] == "vars" and len(path) > 1 and path[1] in nodes]
 
 
 def _fits(value: Any, default: Any) -> bool:
