@@ -1,6 +1,7 @@
 """Code blocks of a Markdown page, with the remarks that stand above them as HTML comments.
 
-`<!-- file: PATH -->` saves the block, `<!-- exits: N -->` expects that exit code, `<!-- not run: WHY -->` does nothing.
+`<!-- file: PATH -->` saves the block, `<!-- exits: N -->` expects that exit code, `<!-- output: … -->` compares it with
+what the block before it printed, `<!-- not run: WHY -->` does nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BLOCK = re.compile(
-    r"^ *(?:<!-- (?P<key>file|exits|not run): (?P<value>.+?) -->\n *)?"
+    r"^ *(?:<!-- (?P<key>file|exits|output|not run): (?P<value>.+?) -->\n *)?"
     r"```(?P<language>\w+)\n(?P<text>.*?)^ *```$",
     re.MULTILINE | re.DOTALL,
 )
@@ -19,7 +20,7 @@ BLOCK = re.compile(
 
 @dataclass(frozen=True)
 class Block:
-    """One fenced block: `line` is where its fence stands; `file`, `exits` and `skipped` are its remark."""
+    """One fenced block: `line` is where its fence stands; what follows `text` is its remark."""
 
     page: str
     line: int
@@ -27,6 +28,7 @@ class Block:
     text: str
     file: str = ""
     exits: int = 0
+    printed: bool = False
     skipped: str = ""
 
     def __str__(self) -> str:
@@ -47,5 +49,6 @@ def _block(found: re.Match[str], text: str, page: str) -> Block:
         text=textwrap.dedent(found["text"]),
         file=remark.get("file", ""),
         exits=int(remark.get("exits", 0)),
+        printed="output" in remark,
         skipped=remark.get("not run", ""),
     )

@@ -38,6 +38,7 @@ class Reader:
     def __init__(self, home: Path) -> None:
         self.folder = home / "work"
         self.folder.mkdir()
+        self.seen = ""
         self.environ = {
             key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "ENVSPEC_VAR"))
         }
@@ -50,6 +51,8 @@ class Reader:
     def follow(self, block: Block) -> None:
         if block.file:
             self._save(block)
+        elif block.printed:
+            assert block.text in self.seen, f"{block}: this is what is printed:\n{self.seen}"
         elif block.language == "bash":
             self._run(block)
         elif block.language == "python":
@@ -85,6 +88,7 @@ class Reader:
             stdin=subprocess.DEVNULL,
             check=False,
         )
+        self.seen = result.stdout
         assert result.returncode == block.exits, f"{block}\n{block.text}\n{result.stdout}\n{result.stderr}"
 
 

@@ -51,7 +51,7 @@ def repository(folder: Path, environ: dict[str, str]) -> Project:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project whose hooks are installed; the hook's repository is this tree as it stands, uncommitted work included."""
+    """A project whose hooks are installed, from a repository that is this tree as it stands."""
     home = tmp_path_factory.mktemp("pre-commit")
     names = {f"GIT_{who}_{what}": "tester@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     environ = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "PRE_COMMIT"))} | names
@@ -77,6 +77,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     user.run("git", "add", ".pre-commit-config.yaml")
     installed = user.run("pre-commit", "install", "--install-hooks")
     assert installed.returncode == 0, installed.stdout + installed.stderr
+    user.run("git", "commit", "-q", "-m", "Check environments")
     return user
 
 
