@@ -1,0 +1,98 @@
+"""The agent as a child process of ours, on the other end of a socket pair.
+
+`launch_early` needs no asyncio (100 ms to import) and no specification: a command line starts the agent first, and
+reads the file while it comes up.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+from envspec.agent.launch import launch
+from envspec.errors import BackendError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from envspec.backends.base import Stream
+
+_streams: WeakSet[socket.socket] = WeakSet()
+
+
+class LocalStart:
+    """An agent that is coming up, and our end of its stream. `wait` returns when its guardian has ended."""
+
+    def __init__(self, stream: socket.socket, wait: Callable[[], object]) -> None:
+        self.stream = stream
+        self._wait = wait
+
+    def close(self) -> None:
+        """Close the stream, so that the agent ends with all it has, and wait for that."""
+        self.stream.close()
+        self._wait()
+
+
+def launch_early() -> LocalStart:
+    """Start an agent, and return without waiting for it. Nothing but `socket` and `subprocess` is imported.
+
+    Raises:
+        BackendError: no process can be made.
+    """
+    ours, theirs = socket.socketpair()
+    try:
+        guardian = launch(theirs)
+    except OSError as error:
+        ours.close()
+        raise BackendError(f"the agent cannot be started: {error.strerror}") from error
+    finally:
+        theirs.close()
+    _streams.add(ours)
+    return LocalStart(ours, guardian.wait)
+
+
+class LocalBackend:
+    """Runs everything on this machine. `early` is an agent that was started already."""
+
+    name: str = "local"
+    ttl: float | None = None
+
+    def __init__(self, early: LocalStart | None = None) -> None:
+        self._start = early
+
+    async def open(self) -> Stream:
+        """Return the stream to the agent, starting one if none was.
+
+        Raises:
+            BackendError: no process can be made.
+        """
+        import asyncio
+
+        from envspec.agent.wire import MESSAGE_LIMIT
+        from envspec.backends.base import Stream
+
+        self._start = self._start or launch_early()
+        reader, writer = await asyncio.open_unix_connection(sock=self._start.stream, limit=MESSAGE_LIMIT)
+        return Stream(reader, writer)
+
+    async def close(self) -> None:
+        """Wait for the guardian, whose end means that nothing is left."""
+        import asyncio
+
+        start, self._start = self._start, None
+        if start is not None:
+            await asyncio.get_running_loop().run_in_executor(None, start.close)
+
+
+def _leave_streams_to_the_parent() -> None:
+    """Close our copies in a forked child: the agent would else not see the stream end when the parent dies.
+
+    Only descriptors, not transports: the child's copy of the event loop shares its epoll set with the parent's.
+    """
+    for stream in tuple(_streams):
+        stream.close()
+
+
+os.register_at_fork(after_in_child=_leave_streams_to_the_parent)

@@ -1,0 +1,39 @@
+"""Keeping secrets out of what is shown or written down.
+
+By LANGUAGE.md: values of 8 characters or more of variables called `*_TOKEN`, `*SECRET*`, `*PASSWORD*` or `*_KEY`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+SECRET_NAMES = ("*_TOKEN", "*SECRET*", "*PASSWORD*", "*_KEY")
+SHORTEST_SECRET = 8
+"""Shorter values would turn up in ordinary text by chance."""
+MASK = "***"
+
+
+def secrets_of(environments: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
+    """Return the values that must not be shown, longest first, so that one within another leaves no rest."""
+    values = {
+        value
+        for environment in environments
+        for name, value in environment.items()
+        if len(value) >= SHORTEST_SECRET and any(fnmatchcase(name.upper(), pattern) for pattern in SECRET_NAMES)
+    }
+    return tuple(sorted(values, key=len, reverse=True))
+
+
+def redacted(data: Any, secrets: tuple[str, ...]) -> Any:
+    """Return JSON data or text with every secret in it masked; keys stay."""
+    if isinstance(data, str):
+        for secret in secrets:
+            data = data.replace(secret, MASK)
+        return data
+    if isinstance(data, Mapping):
+        return {key: redacted(value, secrets) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [redacted(item, secrets) for item in data]
+    return data

@@ -1,0 +1,110 @@
+"""Speaks the agent's protocol from the session's side: requests are awaited, notices go to a callback."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+from envspec.agent.wire import PROTOCOL, Message, decode, encode, error_from_json
+from envspec.backends.base import Stream
+from envspec.errors import AgentLostError
+
+RENEWALS_PER_TTL = 3
+"""How often an agent with a time to live hears of us within that time, so that one lost message ends nothing."""
+
+
+class AgentClient:
+    """The line to one agent. Make it inside a running loop.
+
+    `lost` is done when the stream has ended for whatever reason: nothing of the environment is left then.
+    """
+
+    def __init__(self, stream: Stream, on_notice: Callable[[Message], None]) -> None:
+        self._stream = stream
+        self._on_notice = on_notice
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[Message]] = {}
+        self.lost: asyncio.Future[AgentLostError] = asyncio.get_running_loop().create_future()
+        self._reading = asyncio.create_task(self._read())
+        self._renewing: asyncio.Task[None] | None = None
+
+    async def hello(self, ttl: float | None, **arguments: Any) -> Message:
+        """Introduce the session, and from then on renew its time to live where the backend has one.
+
+        Raises:
+            BackendError: the agent refuses, speaks another protocol, or is gone.
+        """
+        answer = await self.request("hello", protocol=PROTOCOL, ttl=ttl, **arguments)
+        if ttl is not None:
+            self._renewing = asyncio.create_task(self._renew(ttl))
+        return answer
+
+    async def request(self, do: str, **arguments: Any) -> Message:
+        """Ask the agent to do something and return what it answers.
+
+        Raises:
+            EnvspecError: what the agent raised, as the class that it named.
+            AgentLostError: the stream has ended, or ends before the answer.
+        """
+        if self.lost.done():
+            raise self.lost.result()
+        number = next(self._numbers)
+        reply: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = reply
+        try:
+            self._send({"id": number, "do": do, **arguments})
+            return await reply
+        finally:
+            del self._waiting[number]
+
+    def _send(self, message: Message) -> None:
+        # Never awaited: a replica's files are the largest message, and the agent always reads.
+        self._stream.writer.write(encode(message))
+
+    async def _renew(self, ttl: float) -> None:
+        while not self.lost.done():
+            await asyncio.wait([self.lost], timeout=ttl / RENEWALS_PER_TTL)
+            self._send({"id": 0, "do": "renew"})
+
+    async def _read(self) -> None:
+        ended = "its end of the stream was closed"
+        try:
+            while line := await self._stream.reader.readline():
+                self._take(decode(line))
+        except (OSError, ValueError) as error:
+            ended = f"{type(error).__name__}: {error}"
+        self._lose(ended)
+
+    def _take(self, message: Message) -> None:
+        if "notice" in message:
+            self._on_notice(message)
+            return
+        reply = self._waiting.get(message.get("id", 0))
+        if reply is None or reply.done():
+            return  # whoever asked was cancelled meanwhile
+        if "error" in message:
+            reply.set_exception(error_from_json(message["error"]))
+        else:
+            reply.set_result(message.get("ok", {}))
+
+    def _lose(self, why: str) -> None:
+        error = AgentLostError(
+            f"the agent is gone ({why}), and with it everything that it ran",
+            hint="something outside envspec ended it: look for the out-of-memory killer in dmesg, or a kill by name",
+        )
+        if not self.lost.done():
+            self.lost.set_result(error)
+        for reply in self._waiting.values():
+            if not reply.done():
+                reply.set_exception(error)
+
+    async def close(self) -> None:
+        """Close the stream. The agent then ends whatever still runs, in its own time."""
+        if self._renewing is not None:
+            self._renewing.cancel()
+        self._stream.writer.close()
+        self._reading.cancel()
+        await asyncio.wait([self._reading])
+        self._lose("the session closed it")

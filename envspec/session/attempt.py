@@ -1,0 +1,100 @@
+"""One start of a replica, as the agent's notices tell it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from envspec.agent.wire import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a process ended. `oom` is said only with evidence from the kernel; `stopping` that we had asked for it."""
+
+    pid: int
+    exit_code: int | None
+    signal: str | None
+    at: float
+    oom: bool = False
+    stopping: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LastAnswer:
+    """What a validator said last, and how often it had been asked by then."""
+
+    check: str
+    position: str
+    passed: bool
+    text: str
+    tries: int
+    seconds: float | None = None
+
+
+def last_answer(message: Message) -> LastAnswer:
+    """Read an answer from a notice or from the reply to `check`."""
+    return LastAnswer(
+        check=str(message.get("check", "")),
+        position=str(message.get("position", "")),
+        passed=bool(message.get("passed", False)),
+        text=str(message.get("text", "")),
+        tries=int(message.get("tries", 1)),
+        seconds=message.get("seconds"),
+    )
+
+
+def _future() -> asyncio.Future[Any]:
+    return asyncio.get_running_loop().create_future()
+
+
+@dataclass
+class Attempt:
+    """One start: its number counts from 0, `spawned` is the monotonic time of it.
+
+    `exited`, `healthy` (with the time at which it was) and `unhealthy` are done when the agent says so.
+    `signalled` is the signal that a user sent, for then a death is no surprise.
+    """
+
+    number: int
+    spawned: float = field(default_factory=time.monotonic)
+    pid: int | None = None
+    exited: asyncio.Future[Exit] = field(default_factory=_future)
+    healthy: asyncio.Future[float] = field(default_factory=_future)
+    unhealthy: asyncio.Future[LastAnswer] = field(default_factory=_future)
+    answers: dict[str, LastAnswer] = field(default_factory=dict)
+    signalled: str | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is a process of ours."""
+        return self.pid is not None and not self.exited.done()
+
+    def pending(self) -> LastAnswer | None:
+        """Return the answer of the first validator that has not passed, or None."""
+        return next((answer for answer in self.answers.values() if not answer.passed), None)
+
+    def take(self, notice: Message) -> None:
+        """Hear what the agent has to say about this start."""
+        match notice["notice"]:
+            case "answer":
+                self.answers[notice["check"]] = last_answer(notice)
+            case "healthy" if not self.healthy.done():
+                self.healthy.set_result(notice.get("at", time.monotonic()))
+            case "unhealthy" if not self.unhealthy.done():
+                self.unhealthy.set_result(last_answer(notice))
+            case "exited" if not self.exited.done():
+                self.exited.set_result(_exit(notice))
+
+
+def _exit(notice: Message) -> Exit:
+    return Exit(
+        pid=notice["pid"],
+        exit_code=notice["exit_code"],
+        signal=notice["signal"],
+        at=notice.get("at", time.monotonic()),
+        oom=bool(notice.get("oom")),
+        stopping=bool(notice.get("stopping")),
+    )

@@ -1,0 +1,131 @@
+"""What is told of a service that failed: one sentence, the facts beneath it, the log's last lines, and what to do.
+
+The same facts stand in the exception's `details` as JSON values, for reports and programs.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from envspec.errors import ServiceError
+from envspec.plan.codec import to_json
+from envspec.plan.graph import dependents
+from envspec.plan.plan import Plan, ReplicaPlan
+from envspec.session.attempt import Exit, LastAnswer
+from envspec.session.event_log import Redact
+from envspec.session.log_tail import LONGEST_LINE, harmless
+from envspec.units import format_seconds
+
+LABEL_WIDTH = 9
+MOST_CHAINS = 4
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The facts of one failure. `replica` is None for the environment's own `ready`.
+
+    `held_up` are chains of services, each waiting for the one before it; `seconds` count from the start of the
+    process; `restarts` is how often it had been started again.
+    """
+
+    kind: type[ServiceError]
+    sentence: str
+    name: str
+    hint: str = ""
+    replica: ReplicaPlan | None = None
+    seconds: float | None = None
+    exit: Exit | None = None
+    answer: LastAnswer | None = None
+    restarts: int = 0
+    held_up: tuple[tuple[str, ...], ...] = ()
+    log_tail: tuple[str, ...] = ()
+
+    def error(self, redact: Redact) -> ServiceError:
+        """Return the exception that tells all this, without secrets."""
+        text = "\n".join([self.sentence, "", *_rows(self), *_log(self)]).rstrip()
+        details = redact(_details(self))
+        return self.kind(redact(text), service=self.name, hint=redact(self.hint), details=details)
+
+
+def _rows(failure: Failure) -> Iterable[str]:
+    if failure.replica is not None:
+        yield from _row("where", failure.replica.position)
+        yield from _row("command", shlex.join(failure.replica.argv))
+    if failure.restarts:
+        yield from _row("restarts", f"{failure.restarts} before this one")
+    if failure.answer is not None:
+        yield from _row("check", *_check(failure.answer, failure.seconds))
+    yield from _row("held up", *(" ← ".join(chain) for chain in failure.held_up))
+
+
+def _row(label: str, *lines: str) -> Iterable[str]:
+    written = [line for line in lines if line]
+    for index, line in enumerate(written):
+        text = line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} …"
+        yield f"{label if index == 0 else '':<{LABEL_WIDTH}}{text}"
+
+
+def _check(answer: LastAnswer, seconds: float | None) -> Iterable[str]:
+    yield f"{answer.check}, {answer.position}" if answer.position else answer.check
+    took = answer.seconds if answer.seconds is not None else seconds
+    within = f" within {format_seconds(took)}" if took is not None else ""
+    tries = "1 try" if answer.tries == 1 else f"{answer.tries} tries"
+    first, *rest = [harmless(line) for line in answer.text.splitlines() if line.strip()] or ["no answer"]
+    yield f"not passed in {tries}{within}; the last answer:"
+    yield from (first, *rest[:5])
+
+
+def _log(failure: Failure) -> Iterable[str]:
+    if failure.replica is None or failure.replica.attached:
+        return
+    if not failure.log_tail:
+        yield from _row("log", f"{failure.replica.log} (empty)")
+        return
+    count = len(failure.log_tail)
+    yield from _row("log", f"{failure.replica.log}, its last {'line' if count == 1 else f'{count} lines'}:")
+    yield ""
+    yield from (f"│ {line}".rstrip() for line in failure.log_tail)
+
+
+def _details(failure: Failure) -> dict[str, object]:
+    replica, ended = failure.replica, failure.exit
+    return {
+        "position": replica.position if replica else "",
+        "command": list(replica.argv) if replica else [],
+        "log": replica.log if replica else "",
+        "log_tail": list(failure.log_tail),
+        "seconds": failure.seconds,
+        "exit_code": ended.exit_code if ended else None,
+        "signal": ended.signal if ended else None,
+        "out_of_memory": ended.oom if ended else False,
+        "answer": to_json(failure.answer) if failure.answer else None,
+        "restarts": failure.restarts,
+        "held_up": [list(chain) for chain in failure.held_up],
+    }
+
+
+def ending(ended: Exit) -> str:
+    """Say how a process ended: `exited with code 3`, `died of SIGSEGV`."""
+    if ended.oom:
+        return f"was killed because its memory ran out ({ended.signal or f'exit code {ended.exit_code}'})"
+    if ended.signal == "SIGKILL":
+        return "died of SIGKILL, sender unknown"
+    return f"died of {ended.signal}" if ended.signal else f"exited with code {ended.exit_code}"
+
+
+def held_up(plan: Plan, service: str, waiting: Collection[str]) -> tuple[tuple[str, ...], ...]:
+    """Return the chains of services that waited for `service`, four at most, each to one that nobody waits for."""
+    waits = dependents({item.name: item.depends_on for item in plan.services})
+
+    def chains(path: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
+        further = [other for other in waits.get(path[-1], ()) if other in waiting]
+        if not further and len(path) > 1:
+            yield path
+        for other in further:
+            yield from chains((*path, other))
+
+    # Cut short while they are made: layers of services that all wait for all have more paths than atoms.
+    return tuple(itertools.islice(chains((service,)), MOST_CHAINS))

@@ -1,0 +1,54 @@
+"""The last lines of a replica's log, fit to be shown: whatever bytes the program wrote."""
+
+from __future__ import annotations
+
+import base64
+import re
+
+from envspec.errors import EnvspecError
+from envspec.session.agent_client import AgentClient
+
+LINES = 20
+LONGEST_LINE = 300
+"""Characters kept of a line. Programs that dump JSON or progress bars write some of a megabyte."""
+BYTES = 16384
+
+_ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
+
+
+def tail(data: bytes, *, whole: bool) -> tuple[str, ...]:
+    """Return the last lines of `data` with nothing in them that a terminal obeys.
+
+    `whole` says that `data` begins where the log does; else its first line is cut and left out.
+    """
+    # A carriage return starts the line anew (progress bars); only what was left to be seen counts.
+    lines = [line.rpartition("\r")[2] for line in data.decode(errors="replace").replace("\r\n", "\n").split("\n")]
+    if not whole and len(lines) > 1:
+        del lines[0]
+    if lines and not lines[-1]:
+        del lines[-1]
+    return tuple(_clipped(harmless(line)) for line in lines[-LINES:])
+
+
+def harmless(text: str) -> str:
+    """Return one line without escape sequences; other control characters are spelt out."""
+    return "".join(map(_visible, _ESCAPE_SEQUENCE.sub("", text)))
+
+
+def _visible(letter: str) -> str:
+    if letter == "\t" or letter.isprintable() or letter == "\N{NO-BREAK SPACE}":
+        return letter
+    return f"\\x{ord(letter):02x}" if ord(letter) < 0x100 else f"\\u{ord(letter):04x}"
+
+
+def _clipped(line: str) -> str:
+    return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} … ({len(line)} characters)"
+
+
+async def read_tail(agent: AgentClient, replica: str) -> tuple[str, ...]:
+    """Return the last lines that a replica wrote; none where the agent cannot say, for this decorates an error."""
+    try:
+        answer = await agent.request("log", replica=replica, offset=-BYTES, limit=BYTES)
+    except EnvspecError:
+        return ()
+    return tail(base64.b64decode(answer["data"]), whole=answer["offset"] == 0)

@@ -1,0 +1,54 @@
+"""The agent's notices as the session's events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from envspec.agent.wire import Message
+from envspec.plan import events as e
+from envspec.session.event_log import EventLog
+
+
+def tell(log: EventLog, notice: Message, *, expected: bool = False) -> None:
+    """Record the event that a notice stands for, at the agent's time.
+
+    `expected` is for exits: that a user ordered it, or that it is in a task's nature.
+    """
+    make = _EVENTS.get(notice["notice"])
+    if make is not None:
+        log.record(make(notice, expected), notice.get("at"))
+
+
+def _exited(notice: Message, expected: bool) -> e.Event:  # noqa: FBT001  the table's one signature
+    return e.ReplicaExited(
+        replica=notice["replica"],
+        pid=notice["pid"],
+        exit_code=notice["exit_code"],
+        signal=notice["signal"],
+        expected=expected or bool(notice.get("stopping")),
+    )
+
+
+def _answered(notice: Message, _expected: object) -> e.Event:
+    return e.CheckAnswered(
+        replica=notice["replica"],
+        check=notice["check"],
+        passed=notice["passed"],
+        answer=notice["text"],
+        tries=notice["tries"],
+    )
+
+
+# A notice that is not here changes nothing by itself: `healthy` becomes an event once `after_healthy` is done.
+_EVENTS: dict[str, Callable[[Any, bool], e.Event]] = {
+    "answer": _answered,
+    "exited": _exited,
+    "listening": lambda notice, _: e.ReplicaListening(
+        replica=notice["replica"], port=notice["port"], number=notice["number"]
+    ),
+    "unhealthy": lambda notice, _: e.ReplicaUnhealthy(
+        replica=notice["replica"], check=notice["check"], answer=notice["text"]
+    ),
+    "warning": lambda notice, _: e.Warned(message=notice["message"], replica=notice.get("replica", "")),
+}

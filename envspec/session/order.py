@@ -1,0 +1,90 @@
+"""Who may start when, and who must stop before whom: each in its own time, not in waves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+from envspec.plan.graph import dependents
+from envspec.plan.plan import Plan, ReplicaPlan, ServicePlan
+
+Key = tuple[str, str]
+"""A service, a replica or `models.NAME`, and what is awaited of it."""
+
+
+class Order:
+    """What has been reached so far, and futures for what is awaited.
+
+    A condition of a service holds when it holds for all of its replicas. What was reached once stays reached: a
+    restart does not concern the services that waited.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._reached: dict[Key, asyncio.Future[None]] = {}
+        self._missing: dict[Key, set[str]] = {}
+        self._replicas = {service.name: [replica.name for replica in service.replicas] for service in plan.services}
+
+    def reach(self, replica: ReplicaPlan, condition: str) -> None:
+        """Record that `replica` is now started, healthy, exited or succeeded."""
+        self._set((replica.name, condition))
+        key = (replica.service, condition)
+        missing = self._missing.setdefault(key, set(self._replicas[replica.service]))
+        missing.discard(replica.name)
+        if not missing:
+            self._set(key)
+
+    def model_ready(self, name: str) -> None:
+        """Record that the files of a model are complete."""
+        self._set((f"models.{name}", "ready"))
+
+    async def wait(
+        self, service: ServicePlan, replica: ReplicaPlan, on_waiting: Callable[[tuple[str, ...]], None]
+    ) -> str:
+        """Return when `replica` may start, with the name of what came last, or empty when it never waited.
+
+        `on_waiting` is told what is missing, first and whenever it becomes less.
+        """
+        needs = {self._future(key): key for key in _needs(service, replica)}
+        last = ""
+        while missing := {future: key for future, key in needs.items() if not future.done()}:
+            on_waiting(tuple(_label(key) for key in missing.values()))
+            done, _ = await asyncio.wait(missing, return_when=asyncio.FIRST_COMPLETED)
+            last = missing[done.pop()][0]
+        return last
+
+    def _future(self, key: Key) -> asyncio.Future[None]:
+        if key not in self._reached:
+            self._reached[key] = asyncio.get_running_loop().create_future()
+        return self._reached[key]
+
+    def _set(self, key: Key) -> None:
+        future = self._future(key)
+        if not future.done():
+            future.set_result(None)
+
+
+def _needs(service: ServicePlan, replica: ReplicaPlan) -> Iterable[Key]:
+    yield from service.depends_on.items()
+    for model in service.models:
+        yield f"models.{model}", "ready"
+    if service.start == "ordered" and replica.index > 0:
+        yield service.replicas[replica.index - 1].name, "healthy"
+
+
+def _label(key: Key) -> str:
+    name, condition = key
+    return name if condition == "ready" else f"{name} {condition}"
+
+
+async def in_reverse(plan: Plan, stop: Callable[[ServicePlan], Awaitable[None]]) -> None:
+    """Call `stop` for every service as soon as it has returned for all that depend on it."""
+    stopped = {service.name: asyncio.Event() for service in plan.services}
+    needed_by = dependents({service.name: service.depends_on for service in plan.services})
+
+    async def stop_in_turn(service: ServicePlan) -> None:
+        for name in needed_by[service.name]:
+            await stopped[name].wait()
+        await stop(service)
+        stopped[service.name].set()
+
+    await asyncio.gather(*map(stop_in_turn, plan.services))

@@ -1,0 +1,249 @@
+"""The life of one replica, in a task of its own: wait, start, become healthy, be watched, perhaps start again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from envspec.agent.wire import Message
+from envspec.errors import EnvspecError, ServiceStartError, ServiceStopError
+from envspec.plan import events as e
+from envspec.plan.codec import to_json
+from envspec.plan.plan import Check, ReplicaPlan, ServicePlan
+from envspec.session.attempt import Attempt, last_answer
+from envspec.session.explain import Explainer
+from envspec.session.notices import tell
+from envspec.session.restarts import Restarts
+from envspec.session.run import Run
+
+
+class Replica:
+    """One running copy of a service, over all its starts.
+
+    `up` is done when it is healthy, or a task has succeeded; its result is the error where that will not happen.
+    """
+
+    def __init__(self, run: Run, service: ServicePlan, plan: ReplicaPlan) -> None:
+        self.plan = plan
+        self.service = service
+        self.attempt: Attempt | None = None
+        self.up: asyncio.Future[EnvspecError | None] = asyncio.get_running_loop().create_future()
+        self._run = run
+        self._explain = Explainer(run, plan)
+        self._starts = 0
+        self._restarts = Restarts(service.restart, plan.start_timeout)
+        self._life: asyncio.Task[None] | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has a process now."""
+        return self.attempt is not None and self.attempt.runs
+
+    def begin(self, *, wait: bool) -> None:
+        """Let its life begin: with `wait`, once what it depends on is there; else at once."""
+        if self.up.done():
+            self.up = asyncio.get_running_loop().create_future()
+        self._life = asyncio.create_task(self._live(wait=wait), name=f"envspec {self.plan.name}")
+        self._life.add_done_callback(self._life_over)
+
+    async def leave(self) -> None:
+        """End the task that looks after it; the process goes on."""
+        life, self._life = self._life, None
+        if life is not None and not life.done():
+            life.cancel()
+            await asyncio.wait([life])
+
+    async def take_down(self) -> None:
+        """Stop the process and wait until nothing of it is left.
+
+        Raises:
+            ServiceStopError: something of it survived SIGKILL.
+        """
+        if self.attempt is None or self.plan.attached:
+            return
+        stop, began, ran = self.plan.stop, time.monotonic(), self.runs
+        if ran:
+            self._run.log.record(e.ReplicaStopping(replica=self.plan.name, signal=f"SIG{stop.signal}"))
+        answer = await self._ask("stop", signal=stop.signal, timeout=stop.timeout)
+        if ran:
+            seconds = time.monotonic() - began
+            self._run.log.record(
+                e.ReplicaStopped(replica=self.plan.name, killed=bool(answer.get("killed")), seconds=seconds)
+            )
+        if survivors := answer.get("survivors"):
+            raise ServiceStopError(
+                f"of {self.plan.name}, SIGKILL did not end: {', '.join(map(str, survivors))}",
+                service=self.plan.name,
+                hint="such a process waits inside the kernel, most often for a disk or a device, and ends with that",
+            )
+
+    async def signal(self, name: str, scope: str) -> None:
+        """Send a signal to the leader of the replica, or to its whole tree."""
+        await self._ask("signal", signal=name, scope=scope)
+
+    def take(self, notice: Message) -> None:
+        """Hear what the agent has to say about it; what concerns an earlier start is out of date."""
+        attempt = self.attempt
+        if attempt is None or notice.get("start", attempt.number) != attempt.number:
+            return
+        tell(self._run.log, notice, expected=self.service.kind == "task" or attempt.signalled is not None)
+        attempt.take(notice)
+
+    async def _ask(self, do: str, **arguments: Any) -> Message:
+        return await self._run.agent.request(do, replica=self.plan.name, **arguments)
+
+    async def _live(self, *, wait: bool) -> None:
+        last = await self._wait() if wait else ""
+        self._run.waiting.discard(self.service.name)
+        while True:
+            attempt = self._new_attempt(last)
+            error = await self._one_life(attempt)
+            if error is None:
+                return
+            if not self._restarts.grants(error, was_healthy=self.up.done()):
+                break
+            await self.take_down()
+            await asyncio.sleep(self._restarts.pause(time.monotonic() - attempt.spawned))
+            last = ""
+        self._lose(error, attempt)
+
+    def _life_over(self, life: asyncio.Task[None]) -> None:
+        # What gets here is the agent's end, or a bug: neither may leave a start waiting.
+        if not life.cancelled() and (error := life.exception()) is not None:
+            self._run.on_lost(self.plan.name, error)
+
+    async def _wait(self) -> str:
+        def waiting(missing: tuple[str, ...]) -> None:
+            self._run.log.record(e.ReplicaWaiting(replica=self.plan.name, waits_for=missing))
+
+        return await self._run.order.wait(self.service, self.plan, waiting)
+
+    def _new_attempt(self, last: str) -> Attempt:
+        self.attempt = Attempt(self._starts)
+        self._run.log.record(e.ReplicaStarting(replica=self.plan.name, start=self._starts, last=last))
+        self._starts += 1
+        return self.attempt
+
+    async def _one_life(self, attempt: Attempt) -> EnvspecError | None:
+        """Return why it ended, or None where its end was wanted."""
+        try:
+            await self._spawn(attempt)
+            async with asyncio.timeout(self.plan.start_timeout):
+                if self.service.kind == "task":
+                    return await self._complete(attempt)
+                await self._become_healthy(attempt)
+        except TimeoutError:
+            return await self._explain.not_ready(attempt, self._restarts.count)
+        except EnvspecError as error:
+            return error
+        return await self._loss(attempt)
+
+    async def _spawn(self, attempt: Attempt) -> None:
+        try:
+            answer = await self._ask_to_start(attempt)
+        except ServiceStartError as error:
+            raise await self._explain.not_started(attempt, error) from error
+        attempt.spawned = answer.get("at", attempt.spawned)
+        if (pid := answer.get("pid")) is not None:
+            attempt.pid = pid
+            self._run.log.record(
+                e.ReplicaSpawned(replica=self.plan.name, pid=pid, argv=self.plan.argv), attempt.spawned
+            )
+        self._run.order.reach(self.plan, "started")
+
+    async def _ask_to_start(self, attempt: Attempt) -> Message:
+        return await self._run.agent.request("start", replica=to_json(self.plan), start=attempt.number)
+
+    async def _complete(self, attempt: Attempt) -> EnvspecError | None:
+        """See a task through."""
+        if self.plan.health:
+            await _first(attempt.healthy, attempt.exited)
+            if attempt.healthy.done():
+                self._healthy(attempt, attempt.healthy.result())
+        await _first(attempt.exited)
+        ended = attempt.exited.result()
+        self._run.order.reach(self.plan, "exited")
+        if ended.exit_code == 0:
+            self._run.log.record(
+                e.ReplicaSucceeded(replica=self.plan.name, seconds=ended.at - attempt.spawned), ended.at
+            )
+            self._run.order.reach(self.plan, "succeeded")
+            self._run.order.reach(self.plan, "healthy")
+        elif not self._may_exit():
+            return await self._explain.exited(attempt, ended, self._restarts.count)
+        self._is_up()
+        return None
+
+    async def _become_healthy(self, attempt: Attempt) -> None:
+        await _first(attempt.healthy, attempt.exited)
+        if not attempt.healthy.done():
+            return  # it ended first
+        at = attempt.healthy.result()
+        for action in self.plan.after_healthy:
+            await self._act(attempt, action)
+            at = time.monotonic()
+        if attempt.exited.done():
+            return
+        self._healthy(attempt, at)
+        self._is_up()
+        if self.plan.liveness is not None:
+            await self._ask("watch", every=self.plan.liveness.every, failures=self.plan.liveness.failures)
+
+    async def _act(self, attempt: Attempt, action: Check) -> None:
+        asked = asyncio.ensure_future(
+            self._run.agent.request(
+                "check",
+                key=f"{self.plan.name} {action.where}",
+                checks=[to_json(action)],
+                replica=self.plan.name,
+                env=dict(self.plan.env),
+                cwd=self.plan.cwd,
+                mode="once",
+                timeout=action.timeout,
+            )
+        )
+        try:
+            await _first(asked, attempt.exited)
+            if asked.done() and not asked.result()["passed"]:
+                raise await self._explain.action_failed(attempt, last_answer(asked.result()["answers"][0]))
+        finally:
+            asked.cancel()
+
+    def _healthy(self, attempt: Attempt, at: float) -> None:
+        self._run.log.record(e.ReplicaHealthy(replica=self.plan.name, seconds=at - attempt.spawned), at)
+        self._run.order.reach(self.plan, "healthy")
+
+    def _is_up(self) -> None:
+        if not self.up.done():
+            self.up.set_result(None)
+        self._run.on_up(self.plan.name)
+
+    async def _loss(self, attempt: Attempt) -> EnvspecError | None:
+        """Wait for the end of something that is healthy, and return it; None where somebody waits for just that."""
+        await _first(attempt.exited, attempt.unhealthy)
+        if not attempt.exited.done():
+            return await self._explain.unhealthy(attempt, attempt.unhealthy.result())
+        self._run.order.reach(self.plan, "exited")
+        if self._may_exit() and (attempt.healthy.done() or "healthy" not in self._run.awaited(self.service.name)):
+            self._is_up()
+            return None
+        return await self._explain.exited(attempt, attempt.exited.result(), self._restarts.count)
+
+    def _may_exit(self) -> bool:
+        return "exited" in self._run.awaited(self.service.name)
+
+    def _lose(self, error: EnvspecError, attempt: Attempt) -> None:
+        if attempt.signalled is None or not attempt.exited.done():
+            kind = type(error).__name__
+            self._run.log.record(
+                e.ReplicaFailed(replica=self.plan.name, error=kind, message=str(error), hint=error.hint)
+            )
+        if not self.up.done():
+            self.up.set_result(error)
+        self._run.on_lost(self.plan.name, error)
+
+
+async def _first(*futures: asyncio.Future[Any]) -> None:
+    """Return when one of them is done, and cancel none."""
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)

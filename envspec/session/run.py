@@ -1,0 +1,32 @@
+"""What the replicas of a session share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from envspec.plan.plan import Plan
+from envspec.session.agent_client import AgentClient
+from envspec.session.event_log import EventLog
+from envspec.session.order import Order
+
+
+@dataclass(frozen=True)
+class Run:
+    """The plan, who carries it out, and whom to tell.
+
+    `on_up` hears of a replica that is healthy (a task: done), `on_lost` of one that failed and is not restarted.
+    `waiting` holds the services of which nothing has started yet.
+    """
+
+    plan: Plan
+    agent: AgentClient
+    log: EventLog
+    order: Order
+    on_up: Callable[[str], None]
+    on_lost: Callable[[str, BaseException], None]
+    waiting: set[str] = field(default_factory=set)
+
+    def awaited(self, service: str) -> set[str]:
+        """Return the conditions that other services await of `service`."""
+        return {item.depends_on[service] for item in self.plan.services if service in item.depends_on}

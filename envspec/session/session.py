@@ -1,0 +1,255 @@
+"""One live run of an environment: from a request to healthy, and down again."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envspec.agent.wire import Message
+from envspec.backends.base import Backend
+from envspec.backends.table import BACKENDS
+from envspec.errors import AgentLostError, EnvspecError, ServiceError, StoppedError, UsageError
+from envspec.plan import events as e
+from envspec.plan.plan import Plan
+from envspec.session import opening
+from envspec.session.agent_client import AgentClient
+from envspec.session.control_server import ControlServer
+from envspec.session.event_log import EventLog
+from envspec.session.faults import Faults
+from envspec.session.log_chunk import LogChunk
+from envspec.session.outcome import failed_event
+from envspec.session.request import Request
+from envspec.session.state import EVENTS, finish_session_directory, usable
+from envspec.session.status import SessionStatus, apply, planned
+from envspec.session.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from envspec.spec.environment import Environment
+
+
+class Session:
+    """One run. Make it inside a running event loop, `start` it, and `stop` it whatever `start` said.
+
+    `environment`, `plan` and `directory` are there as soon as `start` has come so far; `status` always is.
+    """
+
+    environment: Environment
+    plan: Plan
+    directory: Path
+
+    def __init__(self, request: Request, backend: Backend | None = None) -> None:
+        if backend is None and request.backend not in BACKENDS:
+            raise UsageError(f"there is no backend {request.backend!r}", hint=f"there are: {', '.join(BACKENDS)}")
+        self.id = ""
+        self.status = SessionStatus(id="", environment=request.file.stem, file=str(request.file))
+        self._request = request
+        self._backend = backend or BACKENDS[request.backend]()
+        self._log = EventLog(request.environ)
+        self._log.subscribe(self._apply)
+        self._agent: AgentClient | None = None
+        self._supervisor: Supervisor | None = None
+        self._faults: Faults | None = None
+        self._control = ControlServer(self)
+        self._starting: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
+        self._error: BaseException | None = None
+        self._stop_errors: list[EnvspecError] = []
+        self._down = asyncio.Event()
+        self._over = asyncio.Event()
+
+    def subscribe(self, callback: Callable[[e.Event], None]) -> Callable[[], None]:
+        """Call `callback` with every event, those that happened already first; returns what ends that."""
+        return self._log.subscribe(callback)
+
+    async def start(self) -> None:
+        """Return when the environment is healthy. Cancelled, it takes everything down first.
+
+        Raises:
+            EnvspecError: it did not start. Nothing of it is left then, but for a service's failure with
+                `keep_on_failure`, which leaves what runs to be looked at until `stop`.
+            StoppedError: somebody called `stop` meanwhile.
+        """
+        self._starting = asyncio.create_task(self._bring_up())
+        try:
+            await asyncio.wait([self._starting])
+        except asyncio.CancelledError:
+            await self.stop("the start was cancelled")
+            raise
+        if self._starting.cancelled():
+            await self._over.wait()
+            raise self._error or StoppedError(f"{self.status.environment} was stopped before it was healthy")
+        if (error := self._starting.exception()) is not None:
+            await self._give_up(error)
+            raise error
+
+    async def stop(self, reason: str, *, force: bool = False) -> None:
+        """Take everything down in reverse order and return when nothing is left. Safe at any time, and repeatable.
+
+        `force` does not wait for services to end in their own time: the stream is closed, upon which the agent gives
+        them a second.
+
+        Raises:
+            ServiceStopError: something survived SIGKILL.
+        """
+        self._begin_end(reason)
+        if force and self._agent is not None:
+            await self._agent.close()
+        await self._over.wait()
+        if self._stop_errors and self._error is None:
+            raise self._stop_errors[0]
+
+    async def wait_down(self, reason: str, *, force: bool = False) -> None:
+        """Do as `stop` does, but return before the control socket is closed, for who has to answer through it.
+
+        Raises:
+            ServiceStopError: something survived SIGKILL.
+        """
+        self._begin_end(reason)
+        if force and self._agent is not None:
+            await self._agent.close()
+        await self._down.wait()
+        if self._stop_errors and self._error is None:
+            raise self._stop_errors[0]
+
+    async def wait_over(self) -> None:
+        """Return when nothing runs any more, whether somebody stopped it or it failed."""
+        await self._over.wait()
+
+    async def fault(self, action: str, name: str, signal: str = "KILL") -> None:
+        """Do kill, pause, resume, restart, stop or start to a service or a replica (envspec.session.faults).
+
+        Raises:
+            UsageError: there is no such action or service, or it does not run.
+            ServiceError: it did not become healthy again.
+        """
+        if self._faults is None or self._ending is not None:
+            raise UsageError(f"the session {self.id} is {self.status.state}: nothing runs in it")
+        await self._faults.order(action, name, signal)
+
+    async def read_log(self, replica: str, offset: int, limit: int) -> LogChunk:
+        """Return a piece of what a replica wrote; a negative `offset` counts from the end.
+
+        Raises:
+            BackendError: there is no such log, or no agent any more; the file is in the session's directory.
+        """
+        if self._agent is None:
+            raise UsageError(f"the session {self.id} is {self.status.state}: nothing has been written yet")
+        answer = await self._agent.request("log", replica=replica, offset=offset, limit=limit)
+        return LogChunk(base64.b64decode(answer["data"]), answer["offset"], answer["size"], answer["start"])
+
+    async def _bring_up(self) -> None:
+        stream = await self._backend.open()
+        self._agent = agent = AgentClient(stream, self._take)
+        self.environment = opening.read(self._request)
+        self.directory = opening.take_directory(self.environment, self._backend.name)
+        self._exists()
+        hello = await agent.hello(
+            self._backend.ttl, session=self.id, directory=str(self.directory), folder=str(self.environment.directory)
+        )
+        with usable(self.directory):
+            await self._control.open(self.directory)
+        self.plan = await opening.resolve_plan(
+            self.environment, agent, self.directory, hello["tmp"], self._request.environ
+        )
+        self._planned()
+        self._supervisor = Supervisor(self.plan, agent, self._log, self._request.environ)
+        self._faults = Faults(self._supervisor, self._log)
+        agent.lost.add_done_callback(lambda _: self._agent_lost(agent))
+        await self._supervisor.start()
+        self._log.record(e.SessionHealthy(seconds=time.monotonic() - self._log.begin))
+
+    def _exists(self) -> None:
+        self.id = self.directory.name
+        name, file, directory = self.environment.name, str(self.environment.file), str(self.directory)
+        self.status = replace(self.status, id=self.id, environment=name, file=file, dir=directory)
+        with usable(self.directory):
+            self._log.open(self.directory / EVENTS)
+        self._log.record(
+            e.SessionStarting(
+                session=self.id,
+                environment=name,
+                file=file,
+                directory=directory,
+                pid=os.getpid(),
+                backend=self._backend.name,
+            )
+        )
+
+    def _planned(self) -> None:
+        self._log.hide(*(replica.env for replica in self.plan.replicas))
+        opening.write_plan(self.plan, self.directory, self._log.redact)
+        self.status = planned(self.status, self.plan)
+        self._log.record(e.PortsLeased(ports={replica.name: replica.ports for replica in self.plan.replicas}))
+
+    def _apply(self, event: e.Event) -> None:
+        self.status = apply(self.status, event)
+
+    def _take(self, notice: Message) -> None:
+        if self._supervisor is not None:
+            self._supervisor.take(notice)
+
+    def _agent_lost(self, agent: AgentClient) -> None:
+        """End a session whose agent has died; while it starts, the start itself meets the same error."""
+        if self._ending is None and self._starting is not None and self._starting.done():
+            self._error = agent.lost.result()
+            self._begin_end("the agent is gone")
+
+    async def _give_up(self, error: BaseException) -> None:
+        """See to what a start that failed leaves behind."""
+        if self._request.keep_on_failure and isinstance(error, ServiceError):
+            self._log.record(failed_event(error))
+            return
+        self._error = error
+        await self.stop("the start failed")
+
+    def _begin_end(self, reason: str) -> None:
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end(reason))
+
+    async def _end(self, reason: str) -> None:
+        """Take everything down, whatever of it there is."""
+        try:
+            await self._take_down(reason)
+        finally:
+            self._down.set()
+            await self._control.close()
+            self._log.close()
+            if self.id:
+                finish_session_directory(self.directory)
+            self._over.set()
+
+    async def _take_down(self, reason: str) -> None:
+        began = time.monotonic()
+        await _cancelled(self._starting)
+        if self.id:
+            self._log.record(e.SessionStopping(reason=reason))
+        if self._supervisor is not None:
+            self._stop_errors = await self._supervisor.stop()
+        for error in self._stop_errors:
+            self._log.record(e.Warned(message=str(error)))
+        await self._let_agent_go()
+        if self.id:
+            self._log.record(e.SessionStopped(seconds=time.monotonic() - began))
+        if self._error is not None:
+            self._log.record(failed_event(self._error))
+
+    async def _let_agent_go(self) -> None:
+        """Close the agent, and whatever the backend borrowed for it: all leases end with that."""
+        if self._agent is not None:
+            with suppress(AgentLostError):
+                await self._agent.request("close")
+            await self._agent.close()
+        await self._backend.close()
+
+
+async def _cancelled(task: asyncio.Task[None] | None) -> None:
+    if task is not None and not task.done():
+        task.cancel()
+        await asyncio.wait([task])

@@ -1,0 +1,140 @@
+"""The directory in which sessions keep what others need to find, read and clean up."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from envspec.errors import StateDirectoryError
+
+RECORD = "session.json"
+SOCKET = "control.sock"
+EVENTS = "events.jsonl"
+PLAN = "plan.json"
+LOGS = "logs"
+REPLICAS = "replicas"
+
+ID_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+"""What ids are made of: nothing that looks like something else when read aloud or copied by hand."""
+LEAST_FREE = 2**20
+"""Bytes that must be free: less than that and the first service's first log fails in the middle of the start."""
+
+
+def state_directory() -> Path:
+    """Return where this user's sessions are: $ENVSPEC_STATE_DIR, $XDG_STATE_HOME/envspec or ~/.local/state/envspec."""
+    if chosen := os.environ.get("ENVSPEC_STATE_DIR"):
+        return Path(chosen).absolute()
+    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(home).absolute() / "envspec"
+
+
+def cache_directory() -> Path:
+    """Return where models are kept: $ENVSPEC_CACHE_DIR, $XDG_CACHE_HOME/envspec or ~/.cache/envspec."""
+    if chosen := os.environ.get("ENVSPEC_CACHE_DIR"):
+        return Path(chosen).absolute()
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home).absolute() / "envspec"
+
+
+def sessions_directory() -> Path:
+    """Return the directory that has one directory for each session; it may not exist."""
+    return state_directory() / "sessions"
+
+
+def create_session_directory(environment: str, record: dict[str, Any]) -> Path:
+    """Make the directory of a new session, with its record in it, and return it. Its name is the session's id.
+
+    Raises:
+        StateDirectoryError: there is no room, no permission, or the state directory is another user's.
+    """
+    sessions = sessions_directory()
+    with usable(sessions):
+        sessions.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sessions.mkdir(mode=0o700, exist_ok=True)
+        _check_ours(sessions)
+        _check_room(sessions)
+        return _create(sessions, environment, record)
+
+
+def _create(sessions: Path, environment: str, record: dict[str, Any]) -> Path:
+    """Fill the directory under another name first, so that nobody meets a session without a record."""
+    new = Path(tempfile.mkdtemp(prefix=".new-", dir=sessions))
+    try:
+        for name in (LOGS, REPLICAS):
+            (new / name).mkdir(mode=0o700)
+        while True:
+            identifier = f"{environment}-{''.join(secrets.choice(ID_LETTERS) for _ in range(5))}"
+            directory = sessions / identifier
+            write_json(new / RECORD, {"id": identifier, "directory": str(directory), **record})
+            if not directory.exists():
+                return new.rename(directory)
+    except OSError:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+
+
+def finish_session_directory(directory: Path) -> None:
+    """Give back what only a live session needs; logs and events stay. Never raises: the session is over anyhow."""
+    shutil.rmtree(directory / REPLICAS, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        (directory / SOCKET).unlink(missing_ok=True)
+    with contextlib.suppress(OSError, ValueError):
+        record = json.loads((directory / RECORD).read_text(encoding="utf-8"))
+        write_json(directory / RECORD, {**record, "ended": time.time()})
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Replace a file in one step: a reader sees the old one or the new one, whole.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with new.open("w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), 0o600)
+            json.dump(data, file, ensure_ascii=False, indent=1)
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def usable(directory: Path) -> Iterator[None]:
+    """Turn what the file system says about `directory` into an error that says what to do.
+
+    Raises:
+        StateDirectoryError: whatever the block could not do there.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StateDirectoryError(
+            f"the state directory {directory} cannot be used: {error.strerror or error}",
+            hint="free or fix it, or choose another one: ENVSPEC_STATE_DIR=/some/where",
+        ) from error
+
+
+def _check_ours(directory: Path) -> None:
+    status = directory.stat()
+    if status.st_uid != os.geteuid():
+        raise PermissionError(0, f"it belongs to user {status.st_uid}, and we are {os.geteuid()}")
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        directory.chmod(0o700)
+
+
+def _check_room(directory: Path) -> None:
+    room = os.statvfs(directory)
+    free = room.f_bavail * room.f_frsize
+    if free < LEAST_FREE:
+        raise OSError(0, f"only {free // 1024} KiB are free on its file system")

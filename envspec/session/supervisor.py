@@ -1,0 +1,183 @@
+"""Carries a plan out: all replicas at once, each in its own time; and takes it down in reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping
+from typing import Any
+
+from envspec.agent.wire import Message
+from envspec.errors import AgentLostError, EnvspecError, UsageError
+from envspec.plan import events as e
+from envspec.plan.codec import to_json
+from envspec.plan.plan import ModelPlan, Plan, ServicePlan
+from envspec.session.agent_client import AgentClient
+from envspec.session.attempt import last_answer
+from envspec.session.event_log import EventLog
+from envspec.session.explain import environment_not_ready
+from envspec.session.notices import tell
+from envspec.session.order import Order, in_reverse
+from envspec.session.replica import Replica
+from envspec.session.run import Run
+
+READY_TIMEOUT = 60.0
+"""Seconds for `ready` where the file gives the environment no `start_timeout`: the default of services, too."""
+
+
+class Supervisor:
+    """The replicas of one session, and what happens to them."""
+
+    def __init__(self, plan: Plan, agent: AgentClient, log: EventLog, environ: Mapping[str, str]) -> None:
+        self._plan = plan
+        self._agent = agent
+        self._log = log
+        self._environ = environ
+        self._order = Order(plan)
+        run = Run(plan, agent, log, self._order, self._is_up, self._is_lost, {item.name for item in plan.services})
+        self.replicas = {
+            replica.name: Replica(run, service, replica) for service in plan.services for replica in service.replicas
+        }
+        self._failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+        self._lost: set[str] = set()
+        self._fetching: list[asyncio.Task[None]] = []
+        self._started = False
+
+    def take(self, notice: Message) -> None:
+        """Hear a notice of the agent. One without a replica is about `ready`, or about the agent itself."""
+        replica = self.replicas.get(notice.get("replica", ""))
+        if replica is not None and notice["notice"] != "warning":
+            replica.take(notice)
+        else:
+            tell(self._log, notice)
+
+    async def start(self) -> None:
+        """Return when every service is healthy, every task done, and `ready` has passed.
+
+        Raises:
+            EnvspecError: something failed; whatever runs, goes on running.
+        """
+        for replica in self.replicas.values():
+            replica.begin(wait=True)
+        for model in self._plan.models:
+            if model.preload or any(model.name in service.models for service in self._plan.services):
+                self._fetching.append(self._guarded(self._fetch(model)))
+        await self._unless_failed(self._all_up())
+        if self._plan.ready:
+            await self._unless_failed(self._ready())
+        self._started = True
+
+    async def stop(self) -> list[EnvspecError]:
+        """Take everything down, those that are depended on last; return what went wrong with that."""
+        for task in self._fetching:
+            task.cancel()
+        await asyncio.gather(*(replica.leave() for replica in self.replicas.values()))
+        errors: list[EnvspecError] = []
+
+        async def stop(service: ServicePlan) -> None:
+            for replicas in self._stop_groups(service):
+                results = await asyncio.gather(*(replica.take_down() for replica in replicas), return_exceptions=True)
+                errors.extend(_errors_in(results))
+
+        await in_reverse(self._plan, stop)
+        return errors
+
+    def _stop_groups(self, service: ServicePlan) -> list[list[Replica]]:
+        """Return the replicas in the groups in which they go down: one after the other where they start so."""
+        replicas = [self.replicas[replica.name] for replica in service.replicas]
+        return [[replica] for replica in reversed(replicas)] if service.start == "ordered" else [replicas]
+
+    def select(self, name: str) -> list[Replica]:
+        """Return the replica of this name, or all replicas of the service of this name.
+
+        Raises:
+            UsageError: there is neither.
+        """
+        found = [replica for replica in self.replicas.values() if name in (replica.plan.name, replica.service.name)]
+        if not found:
+            known = ", ".join(service.name for service in self._plan.services)
+            raise UsageError(
+                f"the environment {self._plan.environment} has no service {name!r}", hint=f"it has: {known}"
+            )
+        return found
+
+    def note_lost(self, name: str, message: str) -> None:
+        """Say that a healthy environment is whole no more."""
+        self._lost.add(name)
+        if self._started:
+            self._log.record(e.SessionDegraded(replica=name, message=message))
+
+    def _is_lost(self, name: str, error: BaseException) -> None:
+        if isinstance(error, AgentLostError):
+            return  # the session itself is over, and says so
+        if not self._started and not self._failed.done():
+            self._failed.set_result(error)
+        self.note_lost(name, str(error).partition("\n")[0])
+
+    def _is_up(self, name: str) -> None:
+        was_lost = name in self._lost
+        self._lost.discard(name)
+        if self._started and was_lost and not self._lost:
+            self._log.record(e.SessionRecovered())
+
+    async def _all_up(self) -> None:
+        for replica in self.replicas.values():
+            await asyncio.wait([replica.up])
+        for fetching in self._fetching:
+            await asyncio.wait([fetching])
+
+    async def _unless_failed(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do `work`, or raise what failed meanwhile."""
+        task = asyncio.create_task(work)
+        either: list[asyncio.Future[Any]] = [task, self._failed, self._agent.lost]
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if self._failed.done():
+                raise self._failed.result()
+            if self._agent.lost.done():
+                raise self._agent.lost.result()
+            task.result()
+        finally:
+            task.cancel()
+
+    def _guarded(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do `work` beside the rest; what it raises fails the start."""
+
+        def done(task: asyncio.Task[None]) -> None:
+            error = None if task.cancelled() else task.exception()
+            if error is not None and not self._failed.done():
+                self._failed.set_result(error)
+
+        task = asyncio.create_task(work)
+        task.add_done_callback(done)
+        return task
+
+    async def _fetch(self, model: ModelPlan) -> None:
+        self._log.record(e.ModelFetching(model=model.name, source=model.source))
+        answer = await self._agent.request("fetch", model=to_json(model))
+        self._log.record(e.ModelReady(model=model.name, path=answer["path"], cached=answer["cached"]))
+        self._order.model_ready(model.name)
+
+    async def _ready(self) -> None:
+        timeout = self._plan.start_timeout or READY_TIMEOUT
+        answer = await self._agent.request(
+            "check",
+            key="ready",
+            checks=[to_json(check) for check in self._plan.ready],
+            replica="",
+            env=dict(self._environ),
+            cwd=self._plan.directory,
+            mode="until",
+            timeout=timeout,
+        )
+        if not answer["passed"]:
+            raise environment_not_ready(self._plan, [last_answer(item) for item in answer["answers"]], self._log.redact)
+
+
+def _errors_in(results: Iterable[BaseException | None]) -> Iterable[EnvspecError]:
+    """Yield what went wrong with a stop; bugs are raised, and a lost agent took everything with it."""
+    for result in results:
+        if isinstance(result, EnvspecError):
+            if not isinstance(result, AgentLostError):
+                yield result
+        elif result is not None:
+            raise result
