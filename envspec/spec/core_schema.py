@@ -19,8 +19,10 @@ CONSTANTS = {
     **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
 }
 
-# Beyond 4300 digits Python refuses to read an integer, so such a thing stays text.
-_DECIMAL = re.compile(r"[-+]?[0-9]{1,4300}")
+LONGEST = 4300
+"""So many digits Python reads as an integer; anything longer stays text."""
+
+_DECIMAL = re.compile(r"[-+]?[0-9]+")
 _PREFIXED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NUMBERS_BEGIN = frozenset("+-.0123456789")
@@ -30,7 +32,7 @@ def core_value(text: str) -> Any:
     """Return what the plain scalar `text` says: null, a bool, an int, a float, or the text itself."""
     if text in CONSTANTS:
         return CONSTANTS[text]
-    if text[0] not in _NUMBERS_BEGIN:
+    if text[0] not in _NUMBERS_BEGIN or len(text) > LONGEST:
         return text
     if _DECIMAL.fullmatch(text):
         return int(text)

@@ -253,6 +253,10 @@ class _Composer:
             message = f"a key must be text, and {key.text or 'an empty one'} is not"
             self.found.append(at(key.mark, "bad-key", message, f'quote it: "{key.text}"'))
             return None
+        if "{{" in key.text and not key.raw:
+            message = "keys are never templates"
+            self.found.append(at(key.mark, "bad-key", message, "!raw before it says that this is the key itself"))
+            return None
         return key
 
     def _merge(self, value: Node) -> dict[str, Pair]:

@@ -31,7 +31,7 @@ class Problem:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line, mark.column) if mark else (0, 0)
         began = (error.context_mark.line, error.context_mark.column) if error.context_mark else (line, column)
-        return cls(error.problem or str(error), line, column, began)
+        return cls(f"{error.context or ''}: {error.problem or error}", line, column, began)
 
 
 def explain(problem: Problem, text: str, file: str) -> Diagnostic:
@@ -104,13 +104,13 @@ _SENTENCES = (
         True,
     ),
     (
-        "expected key",
+        "a block mapping",
         "this does not fit the mapping it stands in",
         "let keys of one mapping begin in one column; nothing follows a closing quote or bracket",
         False,
     ),
     (
-        "'-' indicator",
+        "a block collection",
         "this does not fit the list it stands in",
         "let every item begin with '- ' in one column",
         False,

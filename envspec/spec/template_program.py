@@ -36,7 +36,7 @@ class JinjaTemplate:
         """
         self._text = text
         tree = _parsed(text)
-        _refuse_unknown(tree)
+        _refuse_unknown(tree, text)
         self.reads = paths_read(tree)
         Placed().visit(tree)
         expression = _only_expression(tree, text)
@@ -99,12 +99,13 @@ def _only_expression(tree: nodes.Template, text: str) -> nodes.Expr | None:
     return parts[0] if len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData) else None
 
 
-def _refuse_unknown(tree: nodes.Template) -> None:
+def _refuse_unknown(tree: nodes.Template, text: str) -> None:
     """Raise for a filter or test that does not exist, and for tags that reach beyond the scalar."""
     for node in tree.find_all((nodes.Filter, nodes.Test)):
         known = _dialect().filters if isinstance(node, nodes.Filter) else _dialect().tests
         if node.name not in known:
             what = type(node).__name__.lower()
-            raise TemplateProblem(node.lineno - 1, suggest(node.name, known), f"there is no {what} '{node.name}'")
+            offset = text.find(node.name, node.lineno - 1)  # Jinja places a test at its `is`
+            raise TemplateProblem(offset, suggest(node.name, known), f"there is no {what} '{node.name}'")
     for tag in tree.find_all(_BEYOND):
         raise TemplateProblem(tag.lineno - 1, "", "a template here cannot include, import or extend another")

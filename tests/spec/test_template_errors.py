@@ -1,0 +1,117 @@
+"""What is wrong with a template is said at its very character, with the nearest name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from envspec.errors import Diagnostic
+from envspec.spec import source
+from envspec.spec.nodes import Node, Scalar
+from envspec.spec.template import Unavailable, render
+
+SCOPE: dict[str, Any] = {
+    "vars": {"workers": 2, "none": None, "list": [1, 2], "map": {"a": 1}, "flag": True},
+    "services": {
+        "etcd": {"enabled": True, "ports": {"client": 2379}},
+        "old": {"enabled": False, "ports": Unavailable("the service 'old' is disabled", "ask first")},
+    },
+}
+
+
+def failed(text: str) -> Diagnostic:
+    found: list[Diagnostic] = []
+    render(source.parse(text, "f.yaml"), SCOPE, found)
+    assert len(found) == 1
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("template", "target", "message", "hint"),
+    [
+        ("{{ vars.wrkers }}", "wrkers", "vars has no 'wrkers'", "did you mean 'workers'?"),
+        ("{{ var.workers }}", "var", "there is no 'var' here", "did you mean 'vars'?"),
+        ("a {{ vars.workers }} {{ services.etc.x }}", "etc", "services has no 'etc'", "did you mean 'etcd'?"),
+        ("{{ services.etcd.ports.clint + 1 }}", "clint", "services.etcd.ports has no 'clint'", "'client'"),
+        ("{{ vars['hostname'] }}", "'hostname'", "vars has no 'hostname'", "known here"),
+        ("{{ vars.list[7] }}", "7", "vars.list has 2 items, and none at 7", "begins with 0"),
+        ("{{ vars.list.append(3) }}", "append", "vars.list is a list, and has no key 'append'", ""),
+        ("{{ vars.map.items() }}", "items", "vars.map has no 'items'", ""),
+        ("{{ vars.map.__class__ }}", "__class__", "vars.map has no '__class__'", ""),
+        ("{{ ''.__class__ }}", "__class__", "this is text, and has no key '__class__'", ""),
+        ("{{ [vars.nope] }}", "nope", "vars has no 'nope'", ""),
+        ("{{ vars.nope ~ 'x' }}", "nope", "vars has no 'nope'", ""),
+        ("{{ vars.nope | tojson }}", "nope", "vars has no 'nope'", ""),
+        ("{{ services.old.ports.x }}", "ports", "the service 'old' is disabled", "ask first"),
+        ("x {{ vars.none }}", "vars", "null cannot stand within text", "add `or ''`"),
+        ("x {{ vars.list }}", "vars", "a list cannot stand within text", "add `| join(' ')`, or `| tojson`"),
+        ("x {{ vars.map }}", "vars", "a mapping cannot stand within text", "add `| tojson`"),
+        ("x {{ vars.list ~ '' }}", "vars", "a list cannot stand within text", "| join"),
+        ("{{ vars.workers | nope }}", "nope", "there is no filter 'nope'", ""),
+        ("{{ vars.map | tojsn }}", "tojsn", "there is no filter 'tojsn'", "did you mean 'tojson'?"),
+        ("{{ vars.workers is evn }}", "evn", "there is no test 'evn'", "did you mean 'even'?"),
+        ("{{ 1 + vars.list }}", "1", "this cannot be computed", "`~` joins"),
+        ("{{ vars.workers / 0 }}", "vars", "division by zero", ""),
+        ("{{ 1 + }}", "}}", "not well formed", ""),
+        ("{{ vars.workers }", '}"', "unexpected '}'", ""),
+        ("{% include 'x' %}", "include", "cannot include, import or extend", ""),
+        ("{{ namespace }}", "namespace", "not a value", ""),
+        ("{{ range(10**9) }}", "(10", "Range too big", ""),
+        ("{{ 'x' * 10**9 }}", "'x'", "1000000000 long", ""),
+        ("{{ 10 ** 1000 }}", "10", "too large", ""),
+        ("{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}", "() }}", "recursion", ""),
+        ("{{ vars.list | map(attribute='q') | list }}", 'list }}"', "an item is a number, and has no key 'q'", ""),
+    ],
+)
+def test_the_place_is_the_character_and_the_words_are_plain(
+    template: str, target: str, message: str, hint: str
+) -> None:
+    text = f'key: "{template}"'
+    found = failed(text)
+    assert (found.code, found.line, found.column) == ("template", 1, text.index(target) + 1)
+    assert message in found.message
+    assert hint in found.hint
+
+
+def test_a_block_that_is_never_closed_names_its_end() -> None:
+    assert failed("'{% if vars.flag %}x'").message == "{% if %} is never closed: {% endif %} is missing"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "|\n  one\n  two {{ vars.TYPO }}\n",
+        ">-\n  one\n\n    two {{ vars.TYPO }}\n",
+        '"one\\n\\t\\u00e9 {{ vars.TYPO }}"',
+        '"one\n  two {{ vars.TYPO }}"',
+        "'it''s {{ vars.TYPO }}'",
+        "one {{ vars.workers\n  }} two {{ vars.TYPO }}",
+        "|\n  {% if vars.flag %}\n  x\n  {%- endif %}\n    {% if vars.TYPO %}{% endif %}\n",
+        "|\r\n  one\r\n  two {{ vars.TYPO }}\r\n",
+    ],
+)
+def test_the_place_is_exact_in_every_style_of_scalar(text: str) -> None:
+    found = failed(text)
+    before = text[: text.index("TYPO")]
+    assert (found.line, found.column) == (before.count("\n") + 1, len(before) - before.rfind("\n"))
+
+
+def test_the_same_name_twice_is_told_where_it_fails() -> None:
+    text = "\"{{ vars.x | default('') }}{{ vars.x }}\""
+    assert failed(text).column == text.rindex("x }}") + 1
+
+
+def test_all_failing_scalars_are_told_and_stay_as_they_were() -> None:
+    found: list[Diagnostic] = []
+    node = source.parse("a: '{{ vars.x }}'\nb: ['{{ vars.y }}', '{{ vars.workers }}']", "f.yaml")
+    after = render(node, SCOPE, found)
+    assert [(d.line, d.column) for d in found] == [(1, 13), (2, 14)]
+    assert [scalar.text for scalar in leaves(after)] == ["{{ vars.x }}", "{{ vars.y }}", "2"]
+
+
+def leaves(node: Node) -> list[Scalar]:
+    if isinstance(node, Scalar):
+        return [node]
+    inner = [item[1] if isinstance(item, tuple) else item for item in node.items]
+    return [leaf for child in inner for leaf in leaves(child)]

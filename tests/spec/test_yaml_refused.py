@@ -1,0 +1,135 @@
+"""Every file that is no environment gets sentences with a place, and never a traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from envspec.errors import Diagnostic, SpecError
+from envspec.spec import source
+
+
+def refused(text: str) -> tuple[Diagnostic, ...]:
+    with pytest.raises(SpecError) as caught:
+        source.parse(text, "f.yaml")
+    return caught.value.diagnostics
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "code", "words"),
+    [
+        ("a:\n\tb: 1\n", (2, 1), "syntax", "a tab cannot indent"),
+        ("a: b: c\n", (1, 5), "syntax", "a second ': ' on one line"),
+        ("a: 1\n b: 2\n", (2, 3), "syntax", "this key does not fit"),
+        ("a:b\nc: 1\n", (2, 2), "syntax", "this key does not fit"),
+        ("a: 'x\nb: 1\n", (1, 4), "syntax", "the quote that opens here is never closed"),
+        ("a: [1, 2\nb: 1\n", (1, 4), "syntax", "the list that opens with '['"),
+        ("a: {x: 1\nb: 1\n", (1, 4), "syntax", "the mapping that opens with '{'"),
+        ("- a\nb: 1\n", (2, 1), "syntax", "does not fit the list"),
+        ("a: 1\n- b\n", (2, 1), "syntax", "does not fit the mapping"),
+        ("a: @x\n", (1, 4), "syntax", "cannot begin with '@'"),
+        ('a: "\\q"\n', (1, 5), "syntax", "this escape does not exist"),
+        ("a: 1\nb\nc: 2\n", (2, 1), "syntax", "no `key: value`"),
+        ("a: |x\n  y\n", (1, 5), "syntax", "nothing may follow"),
+        ("a: - b\n", (1, 4), "syntax", "a list cannot begin on the line of its key"),
+        ("a: 1\n...\nb: 2\n", (3, 1), "syntax", "ended with '...'"),
+        ("a: \x01\n", (1, 4), "syntax", "U+0001"),
+        ("a: \udcff\n", (1, 4), "syntax", "U+DCFF"),
+        ("a: *x\n", (1, 4), "unknown-anchor", "'&x'"),
+        ("a: &a [*a]\n", (1, 8), "recursive-alias", "'*a'"),
+        ("a: 1\n---\nb: 1\n", (2, 1), "several-documents", "second document"),
+        ("a: !!str 5\n", (1, 4), "unknown-tag", "!!str"),
+        ("a: !raw [x]\n", (1, 4), "unknown-tag", "before text"),
+        ("1: x\n", (1, 1), "bad-key", "1 is not"),
+        ("true: x\n", (1, 1), "bad-key", "true is not"),
+        ("? [a]\n: b\n", (1, 3), "bad-key", "not a list or a mapping"),
+        ('"{{ x }}": 1\n', (1, 1), "bad-key", "keys are never templates"),
+        ("a: {<<: 5}\n", (1, 9), "bad-merge", "takes a mapping"),
+    ],
+)
+def test_what_is_wrong_is_said_where_it_is(text: str, place: tuple[int, int], code: str, words: str) -> None:
+    (found,) = refused(text)
+    assert (found.line, found.column, found.code) == (*place, code)
+    assert words in found.message
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "quoted"),
+    [
+        ("a: {{ x }}\n", 4, '"{{ x }}"'),
+        ("a: {{ x }}/y\n", 4, '"{{ x }}"'),
+        ("a: {{ x['b'] }}\n", 4, "\"{{ x['b'] }}\""),
+        ('a: {{ x | default("") }}\n', 4, "'{{ x | default(\"\") }}'"),
+        ("a: [b, {{ x }}]\n", 8, '"{{ x }}"'),
+        ("a: {% if x %}b{% endif %}\n", 4, '"{% if x %}b{% endif %}"'),
+    ],
+)
+def test_a_bare_template_is_told_to_be_quoted(text: str, column: int, quoted: str) -> None:
+    (found,) = refused(text)
+    assert (found.line, found.column, found.code) == (1, column, "unquoted-template")
+    assert quoted in found.hint
+
+
+def test_a_duplicate_key_names_both_places() -> None:
+    (found,) = refused("a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\n")
+    assert (found.line, found.column, found.code) == (5, 3, "duplicate-key")
+    assert "first at line 3, column 3" in found.message
+
+
+def test_everything_that_does_not_stop_the_reading_is_told_at_once() -> None:
+    found = refused("a: 1\na: 2\n5: x\nb: !foo y\nc: {{ z }}\nd: 'open\n")
+    assert [d.code for d in found] == ["duplicate-key", "bad-key", "unknown-tag", "unquoted-template", "syntax"]
+
+
+def test_an_alias_bomb_is_refused_before_it_expands() -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+    (found,) = refused("\n".join(lines))
+    assert found.code == "too-large"
+    assert "100000 nodes" in found.message
+
+
+@pytest.mark.parametrize("opening", ["[", "{a: ", "- "])
+def test_nesting_without_end_is_refused(opening: str) -> None:
+    (found,) = refused(opening * 100_000)
+    assert found.code == "too-deep"
+
+
+@pytest.mark.parametrize(
+    ("content", "place", "words"),
+    [
+        (b"", (1, 1), "the file is empty"),
+        (b"# nothing\n", (1, 1), "the file is empty"),
+        (b"- a\n", (1, 1), "the top level is a list"),
+        (b"hello\n", (1, 1), "the top level is text"),
+        (b"\xef\xbb\xbfa: 1\n", (1, 1), "byte order mark"),
+        ("a: 1\n".encode("utf-16"), (1, 1), "byte order mark"),
+        (b"a: 1\nb: caf\xe9\n", (2, 7), "not UTF-8: byte 0xe9"),
+        (b"a: 1\n" * 1_000_000, (1, 1), "larger than 4 MiB"),
+    ],
+)
+def test_a_file_that_holds_no_mapping_is_refused(
+    tmp_path: Path, content: bytes, place: tuple[int, int], words: str
+) -> None:
+    file = tmp_path / "env.yaml"
+    file.write_bytes(content)
+    with pytest.raises(SpecError) as caught:
+        source.read(file)
+    (found,) = caught.value.diagnostics
+    assert (found.file, found.line, found.column) == (str(file), *place)
+    assert words in found.message
+
+
+def test_what_cannot_be_opened_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no(*_: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with pytest.raises(SpecError, match="a directory, not a file"):
+        source.read(tmp_path)
+    with pytest.raises(SpecError, match="there is no such file"):
+        source.read(tmp_path / "none.yaml")
+    monkeypatch.setattr(Path, "open", no)  # root may read everything, so no file mode would do
+    with pytest.raises(SpecError, match="cannot be read: Permission denied"):
+        source.read(tmp_path / "env.yaml")
