@@ -12,8 +12,8 @@ import click
 from envspec.errors import EnvspecError, SpecError
 
 INTERRUPTED = 130
-BROKEN_PIPE = 141
-"""128 + SIGPIPE, as a shell reports a program that wrote into a closed pipe."""
+BROKEN_PIPE = 1
+"""What click returns for a reader that stopped reading; so do we where it is noticed only at the last flush."""
 BUG = 70
 USAGE = 2
 RUN_FAILED = 125
@@ -28,6 +28,8 @@ def handled(command: Callable[[], Any], argv: Sequence[str]) -> int:
     except BrokenPipeError:
         _forget_stdout()
         return BROKEN_PIPE
+    except SystemExit as ended:  # how click ends after a broken pipe and after shell completion
+        return int(ended.code or 0)
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001  the last line of defence: anything unexpected becomes a bug report
@@ -45,7 +47,7 @@ def told(error: Exception, argv: Sequence[str]) -> int:
         case SpecError():
             from envspec.spec.check_formats import as_text
 
-            click.echo(as_text(error.diagnostics), err=True)
+            click.echo(as_text(error.diagnostics, len({item.file for item in error.diagnostics})), err=True, nl=False)
             return error.exit_code
         case EnvspecError():
             from envspec.cli import terminal

@@ -18,16 +18,16 @@ INTERRUPTED = 130
 
 
 class Interruption:
-    """Watches for SIGINT, SIGTERM and SIGHUP while it is entered.
+    """While it is entered, SIGINT, SIGTERM and SIGHUP call `stop` with the reason, once.
 
-    `reason` is empty until the first of them comes. A second SIGINT calls `leave` and ends this process without
-    waiting for anything: the stream to the agent closes with it, and the agent stops what is left.
+    A second SIGINT calls `leave` and ends this process without waiting for anything: the stream to the agent closes
+    with it, upon which the agent stops what is left.
     """
 
-    def __init__(self, leave: Callable[[], None]) -> None:
-        self.reason = ""
-        self._asked = asyncio.Event()
+    def __init__(self, stop: Callable[[str], Coroutine[Any, Any, None]], leave: Callable[[], None]) -> None:
+        self._stop = stop
         self._leave = leave
+        self._stopping: asyncio.Task[None] | None = None
 
     def __enter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -42,29 +42,14 @@ class Interruption:
         for number in REASONS:
             loop.remove_signal_handler(number)
 
+    @property
+    def came(self) -> bool:
+        """Whether a signal came."""
+        return self._stopping is not None
+
     def _signalled(self, number: signal.Signals) -> None:
-        if not self.reason:
-            self.reason = REASONS[number]
-            self._asked.set()
+        if self._stopping is None:
+            self._stopping = asyncio.ensure_future(self._stop(REASONS[number]))
         elif number == signal.SIGINT:
             self._leave()
             os._exit(INTERRUPTED)
-
-    async def cuts_short(self, work: Coroutine[Any, Any, None]) -> bool:
-        """Do `work` until it is done or a signal comes; return whether it was cut short (and cancelled).
-
-        Raises:
-            EnvspecError: what `work` raised.
-        """
-        task = asyncio.ensure_future(work)
-        asked = asyncio.ensure_future(self._asked.wait())
-        try:
-            await asyncio.wait({task, asked}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            asked.cancel()
-        if task.done():
-            task.result()
-            return False
-        task.cancel()
-        await asyncio.wait({task})
-        return True

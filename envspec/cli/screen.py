@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.text import Text
 
-UNDER_WAY = ("starting", "stopping", "failed")
+UNDER_WAY = ("starting", "stopping")
+TOLD_OTHERWISE = (e.SessionHealthy, e.SessionFailed, e.SessionStopped)
+"""What has a picture of its own: where things are, an error, the last line."""
 
 
 class Screen(Protocol):
@@ -78,9 +80,9 @@ class LiveScreen:
         self._progress = self._progress.after(event, status)
         if status.state not in UNDER_WAY:
             self.close()
-            if not isinstance(event, e.SessionHealthy):
+            if not isinstance(event, TOLD_OTHERWISE):
                 self._lines.event(event, status)
-        elif self._live is None and not isinstance(event, e.SessionStopped):
+        elif self._live is None:
             self._open()
 
     def _open(self) -> None:

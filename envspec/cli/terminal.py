@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, TextIO
 
-from envspec.report.text import Line, ansi, plain
+from envspec.report.text import Line, ansi, clip, plain
 
 UNBOUNDED = 10_000
 """Columns of something that is not a terminal: lines are never cut there."""
@@ -18,18 +18,19 @@ def coloured(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def size(stream: TextIO) -> tuple[int, int]:
-    """Return the columns and lines of the terminal behind `stream`."""
+def size(stream: TextIO, otherwise: int = UNBOUNDED) -> tuple[int, int]:
+    """Return the columns and lines of the terminal behind `stream`; `otherwise` columns where there is none."""
     if not stream.isatty():
-        return UNBOUNDED, UNBOUNDED
+        return otherwise, UNBOUNDED
     columns, lines = os.get_terminal_size(stream.fileno())
     return columns or 80, lines or 24
 
 
-def show(lines: Iterable[Line], stream: TextIO | None = None) -> None:
-    """Write lines to `stream` (stdout), with colours where it wants them, at once."""
+def show(lines: Iterable[Line], stream: TextIO | None = None, *, cut: bool = False) -> None:
+    """Write lines to `stream` (stdout), with colours where it wants them, at once; `cut` to a terminal's width."""
     out = sys.stdout if stream is None else stream
-    out.write(ansi(lines) if coloured(out) else plain(lines))
+    fitting = [clip(item, size(out)[0]) for item in lines] if cut else lines
+    out.write(ansi(fitting) if coloured(out) else plain(fitting))
     out.flush()
 
 
@@ -38,4 +39,23 @@ def show_json(data: Any) -> None:
     import json
 
     sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def show_yaml(data: Any) -> None:
+    """Write one YAML document to stdout, in the order of the data; a list of words takes one line, as a command does."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Repeats what stands twice, instead of `&id001`."""
+
+        def ignore_aliases(self, _data: Any) -> bool:
+            return True
+
+    def represent_list(dumper: yaml.SafeDumper, items: list[Any]) -> yaml.SequenceNode:
+        words = all(isinstance(item, str | int | float) for item in items)
+        return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=words)
+
+    Dumper.add_representer(list, represent_list)
+    sys.stdout.write(yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120))
     sys.stdout.flush()

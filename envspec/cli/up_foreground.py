@@ -3,86 +3,74 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
+from typing import TYPE_CHECKING
 
+from envspec.backends.local import LocalBackend
 from envspec.cli import terminal
-from envspec.cli.interruption import INTERRUPTED, Interruption
-from envspec.cli.screen import Screen, screen_on
-from envspec.errors import EnvspecError, ServiceError
+from envspec.cli.interruption import Interruption
+from envspec.cli.screen import screen_on
+from envspec.errors import ServiceError, StoppedError
 from envspec.report.failure import failure, failure_lines
 from envspec.report.summary import stopped, summary
 from envspec.report.text import BLANK, line
 from envspec.session.request import Request
 from envspec.session.session import Session
 
-LEFT_UP = line(("kept", "dim"), "  what runs is left as it is, to look at it; ", ("Ctrl-C", "bold"), " stops it")
+if TYPE_CHECKING:
+    from envspec.backends.local import LocalStart
+
+LEFT_UP = line("What runs is left as it is, to look at; ", ("Ctrl-C", "bold"), " stops it.")
 
 
-def up_foreground(request: Request, agent: socket.socket | None, form: str) -> int:
+def up_foreground(request: Request, agent: LocalStart | None, form: str) -> int:
     """Run an environment until a signal comes or it is over; return the exit code.
 
     Raises:
         EnvspecError: it did not start; everything is stopped again.
     """
-    return asyncio.run(_Foreground(Session(request, agent_started=agent), request, form).run())
+    return asyncio.run(_run(request, agent, as_json=form == "json"))
 
 
-class _Foreground:
-    """One session in the foreground, from its start to its end."""
+async def _run(request: Request, agent: LocalStart | None, *, as_json: bool) -> int:
+    session = Session(request, LocalBackend(agent) if agent else None)
+    stream = sys.stderr if as_json else sys.stdout
+    screen = screen_on(stream)
+    session.subscribe(lambda event: screen.event(event, session.status))
+    try:
+        with Interruption(session.stop, screen.close):
+            code = await _live(session, request, as_json=as_json)
+            await session.stop("it is over")
+    finally:
+        screen.close()
+    terminal.show([stopped(session.status)], stream)
+    return code
 
-    def __init__(self, session: Session, request: Request, form: str) -> None:
-        self._session = session
-        self._request = request
-        self._json = form == "json"
-        self._stream = sys.stderr if self._json else sys.stdout
-        self._screen: Screen = screen_on(self._stream)
-        session.subscribe(lambda event: self._screen.event(event, session.status))
 
-    async def run(self) -> int:
-        with Interruption(self._screen.close) as interruption:
-            try:
-                if await interruption.cuts_short(self._session.start()):
-                    await self._stop(interruption.reason)
-                    return INTERRUPTED
-            except EnvspecError as error:
-                return await self._failed(error, interruption)
-            finally:
-                self._screen.close()
-            self._healthy()
-            await interruption.cuts_short(self._session.wait_over())
-            return await self._over(interruption.reason)
-
-    def _healthy(self) -> None:
-        status = self._session.status
-        if self._json:
-            terminal.show_json(status.to_json())
-        else:
-            terminal.show([*summary(status, self._session.plan, detached=False), BLANK])
-
-    async def _failed(self, error: EnvspecError, interruption: Interruption) -> int:
-        """Leave what runs for inspection where that was asked for.
-
-        Raises:
-            EnvspecError: nothing runs any more.
-        """
-        if not (self._request.keep_on_failure and isinstance(error, ServiceError)):
-            raise error
-        self._screen.close()
+async def _live(session: Session, request: Request, *, as_json: bool) -> int:
+    """Bring it up, show where things are, and wait until it is over; return the exit code."""
+    try:
+        await session.start()
+    except StoppedError as stop:
+        return stop.exit_code
+    except ServiceError as error:
+        if not request.keep_on_failure:
+            raise
         terminal.show([*failure(error), BLANK, LEFT_UP], sys.stderr)
-        await interruption.cuts_short(self._session.wait_over())
-        await self._stop(interruption.reason)
+        await session.wait_over()
         return error.exit_code
+    if as_json:
+        terminal.show_json(session.status.to_json())
+    else:
+        terminal.show([*summary(session.status, session.plan, detached=False), BLANK])
+    await session.wait_over()
+    return _verdict(session)
 
-    async def _over(self, reason: str) -> int:
-        before = self._session.status
-        await self._stop(reason)
-        if before.state in ("failed", "degraded"):
-            terminal.show(failure_lines(before.message, before.hint), sys.stderr)
-            return before.exit_code or ServiceError.exit_code
+
+def _verdict(session: Session) -> int:
+    """Return 0 where the environment was whole until somebody stopped it; else tell what was lost."""
+    status = session.status
+    if not status.message:
         return 0
-
-    async def _stop(self, reason: str) -> None:
-        await self._session.stop(reason)
-        self._screen.close()
-        terminal.show([stopped(self._session.status)], self._stream)
+    terminal.show(failure_lines(status.message, status.hint), sys.stderr)
+    return status.exit_code or ServiceError.exit_code

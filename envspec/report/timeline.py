@@ -77,25 +77,26 @@ def timeline(events: Iterable[e.Event]) -> Timeline:
     about: dict[str, Any] = {"session": "", "environment": "", "state": "starting", "seconds": None}
     end = 0.0
     for event in events:
-        about |= _about_session(event)
         if about["state"] == "starting":
             end = event.at
+        about |= _about_session(event, about["state"])
         _note(tracks, event)
-        if isinstance(event, e.SessionHealthy | e.SessionFailed):
-            end = event.at
     path = _critical_path(tracks, end)
     critical = {step.name for step in path}
     marked = tuple(replace(track, critical=track.name in critical) for track in tracks.values())
     return Timeline(**about, end=end, tracks=marked, critical_path=tuple(path))
 
 
-def _about_session(event: e.Event) -> dict[str, Any]:
+def _about_session(event: e.Event, state: str) -> dict[str, Any]:
+    """Return what an event says about the session; a start is over when it is healthy, failed or stopped."""
     match event:
         case e.SessionStarting():
             return {"session": event.session, "environment": event.environment}
         case e.SessionHealthy():
             return {"state": "healthy", "seconds": event.seconds}
-        case e.SessionFailed():
+        case e.SessionStopping() if state == "starting":
+            return {"state": "stopped"}
+        case e.SessionFailed() if state != "healthy":
             return {"state": "failed"}
     return {}
 
@@ -109,7 +110,9 @@ def _note(tracks: dict[str, Track], event: e.Event) -> None:
     )
     track = tracks.get(name, Track(name))
     if name and track.end is None:
-        first = {key: value for key, value in change(event).items() if key == "answer" or getattr(track, key) in (None, "")}
+        first = {
+            key: value for key, value in change(event).items() if key == "answer" or getattr(track, key) in (None, "")
+        }
         tracks[name] = replace(track, **first)
 
 

@@ -53,8 +53,9 @@ def test_a_start_that_failed_ends_at_its_failure(events: list[e.Event]) -> None:
     failed = [event for event in events if event.at < 2.5]
     failed += [
         e.ReplicaFailed(at=2.5, replica="worker.0", error="ServiceExitedError", message="died"),
-        e.SessionFailed(at=2.6, error="ServiceExitedError", message="died"),
-        e.SessionStopped(at=9.0, seconds=9.0),
+        e.SessionStopping(at=2.6, reason="the start failed"),
+        e.SessionStopped(at=9.0, seconds=6.4),
+        e.SessionFailed(at=9.0, error="ServiceExitedError", message="died"),
     ]
     result = timeline(failed)
 

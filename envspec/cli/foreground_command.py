@@ -1,0 +1,67 @@
+"""A command in the foreground of this terminal: its keyboard, its screen, its exit code.
+
+It is no service, so no agent starts it: it shares our terminal and process group, and Ctrl-C is meant for it alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import Mapping, Sequence
+
+NOT_EXECUTABLE = 126
+NOT_FOUND = 127
+"""What shells return for a command that cannot be run, and for one that does not exist."""
+PASSED_ON = (signal.SIGTERM, signal.SIGHUP)
+
+
+def missing(command: str) -> tuple[int, str] | None:
+    """Return an exit code and a sentence for a command that cannot be started, or None."""
+    if shutil.which(command) is not None:
+        return None
+    if os.sep in command and os.path.exists(command):  # noqa: PTH110  the text is what the user typed, not a Path
+        return NOT_EXECUTABLE, f"{command} cannot be executed"
+    return NOT_FOUND, f"command not found: {command}"
+
+
+async def foreground(command: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run a command to its end and return its exit code, 128+n where signal n ended it.
+
+    SIGINT is ignored meanwhile, because the terminal sends it to the command too; SIGTERM and SIGHUP are passed on.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        pid = _spawn(command, environ)
+        await _end_of(pid)
+        return _exit_code(pid)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _spawn(command: Sequence[str], environ: Mapping[str, str]) -> int:
+    # An ignored signal stays ignored across exec, and the command must hear its own Ctrl-C.
+    return os.posix_spawnp(command[0], command, environ, setsigdef=[signal.SIGINT])
+
+
+async def _end_of(pid: int) -> None:
+    loop = asyncio.get_running_loop()
+    process = os.pidfd_open(pid)
+    ended = asyncio.Event()
+    loop.add_reader(process, ended.set)
+    for number in PASSED_ON:
+        loop.add_signal_handler(number, signal.pidfd_send_signal, process, number)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(process)
+        for number in PASSED_ON:
+            loop.remove_signal_handler(number)
+        os.close(process)
+
+
+def _exit_code(pid: int) -> int:
+    _, status = os.waitpid(pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code

@@ -1,0 +1,71 @@
+"""`envspec list`: the project's environments, and whether this host can run them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import click
+
+from envspec.cli import terminal
+from envspec.cli.options import format_option
+from envspec.errors import RequirementError, SpecError
+from envspec.report.text import Span, columns
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One environment; `missing` and `errors` are why it cannot run here."""
+
+    name: str
+    file: str
+    description: str = ""
+    services: list[str] = field(default_factory=list)
+    runnable: bool = True
+    missing: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+@click.command("list")
+@format_option()
+def list_environments(form: str) -> int:
+    """List environments and whether this host can run them."""
+    from envspec.spec.find import environments
+
+    listed = [_look_at(file) for file in environments(Path.cwd())]
+    if form == "json":
+        terminal.show_json([asdict(one) for one in listed])
+    elif listed:
+        terminal.show(columns([_row(one) for one in listed]), cut=True)
+    else:
+        click.echo("There are no environments here; `envspec init` writes a first one.", err=True)
+    return 0
+
+
+def _look_at(file: Path) -> Listed:
+    from envspec.session.requirements import check_requirements
+    from envspec.spec.load import load
+
+    try:
+        environment = load(file, environ=os.environ)
+    except SpecError as error:
+        errors = [f"{item.file}:{item.line}:{item.column}: {item.message}" for item in error.diagnostics]
+        return Listed(file.stem, str(file), runnable=False, errors=errors)
+    services = [service.name for service in environment.services.values() if service.enabled]
+    listed = Listed(environment.name, str(file), environment.description, services)
+    try:
+        check_requirements(environment, os.environ)
+    except RequirementError as error:
+        return Listed(
+            listed.name, listed.file, listed.description, services, runnable=False, missing=list(error.missing)
+        )
+    return listed
+
+
+def _row(one: Listed) -> list[Span]:
+    if one.errors:
+        return [("✗", "red"), (one.name, ""), (f"{one.errors[0]}", "red")]
+    if one.missing:
+        return [("✗", "yellow"), (one.name, ""), ("; ".join(one.missing), "yellow")]
+    return [("●", "green"), (one.name, ""), (" ".join(one.description.split()), "dim")]

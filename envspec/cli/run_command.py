@@ -1,0 +1,52 @@
+"""The life of `envspec run`: an environment around one command."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from envspec.backends.local import LocalBackend
+from envspec.cli import terminal
+from envspec.cli.foreground_command import foreground
+from envspec.cli.interruption import Interruption
+from envspec.cli.run_environ import environ_of
+from envspec.cli.screen import screen_on
+from envspec.errors import StoppedError
+from envspec.report.text import line
+from envspec.session.request import Request
+from envspec.session.session import Session
+
+if TYPE_CHECKING:
+    from envspec.backends.local import LocalStart
+
+
+def run_command(request: Request, agent: LocalStart | None, command: Sequence[str]) -> int:
+    """Bring an environment up, run a command in it, take it down; return the command's exit code.
+
+    Raises:
+        EnvspecError: the environment did not start, or did not stop.
+    """
+    return asyncio.run(_around(Session(request, LocalBackend(agent) if agent else None), command))
+
+
+async def _around(session: Session, command: Sequence[str]) -> int:
+    screen = screen_on(sys.stderr)
+    forget = session.subscribe(lambda event: screen.event(event, session.status))
+    try:
+        with Interruption(session.stop, screen.close):
+            await session.start()
+    except StoppedError as stop:
+        return stop.exit_code
+    finally:
+        forget()
+        screen.close()
+    code = await foreground(command, environ_of(session.status, os.environ))
+    if session.status.message:
+        warning = f"while the command ran, {session.status.message}"
+        terminal.show([line(("warning: ", "yellow"), warning)], sys.stderr)
+    with Interruption(session.stop, screen.close):
+        await session.stop("the command ended")
+    return code

@@ -1,0 +1,96 @@
+"""The command line itself: its help, its errors, and what it must not import for them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import click
+import pytest
+
+from envspec.cli.commands import COMMANDS
+from envspec.cli.main import main
+
+HEAVY = ("asyncio", "jinja2", "psutil", "pydantic", "requests", "rich", "yaml", "envspec.session", "envspec.agent")
+FIXED = {
+    "up", "down", "ps", "logs", "run", "check", "show", "list", "schema", "init", "kill", "pause", "resume", "restart",
+    "timeline",
+}  # fmt: skip
+
+
+def command_of(name: str) -> click.Command:
+    module, _, attribute = COMMANDS[name][0].partition(":")
+    command = getattr(import_module(module), attribute)
+    assert isinstance(command, click.Command)
+    return command
+
+
+def test_every_command_that_the_design_names_is_there() -> None:
+    assert set(COMMANDS) == FIXED
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_says_what_the_command_says_of_itself(name: str) -> None:
+    command = command_of(name)
+
+    assert command.name == name
+    assert command.get_short_help_str(limit=200) == COMMANDS[name][1]
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["-h"], ["--version"], ["no-such-command"]])
+def test_what_needs_no_command_imports_none(argv: list[str]) -> None:
+    program = (
+        "import sys; from envspec.cli.main import main; main(sys.argv[1:]);"
+        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
+    )
+    result = subprocess.run([sys.executable, "-c", program, *argv], capture_output=True, text=True, check=True)
+
+    assert result.stderr.splitlines()[-1] == "[]"
+
+
+def test_help_lists_every_command_with_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+
+    assert all(f"{name} {help_line}" in text for name, (_, help_line) in COMMANDS.items())
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["chekc"], "there is no command 'chekc'; did you mean 'check'?"),
+        (["up", "--no-such-option"], "No such option"),
+        (["ps", "--format", "xml"], "'xml' is not one of"),
+        (["kill"], "Missing argument 'SERVICE[.N]'"),
+        (["check", "no/such/file.yaml"], "no/such/file.yaml: there is no such file or directory"),
+    ],
+)
+def test_a_wrong_command_line_exits_with_2(
+    argv: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(argv) == 2
+    captured = capsys.readouterr()
+
+    assert message in captured.err
+    assert captured.out == ""
+
+
+def test_python_m_envspec_is_envspec(envspec: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    module = subprocess.run([sys.executable, "-m", "envspec", "--version"], capture_output=True, text=True, check=True)
+
+    assert module.stdout == envspec("--version").stdout
+
+
+def test_a_reader_that_stops_reading_is_no_error(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    result = subprocess.run(
+        [sys.executable, "-m", "envspec", "--help"], stdout=write, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    )
+    os.close(write)
+
+    assert (result.returncode, result.stderr) == (1, "")
