@@ -47,7 +47,8 @@ class Check:
     `endpoints` are the places it asks (one for `port`, one per replica for `endpoint: worker.http`, none for `url` and
     for validators that need no port); it passes when all of them answer well.
     `local` says that the endpoints are ports of this environment that an agent holds, so that LISTEN can be awaited.
-    `context` is what a `python` validator gets as `ctx`: services, replica, vars and session, shaped as in templates.
+    `context` is what a `python` validator gets as `ctx`: services, replica, vars and session, shaped as in templates;
+    `folder` is where its module is sought: beside the file that wrote it, which may be a catalog entry.
     `where` names it for people: `services.worker.health[0] (http)`; `position` is its `file:line:column`.
     """
 
@@ -59,6 +60,7 @@ class Check:
     endpoints: tuple[Endpoint, ...] = ()
     local: bool = True
     context: Mapping[str, object] = field(default_factory=dict)
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

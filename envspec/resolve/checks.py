@@ -58,7 +58,6 @@ def _check(item: OneOf, node: Node, where: str, asker: Asker, world: World, find
     if kind == "openai" and known["model"] is not None:
         known |= {"name": world.models[known["model"]]["name"], "model": None}
     named = (known.get("endpoint") or "").split(".")[0] or asker.service
-    attached = named in world.environment.services and world.environment.services[named].attached is not None
     return Check(
         kind=kind,
         fields={name: value for name, value in known.items() if name not in ("timeout", "port", "endpoint")},
@@ -66,8 +65,9 @@ def _check(item: OneOf, node: Node, where: str, asker: Asker, world: World, find
         where=f"{where} ({kind})",
         position=position(node.mark),
         endpoints=endpoints,
-        local=bool(endpoints) and not attached,
+        local=bool(endpoints) and not _is_attached(named, world),
         context=world.context(asker.replica) if kind == "python" else {},
+        folder=str(Path(inner.mark.file).parent.absolute()) if kind == "python" else "",
     )
 
 
@@ -108,23 +108,36 @@ def _endpoints(
     kind: str, known: Mapping[str, Any], node: Node, asker: Asker, world: World, findings: Findings
 ) -> tuple[Endpoint, ...] | None:
     """Return the places that a check asks, or None where they do not exist, which is noted."""
-    if kind == "log" and asker.ports is None:
-        findings.add(node.mark, "no-log", "'ready' has no log of its own", "put log under a service's health")
+    if kind == "log" and (reason := _no_log(asker, world)):
+        findings.add(node.mark, "no-log", reason, "log looks at the output of a service that is started here")
         return None
     if known.get("port") is not None:
-        mark = node_at(node, ("port",))[0].mark
-        if asker.ports is None:
-            message = f"'ready' has no port '{known['port']}' of its own"
-            findings.add(mark, "unknown-port", message, f"say whose: endpoint: SERVICE.{known['port']}")
-            return None
-        if known["port"] not in asker.ports:
-            message = f"{asker.service} has no port '{known['port']}'"
-            findings.add(mark, "unknown-port", message, suggest(known["port"], asker.ports))
-            return None
-        return asker.ports[known["port"]]
+        return _own(known["port"], node_at(node, ("port",))[0].mark, asker, findings)
     if known.get("endpoint") is not None:
         return _named(known["endpoint"], node_at(node, ("endpoint",))[0].mark, world, findings)
     return ()
+
+
+def _no_log(asker: Asker, world: World) -> str:
+    if asker.ports is None:
+        return "'ready' has no log of its own"
+    return f"{asker.service} is attached: its log is not here" if _is_attached(asker.service, world) else ""
+
+
+def _own(port: str, mark: Mark, asker: Asker, findings: Findings) -> tuple[Endpoint, ...] | None:
+    if asker.ports is None:
+        message = f"'ready' has no port '{port}' of its own"
+        findings.add(mark, "unknown-port", message, f"say whose: endpoint: SERVICE.{port}")
+        return None
+    if port not in asker.ports:
+        findings.add(mark, "unknown-port", f"{asker.service} has no port '{port}'", suggest(port, asker.ports))
+        return None
+    return asker.ports[port]
+
+
+def _is_attached(service: str, world: World) -> bool:
+    known = world.environment.services.get(service)
+    return known is not None and known.attached is not None
 
 
 def _named(text: str, mark: Mark, world: World, findings: Findings) -> tuple[Endpoint, ...] | None:

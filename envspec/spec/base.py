@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, ClassVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, model_validator
 from pydantic_core import CoreSchema
@@ -27,7 +27,6 @@ class Spec(BaseModel):
         frozen=True,
         strict=True,
         defer_build=True,
-        use_attribute_docstrings=True,
         populate_by_name=True,
         json_schema_extra={"patternProperties": {EXTENSION_PATTERN: {"description": "Yours: envspec ignores it."}}},
     )
@@ -39,6 +38,15 @@ class Spec(BaseModel):
             return {key: value for key, value in data.items() if not is_extension(key)}
         return data
 
+    @classmethod
+    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return the JSON Schema, with the descriptions that stand under each field."""
+        # Imported here, since it reads source files that nobody else needs.
+        from envspec.spec.descriptions import describe
+
+        describe()
+        return super().model_json_schema(*args, **kwargs)
+
 
 class Exact:
     """Annotates a dataclass whose scalars are taken only as what they are: "false" is no bool, 1 is no text.
@@ -46,9 +54,17 @@ class Exact:
     A dataclass's own strict mode would not do: it refuses the mapping that the dataclass is built from as well.
     """
 
+    described: ClassVar = False
+    """Whether the schema shall carry the dataclass's descriptions (envspec.spec.descriptions)."""
+
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        schema = handler(source)
+        config = source.__pydantic_config__
+        source.__pydantic_config__ = {**config, "use_attribute_docstrings": cls.described}
+        try:
+            schema = handler(source)
+        finally:
+            source.__pydantic_config__ = config
         _make_strict(handler.resolve_ref_schema(schema), handler)
         return schema
 

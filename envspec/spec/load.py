@@ -21,6 +21,7 @@ from envspec.spec.nodes import MapNode
 from envspec.spec.ports import note_clashes
 from envspec.spec.rendering import Scope, render_node
 from envspec.spec.scope import SHAPE
+from envspec.spec.service_spec import build
 from envspec.spec.shape import Shaping, shape_services
 from envspec.spec.written import named, read_layers, top_keys
 
@@ -45,6 +46,7 @@ def load(file: Path, *, sets: Mapping[str, str] | None = None, environ: Mapping[
 
 def examine(file: Path, sets: Mapping[str, str], environ: Mapping[str, str], findings: Findings) -> Environment | None:
     """Return as much of the environment as can be made out, with what is wrong noted; None for what is no YAML."""
+    build()
     try:
         root = read_layers(file, findings)
     except SpecError as error:

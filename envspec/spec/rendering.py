@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from envspec.spec.dead_ends import note_dead_ends
 from envspec.spec.findings import Findings, growth
 from envspec.spec.layers import SERVICE_MAPS
 from envspec.spec.nodes import ListNode, MapNode, Node, Scalar
@@ -75,6 +76,8 @@ def render_node(what: str, node: Node, scope: Scope, findings: Findings) -> Node
         return None
     new = growth(findings)
     rendered = render(node, scope.names, findings.diagnostics)
+    if not new:
+        note_dead_ends(node, scope.names, findings)
     return None if new else rendered
 
 

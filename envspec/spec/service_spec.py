@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
@@ -69,8 +70,6 @@ class ServiceSpec(Spec):
     """Values for the entry's inputs."""
     kind: Literal["service", "task"] = "service"
     """A service runs until it is stopped; a task runs to completion, and succeeds with exit code 0."""
-    description: str = ""
-    """What it is for, shown where services are listed."""
     enabled: bool = True
     """`false`: not started, and dropped from every `depends_on`."""
     replicas: int = Field(default=1, ge=0)
@@ -118,3 +117,10 @@ class ServiceSpec(Spec):
     """How it is stopped."""
     restart: RestartSpec = RestartSpec()
     """What follows an exit that nobody asked for. Default: the service has failed."""
+
+
+@cache
+def build() -> None:
+    """Build the schemas that others share, innermost first; otherwise each would build all of them again."""
+    for part in (ValidatorSpec, ActionSpec, ServiceSpec):
+        part.model_rebuild()

@@ -28,7 +28,7 @@ from envspec.spec.template import references
 
 COUNT_KEYS = ("enabled", "replicas")
 SHAPE_KEYS = ("ports", "attach", "models")
-STRUCTURE_KEYS = ("kind", "start", "description", "depends_on")
+STRUCTURE_KEYS = ("kind", "start", "depends_on")
 SHAPED = frozenset((*COUNT_KEYS, *SHAPE_KEYS, *STRUCTURE_KEYS, "use", "with"))
 """Keys that are settled here; the others are rendered once there are ports."""
 
@@ -76,7 +76,7 @@ def _shape(service: Service, objects: Objects, shaping: Shaping) -> Service:
         service,
         kind=more.kind,
         start=more.start,
-        description=more.description or (service.entry.description if service.entry else ""),
+        description=service.entry.description if service.entry is not None else "",
         ports=ports,
         attached=_attached(service, node, spec, ports, shaping),
         models=_models(node, spec, shaping),
