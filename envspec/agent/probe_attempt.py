@@ -7,41 +7,47 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from envspec.agent.probe_command import run_command
+from envspec.agent.probe_command import Commands
 from envspec.agent.probe_output import ThreadOutput
 from envspec.health import build
 from envspec.health.base import Answer, Context, Target, excerpt
 from envspec.plan.plan import CONNECTABLE, Check, Endpoint
 
 
-def context_of(check: Check, message: Mapping[str, Any]) -> Context:
-    """Return the context in which a check of a prober's message is asked."""
-    return Context(
-        targets=tuple(map(_target, check.endpoints)),
-        timeout=check.timeout,
-        env=message.get("env") or {},
-        cwd=message.get("cwd") or ".",
-        log=message.get("log") or "",
-        log_start=message.get("log_start") or 0,
-        run=run_command,
-        values=check.context,
-        folder=message.get("folder") or ".",
-    )
+class Attempts:
+    """Asks validators, which may run commands and print."""
+
+    def __init__(self, commands: Commands, output: ThreadOutput) -> None:
+        self._commands = commands
+        self._output = output
+
+    def context_of(self, check: Check, message: Mapping[str, Any]) -> Context:
+        """Return the context in which a check of a prober's message is asked."""
+        return Context(
+            targets=tuple(map(_target, check.endpoints)),
+            timeout=check.timeout,
+            env=message.get("env") or {},
+            cwd=message.get("cwd") or ".",
+            log=message.get("log") or "",
+            log_start=message.get("log_start") or 0,
+            run=self._commands.run,
+            values=check.context,
+            folder=message.get("folder") or ".",
+        )
+
+    def ask(self, check: Check, context: Context, timeout: float) -> Answer:
+        """Ask a check once, within `timeout` seconds; what the validator raises and prints is part of the answer."""
+        with self._output.captured() as printed:
+            try:
+                answer = build(check.kind, check.fields).probe(replace(context, timeout=timeout))
+            except (Exception, SystemExit) as error:  # noqa: BLE001  the user's function may raise whatever it likes
+                answer = Answer(passed=False, text=describe(error, context.folder))
+        said = excerpt("".join(printed).encode())
+        return replace(answer, text=f"{answer.text}; it printed: {said}") if said else answer
 
 
 def _target(endpoint: Endpoint) -> Target:
     return Target(endpoint.scheme, CONNECTABLE.get(endpoint.host, endpoint.host), endpoint.port, endpoint.path)
-
-
-def attempt(check: Check, context: Context, timeout: float, output: ThreadOutput) -> Answer:
-    """Ask a check once, within `timeout` seconds; what the validator raises and prints becomes part of the answer."""
-    with output.captured() as printed:
-        try:
-            answer = build(check.kind, check.fields).probe(replace(context, timeout=timeout))
-        except (Exception, SystemExit) as error:  # noqa: BLE001  the user's function may raise whatever it likes
-            answer = Answer(passed=False, text=describe(error, context.folder))
-    said = excerpt("".join(printed).encode())
-    return replace(answer, text=f"{answer.text}; it printed: {said}") if said else answer
 
 
 def describe(error: BaseException, folder: str) -> str:

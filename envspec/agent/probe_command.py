@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -23,45 +24,61 @@ OUTPUT_LIMIT = 2**16
 TAG = "ENVSPEC_PROBE"
 """Stands in the environment of a command, so that what it daemonised can be found when it has to be killed."""
 
-_numbers = itertools.count(1)
-_running: set[int] = set()
 
+class Commands:
+    """Runs commands, from any thread, and knows which are running."""
 
-def run_command(argv: Sequence[str], env: Mapping[str, str], cwd: str, timeout: float) -> tuple[int, bytes]:
-    """Run a command to its end and return its exit code (negative: the signal that ended it) and its last output.
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._running: set[int] = set()
+        self._spawning = threading.Lock()
+        self._closed = False
 
-    Whatever is left in its process group afterwards is killed.
+    def run(self, argv: Sequence[str], env: Mapping[str, str], cwd: str, timeout: float) -> tuple[int, bytes]:
+        """Run a command to its end and return its exit code (negative: the signal that ended it) and its last output.
 
-    Raises:
-        TimeoutError: it took longer than `timeout` seconds; it and everything that came of it were killed.
-        OSError: it could not be started.
-    """
-    tag = f"{os.getpid()}-{next(_numbers)}"
-    reader, writer = os.pipe()
-    with os.fdopen(reader, "rb", buffering=0):
-        try:
+        Whatever is left in its process group afterwards is killed.
+
+        Raises:
+            TimeoutError: it took longer than `timeout` seconds; it and everything that came of it were killed.
+            OSError: it could not be started.
+        """
+        tag = f"{os.getpid()}-{next(self._numbers)}"
+        reader, writer = os.pipe()
+        with os.fdopen(reader, "rb", buffering=0):
+            try:
+                process = self._spawn(argv, {**env, TAG: tag}, cwd, writer)
+            finally:
+                os.close(writer)
+            try:
+                return _await(process, reader, tag, time.monotonic() + timeout)
+            finally:
+                self._running.discard(process.pid)
+
+    def close(self) -> None:
+        """Kill what is being run, with all that descends from it, and start nothing any more."""
+        with self._spawning:
+            self._closed = True
+            for pid in tuple(self._running):
+                _kill_tree(pid)
+
+    def _spawn(self, argv: Sequence[str], env: Mapping[str, str], cwd: str, output: int) -> subprocess.Popen[bytes]:
+        # Locked, so that `close` never comes between a spawn and its being known.
+        with self._spawning:
+            if self._closed:
+                message = "the prober is closing"
+                raise OSError(message)
             process = subprocess.Popen(
                 argv,
-                env={**env, TAG: tag},
+                env=env,
                 cwd=cwd,
                 stdin=subprocess.DEVNULL,
-                stdout=writer,
-                stderr=writer,
+                stdout=output,
+                stderr=output,
                 start_new_session=True,
             )
-        finally:
-            os.close(writer)
-        _running.add(process.pid)
-        try:
-            return _await(process, reader, tag, time.monotonic() + timeout)
-        finally:
-            _running.discard(process.pid)
-
-
-def kill_running() -> None:
-    """Kill the commands that are being run, with all that descends from them; for a prober that has to go."""
-    for pid in tuple(_running):
-        _kill_tree(pid)
+            self._running.add(process.pid)
+        return process
 
 
 def _await(process: subprocess.Popen[bytes], reader: int, tag: str, deadline: float) -> tuple[int, bytes]:

@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from envspec.agent.probe_attempt import attempt, context_of
-from envspec.agent.probe_output import ThreadOutput
+from envspec.agent.probe_attempt import Attempts
 from envspec.health.base import Answer, Context
 from envspec.plan.codec import from_json
 from envspec.plan.plan import Check
@@ -71,17 +70,17 @@ class Inquiry:
     `live` asks every `every` seconds, and ends with a notice `unhealthy` after `failures` bad rounds in a row.
     """
 
-    def __init__(self, message: Mapping[str, Any], report: Report, output: ThreadOutput) -> None:
+    def __init__(self, message: Mapping[str, Any], report: Report, attempts: Attempts) -> None:
         self.key = message["key"]
         self.over = False
         checks = [from_json(Check, data) for data in message["checks"]]
-        self._records = [Record(check, context_of(check, message)) for check in checks]
+        self._records = [Record(check, attempts.context_of(check, message)) for check in checks]
         self._mode = message["do"]
         self._every = message.get("every") or 0.0
         self._failures = message.get("failures") or 1
         self._begin = time.monotonic()
         self._deadline = self._begin + message["timeout"] if message.get("timeout") else float("inf")
-        self._report, self._output = report, output
+        self._report, self._attempts = report, attempts
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
         # A thread whose turn is over goes on for nobody: its probe hung, and another thread took its place.
@@ -128,7 +127,7 @@ class Inquiry:
                 if turn != self._turn:
                     return False
                 self._asked = (record, time.monotonic() + timeout * max(1, len(record.context.targets)), timeout)
-            answer = attempt(record.check, record.context, timeout, self._output)
+            answer = self._attempts.ask(record.check, record.context, timeout)
             with self._lock:
                 if turn != self._turn:
                     return False

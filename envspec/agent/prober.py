@@ -17,7 +17,8 @@ from contextlib import suppress
 from typing import Any
 
 from envspec.agent.loop import Loop
-from envspec.agent.probe_command import kill_running
+from envspec.agent.probe_attempt import Attempts
+from envspec.agent.probe_command import Commands
 from envspec.agent.probe_inquiry import Inquiry
 from envspec.agent.probe_output import ThreadOutput
 from envspec.agent.wire import Message, Splitter, decode, encode
@@ -38,7 +39,8 @@ class Prober:
         self._splitter = Splitter()
         self._writing = threading.Lock()
         self._inquiries: dict[str, Inquiry] = {}
-        self._output = ThreadOutput()
+        self._commands, self._output = Commands(), ThreadOutput()
+        self._attempts = Attempts(self._commands, self._output)
         self._hanging = 0
         self._sweeping = False
 
@@ -47,7 +49,7 @@ class Prober:
         self._output.install()
         self._loop.watch(self._source, self._read)
         self._loop.run()
-        kill_running()
+        self._commands.close()
 
     def report(self, message: Message) -> None:
         """Write a message; called from all threads."""
@@ -71,7 +73,7 @@ class Prober:
         if former is not None:
             former.cancel()
         if message["do"] != "cancel":
-            inquiry = Inquiry(message, self.report, self._output)
+            inquiry = Inquiry(message, self.report, self._attempts)
             self._inquiries[inquiry.key] = inquiry
             inquiry.start()
             self._keep_sweeping()
@@ -116,7 +118,7 @@ def main() -> None:
     prober = Prober(source, sink)
     warm_up([])
     prober.run()
-    # Threads that hang must not keep the process.
+    # Neither the user's threads nor what they have registered for the exit may keep the process.
     os._exit(0)
 
 

@@ -84,8 +84,7 @@ def _refusal(error: Any, service: str) -> str:
 def _channel(target: Target, tls: Tls | None, timeout: float) -> grpc.Channel:
     import grpc
 
-    # A pool of its own, since a shared one makes every new channel wait out the back-off after a refused connection.
-    options: list[tuple[str, Any]] = [("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1)]
+    options: list[tuple[str, Any]] = [("grpc.enable_http_proxy", 0)]
     if tls is None and target.scheme not in ("https", "grpcs"):
         return grpc.insecure_channel(target.address, options)
     tls = tls or Tls()

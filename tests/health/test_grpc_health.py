@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Iterator
 from concurrent import futures
@@ -18,13 +19,13 @@ from envspec.health.base import Target
 class Server:
     """A gRPC server with the health service, whose states a test can set."""
 
-    def __init__(self, credentials: Any = None, *, with_health: bool = True) -> None:
+    def __init__(self, credentials: Any = None, *, port: int = 0, with_health: bool = True) -> None:
         self._server = grpc.server(futures.ThreadPoolExecutor(2))
         self.health = health.HealthServicer()
         if with_health:
             health_pb2_grpc.add_HealthServicer_to_server(self.health, self._server)
         if credentials is None:
-            port = self._server.add_insecure_port("127.0.0.1:0")
+            port = self._server.add_insecure_port(f"127.0.0.1:{port}")
         else:
             port = self._server.add_secure_port("127.0.0.1:0", credentials)
         self.target = Target("grpc", "127.0.0.1", port)
@@ -77,11 +78,19 @@ def test_a_server_without_the_health_service_is_told_apart(context: Any) -> None
     assert "the server has no grpc.health.v1.Health service" in answer.text
 
 
-def test_nobody_listening_is_seen_at_once_and_again(context: Any, refusing: Target) -> None:
-    for _ in range(3):
-        answer = build("grpc", {}).probe(context(refusing, timeout=20.0))
-        assert not answer.passed
-        assert "UNAVAILABLE" in answer.text
+def test_a_server_that_comes_up_is_seen_while_somebody_elses_channel_still_backs_off(context: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        target = Target("grpc", "127.0.0.1", unused.getsockname()[1])
+    with grpc.insecure_channel(target.address) as other:
+        with pytest.raises(grpc.RpcError):
+            health_pb2_grpc.HealthStub(other).Check(health_pb2.HealthCheckRequest())
+        assert "UNAVAILABLE" in build("grpc", {}).probe(context(target, timeout=20.0)).text
+        running = Server(port=target.port)
+        try:
+            answer = build("grpc", {}).probe(context(target))
+        finally:
+            running.stop()
+    assert answer.passed, answer.text
 
 
 def test_tls_with_the_authority_and_without_trust(secure: Server, context: Any, certificates: Any) -> None:
