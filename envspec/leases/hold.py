@@ -75,7 +75,7 @@ def hold_at(host: str, number: int) -> Hold | None:
     if bound := _bind(host, number):
         return Hold(bound, host, number)
     if owners(host, number):
-        return None
+        return None  # seen before the attempt below, which for a moment could keep their own server out
     bound = _bind(host, number, socket.SO_REUSEADDR)
     if bound is None:
         return None
