@@ -18,6 +18,9 @@ from envspec.session.state import SOCKET
 from envspec.session.status import SessionStatus
 from envspec.session.unix_socket import connect
 
+PATIENCE = 10.0
+"""Seconds in which a session must say how it is; stopping and restarting may take as long as they need."""
+
 
 class Control:
     """A session behind its socket. Every call is a connection of its own, so threads may share one.
@@ -38,7 +41,7 @@ class Control:
 
     def status(self) -> SessionStatus:
         """Return what the session looks like now."""
-        return from_json(SessionStatus, self._ask("status"))
+        return from_json(SessionStatus, self._ask("status", timeout=PATIENCE))
 
     def stop(self, reason: str, *, force: bool = False) -> None:
         """Take the session down, and return when nothing runs any more. `force` leaves services one second."""
@@ -69,10 +72,14 @@ class Control:
                 if (event := event_from_json(decode(line))) is not None:
                     yield event
 
-    def _ask(self, do: str, **arguments: Any) -> Message:
+    def _ask(self, do: str, *, timeout: float | None = None, **arguments: Any) -> Message:
         with self._connect() as connection, connection.makefile("rb") as lines:
+            connection.settimeout(timeout)
             connection.sendall(encode({"do": do, **arguments}))
-            line = lines.readline()
+            try:
+                line = lines.readline()
+            except TimeoutError:
+                raise self._silent("it took the question, and says nothing") from None
         if not line:
             raise ConnectionResetError(f"the session {self.directory.name} ended without an answer")
         answer = decode(line)
@@ -85,7 +92,8 @@ class Control:
         try:
             return connect(self.directory / SOCKET)
         except OSError as error:
-            raise UsageError(
-                f"the session {self.directory.name} does not answer: {error.strerror}",
-                hint="envspec ps lists the sessions that run",
-            ) from error
+            raise self._silent(str(error.strerror)) from error
+
+    def _silent(self, why: str) -> UsageError:
+        hint = "envspec ps lists the sessions that run; one whose process was stopped (SIGSTOP) cannot answer"
+        return UsageError(f"the session {self.directory.name} does not answer: {why}", hint=hint)

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from envspec.errors import ServiceError
+from envspec.errors import ServiceError, ServiceStartError
 from envspec.plan.codec import to_json
 from envspec.plan.graph import dependents
 from envspec.plan.plan import Plan, ReplicaPlan
@@ -53,7 +53,7 @@ class Failure:
 def _rows(failure: Failure) -> Iterable[str]:
     if failure.replica is not None:
         yield from _row("where", failure.replica.position)
-        yield from _row("command", shlex.join(failure.replica.argv))
+        yield from _row("command", harmless(shlex.join(failure.replica.argv)))
     if failure.restarts:
         yield from _row("restarts", f"{failure.restarts} before this one")
     if failure.answer is not None:
@@ -79,8 +79,8 @@ def _check(answer: LastAnswer, seconds: float | None) -> Iterable[str]:
 
 
 def _log(failure: Failure) -> Iterable[str]:
-    if failure.replica is None or failure.replica.attached:
-        return
+    if failure.replica is None or failure.replica.attached or failure.kind is ServiceStartError:
+        return  # nothing ever wrote one
     if not failure.log_tail:
         yield from _row("log", f"{failure.replica.log} (empty)")
         return

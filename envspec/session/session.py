@@ -25,6 +25,7 @@ from envspec.session.event_log import EventLog
 from envspec.session.faults import Faults
 from envspec.session.log_chunk import LogChunk
 from envspec.session.outcome import failed_event
+from envspec.session.registry import clean
 from envspec.session.request import Request
 from envspec.session.state import EVENTS, finish_session_directory, usable
 from envspec.session.status import SessionStatus, apply, planned
@@ -148,6 +149,7 @@ class Session:
         stream = await self._backend.open()
         self._agent = agent = AgentClient(stream, self._take)
         self.environment = opening.read(self._request)
+        clean()
         self.directory = opening.take_directory(self.environment, self._backend.name)
         self._exists()
         hello = await agent.hello(

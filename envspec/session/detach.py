@@ -1,0 +1,90 @@
+"""Starts a session that outlives us: `envspec up -d`.
+
+Its events come over a socket until the environment is healthy. That socket is a lifeline till then: should we die or
+be interrupted, the session ends.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from envspec.agent.launch import spawn_detached
+from envspec.agent.wire import decode, encode
+from envspec.errors import BackendError, StoppedError
+from envspec.plan.events import Event, SessionFailed, SessionHealthy, SessionStarting, SessionStopped, event_from_json
+from envspec.session.control import Control
+from envspec.session.outcome import error_of
+from envspec.session.request import Request
+from envspec.session.state import state_directory, usable
+
+LOG = "detached.log"
+"""In the state directory: what a detached session prints, which is tracebacks or nothing."""
+
+_left_alone: list[object] = []
+"""Handles of processes that outlive us: dropped, each would warn that it still runs."""
+
+
+def start_detached(request: Request, on_event: Callable[[Event], None] | None = None) -> Control:
+    """Return when the environment is healthy, with a line to its session. `on_event` hears what happens till then.
+
+    Raises:
+        EnvspecError: it did not start; nothing of it is left, but for what `keep_on_failure` leaves.
+        StoppedError: somebody stopped it meanwhile.
+    """
+    with _launched() as stream, stream.makefile("rb") as lines:
+        stream.sendall(encode(_written(request)))
+        events = (event for line in lines if (event := event_from_json(decode(line))) is not None)
+        try:
+            return _follow(events, on_event)
+        except BaseException:
+            # Half closed, it tells the session that we are gone, and still says how that goes down.
+            stream.shutdown(socket.SHUT_WR)
+            for event in events:
+                if on_event is not None:
+                    on_event(event)
+            raise
+
+
+def _follow(events: Iterable[Event], on_event: Callable[[Event], None] | None) -> Control:
+    directory, stopped = "", False
+    for event in events:
+        if on_event is not None:
+            on_event(event)
+        match event:
+            case SessionStarting():
+                directory = event.directory
+            case SessionHealthy():
+                return Control(Path(directory))
+            case SessionFailed():
+                raise error_of(event)
+            case SessionStopped():
+                stopped = True  # if that was for a failure, it comes next
+    if stopped:
+        raise StoppedError("the environment was stopped before it was healthy")
+    log = state_directory() / LOG
+    raise BackendError("the detached session ended without a word", hint=f"its output is in {log}")
+
+
+def _launched() -> socket.socket:
+    state = state_directory()
+    with usable(state):
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ours, theirs = socket.socketpair()
+        argv = [sys.executable, "-P", "-m", "envspec.session.daemon", str(theirs.fileno())]
+        with theirs:
+            _left_alone.append(spawn_detached(argv, os.environ, state / LOG, [theirs.fileno()]))
+    return ours
+
+
+def _written(request: Request) -> dict[str, object]:
+    return {
+        "file": str(request.file.absolute()),
+        "sets": dict(request.sets),
+        "environ": dict(request.environ),
+        "keep_on_failure": request.keep_on_failure,
+        "backend": request.backend,
+    }

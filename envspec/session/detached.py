@@ -1,0 +1,67 @@
+"""A detached session, and the command that started it, as long as that listens."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any
+
+from envspec.agent.wire import MESSAGE_LIMIT, encode
+from envspec.backends.base import Backend
+from envspec.errors import EnvspecError
+from envspec.plan.events import Event, SessionFailed, SessionHealthy, event_to_json
+from envspec.session.request import Request
+from envspec.session.session import Session
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class Detached:
+    """Tells events to whoever started the session until it is healthy or has failed, and then lives on alone."""
+
+    def __init__(self, session: Session, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._session = session
+        self._reader = reader
+        self._writer = writer
+        self._released = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Return when the session is over."""
+        for number in SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(number, self._stop, number.name)
+        self._do(self._watch_starter())
+        self._session.subscribe(self._tell)
+        with suppress(EnvspecError):  # told by its event; where something was kept for inspection, we go on
+            await self._session.start()
+        self._released = True
+        self._writer.close()
+        await self._session.wait_over()
+
+    def _tell(self, event: Event) -> None:
+        if not self._writer.is_closing():
+            self._writer.write(encode(event_to_json(event)))
+        self._released |= isinstance(event, SessionHealthy | SessionFailed)
+
+    async def _watch_starter(self) -> None:
+        with suppress(OSError):
+            await self._reader.read(1)  # it says nothing more
+        if not self._released:
+            self._stop("the command that started it is gone")
+
+    def _stop(self, reason: str) -> None:
+        self._do(self._session.stop(reason))
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def serve(starter: socket.socket, request: Request, backend: Backend | None) -> None:
+    """Run a session until it is over. `starter` is the socket to the command that asked for it."""
+    reader, writer = await asyncio.open_unix_connection(sock=starter, limit=MESSAGE_LIMIT)
+    await Detached(Session(request, backend), reader, writer).run()

@@ -1,0 +1,112 @@
+"""A session in a thread of this process, with blocking verbs: for pytest and for scripts."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from envspec.backends.base import Backend
+from envspec.errors import UsageError
+from envspec.plan.events import Event
+from envspec.session.request import Request
+from envspec.session.session import Session
+from envspec.session.status import SessionStatus
+
+Result = TypeVar("Result")
+
+
+class BackgroundSession:
+    """A session, and the event loop that it lives in. `start` it once; `stop` it from any thread.
+
+    It is stopped when the interpreter exits. A forked child of this process must leave it alone, and does.
+    """
+
+    def __init__(self, request: Request, backend: Backend | None = None) -> None:
+        self._request = request
+        self._backend = backend
+        self._owner = os.getpid()
+        self._made: Future[Session] = Future()
+        self._thread = threading.Thread(target=self._run, name=f"envspec {request.file.stem}", daemon=True)
+
+    def start(self, on_event: Callable[[Event], None] | None = None) -> None:
+        """Return when the environment is healthy. `on_event` is called in the session's own thread.
+
+        Raises:
+            EnvspecError: it did not start; nothing of it is left, but for what `keep_on_failure` leaves.
+        """
+        self._thread.start()
+        session = self._made.result()
+        if on_event is not None:
+            session.subscribe(on_event)
+        atexit.register(self._at_exit)
+        try:
+            self._call(session.start())
+        except BaseException:  # KeyboardInterrupt as well: over there, the start is still going on
+            if not self._request.keep_on_failure:
+                self.stop("the start was given up")
+            raise
+
+    def stop(self, reason: str = "stopped", *, force: bool = False) -> None:
+        """Take the environment down and return when nothing is left of it. May be called again.
+
+        Raises:
+            ServiceStopError: something survived SIGKILL.
+        """
+        if not self._thread.is_alive():
+            return
+        atexit.unregister(self._at_exit)
+        try:
+            self._call(self.session.stop(reason, force=force))
+        finally:
+            self._loop.call_soon_threadsafe(self._left.set)
+            self._thread.join()
+
+    @property
+    def session(self) -> Session:
+        """The session itself. Its coroutines belong to its own thread."""
+        return self._made.result()
+
+    def status(self) -> SessionStatus:
+        """Return what the session looks like now."""
+        return self.session.status
+
+    def fault(self, action: str, name: str, signal: str = "KILL") -> None:
+        """Do kill, pause, resume, restart, stop or start to a service or a replica; returns when it is done."""
+        self._call(self.session.fault(action, name, signal))
+
+    def read_log(self, replica: str, offset: int, limit: int) -> tuple[bytes, int]:
+        """Return bytes of a log and the offset after them."""
+        chunk = self._call(self.session.read_log(replica, offset, limit))
+        return chunk.data, chunk.end
+
+    def subscribe(self, callback: Callable[[Event], None]) -> None:
+        """Call `callback`, in the session's thread, with every event, those that happened already first."""
+        self._loop.call_soon_threadsafe(self.session.subscribe, callback)
+
+    def _run(self) -> None:
+        asyncio.run(self._main())
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._left = asyncio.Event()
+        try:
+            self._made.set_result(Session(self._request, self._backend))
+        except UsageError as error:
+            self._made.set_exception(error)
+            return
+        await self._left.wait()
+
+    def _call(self, work: Coroutine[Any, Any, Result]) -> Result:
+        if os.getpid() != self._owner or not self._thread.is_alive():
+            work.close()
+            raise UsageError(f"the session of {self._request.file} is over, or belongs to the parent of this process")
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def _at_exit(self) -> None:
+        if os.getpid() == self._owner:
+            self.stop("the interpreter exits")
