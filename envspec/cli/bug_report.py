@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 import envspec
-from envspec.report.redaction import redacted, secrets_of
+from envspec.plan.redact import redacted, secrets_of
 
 PACKAGES = ("click", "jinja2", "psutil", "pydantic", "pyyaml", "requests", "rich")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import click
 
 from envspec.cli import terminal
@@ -13,10 +15,21 @@ from envspec.cli import terminal
 def down(name: str | None, *, everything: bool) -> int:
     """Stop running sessions.
 
-    By id, or all of an environment by its name; without either, the only one that runs.
+    By id, or all of an environment by its name; without either, the only one that runs. Returns when nothing of them
+    runs any more.
     """
-    from envspec.cli.sessions import chosen, stop
+    from envspec.cli.sessions import chosen, status_of
+    from envspec.report.summary import stopped
+    from envspec.session.control import Control
+    from envspec.session.registry import Entry
 
-    for entry in chosen(name, everything=everything):
-        terminal.show([stop(entry)])
+    def stop(entry: Entry) -> None:
+        status = status_of(entry)
+        Control(entry.directory).stop("envspec down")
+        terminal.show([stopped(status)])
+
+    entries = chosen(name, everything=everything)
+    if entries:
+        with ThreadPoolExecutor(len(entries)) as pool:
+            list(pool.map(stop, entries))
     return 0

@@ -21,7 +21,7 @@ def show(environment: str, sets: tuple[str, ...], form: str) -> int:
     Everything is resolved: what was extended and used, every template, every port by its name. Numbers that are
     leased at the start are `auto`, and where they are used stands whose they are. Secrets are `***`.
     """
-    from envspec.report.redaction import redacted, secrets_of
+    from envspec.plan.redact import redacted, secrets_of
     from envspec.report.shown_environment import bindings_for_show, shown_environment
     from envspec.resolve import port_requests, resolve
     from envspec.resolve.environ import inherited

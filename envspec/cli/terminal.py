@@ -43,7 +43,7 @@ def show_json(data: Any) -> None:
 
 
 def show_yaml(data: Any) -> None:
-    """Write one YAML document to stdout, in the order of the data; a list of words takes one line, as a command does."""
+    """Write one YAML document to stdout, in the order of the data; a list of words takes one line, as commands do."""
     import yaml
 
     class Dumper(yaml.SafeDumper):

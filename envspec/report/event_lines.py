@@ -10,6 +10,9 @@ from envspec.report.replicas import short_check
 from envspec.report.text import Line, line, one_line
 from envspec.units import format_seconds
 
+LONGEST_ANSWER = 200
+"""Characters of a validator's answer that are shown in a line: enough for a status and the begin of a body."""
+
 
 def event_line(event: e.Event, name_width: int = 12) -> Line | None:
     """Return what an event says to people, with the seconds since the session began; None for what says nothing new.
@@ -33,7 +36,8 @@ def _ended(event: e.ReplicaExited) -> str:
 
 
 def _answered(event: e.CheckAnswered) -> str:
-    return f"{short_check(event.check)} {'passed' if event.passed else 'not yet'}: {event.answer}"
+    kind = short_check(event.check)
+    return f"{kind} passed" if event.passed else f"{kind} not yet: {one_line(event.answer)[:LONGEST_ANSWER]}"
 
 
 def _stopped(event: e.ReplicaStopped) -> str:

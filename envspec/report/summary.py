@@ -23,7 +23,7 @@ def summary(status: SessionStatus, plan: Plan | None, *, detached: bool) -> list
         BLANK,
         *indent(_places(status)),
         BLANK,
-        *indent(columns(_what_next(status, plan, detached=detached))),
+        *indent(_what_next(status, plan, detached=detached)),
     ]
 
 
@@ -69,13 +69,11 @@ def where(replica: ReplicaStatus, port: str) -> str:
     return str(endpoint).removeprefix("tcp://") if endpoint else f"{replica.host}:{number}"
 
 
-def _what_next(status: SessionStatus, plan: Plan | None, *, detached: bool) -> list[list[Span]]:
-    rows: list[list[Span]] = [
-        [("open", "dim"), (url, "bold cyan"), (name, "dim")] for url, name in (where_to_open(plan) if plan else ())
-    ]
-    rows.append([("logs", "dim"), (f"envspec logs -f --session {status.id}" if detached else "envspec logs -f", "")])
-    rows.append([("stop", "dim"), (f"envspec down {status.id}" if detached else "Ctrl-C", "")])
-    return rows
+def _what_next(status: SessionStatus, plan: Plan | None, *, detached: bool) -> Iterator[Line]:
+    for url, name in where_to_open(plan) if plan else ():
+        yield line(("open  ", "dim"), (url, "bold cyan"), (f"  {name}", "dim"))
+    yield line(("logs  ", "dim"), f"envspec logs -f --session {status.id}" if detached else "envspec logs -f")
+    yield line(("stop  ", "dim"), f"envspec down {status.id}" if detached else "Ctrl-C")
 
 
 def where_to_open(plan: Plan) -> list[tuple[str, str]]:

@@ -21,8 +21,8 @@ class Track:
     """The start of one replica, or a model's way to the disk; None for what never happened.
 
     `healthy` is for a task when it succeeded and for a model when its files were complete. `last` is what it waited
-    for longest, `answer` the last answer of a validator that did not pass, `critical` whether the whole start would
-    have been shorter without it.
+    for longest, `waits_for` what was still missing at last, `answer` the last answer of a validator that did not
+    pass, `critical` whether the whole start would have been shorter without it.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Track:
     healthy: float | None = None
     failed: float | None = None
     last: str = ""
+    waits_for: tuple[str, ...] = ()
     answer: str = ""
     critical: bool = False
 
@@ -111,15 +112,18 @@ def _note(tracks: dict[str, Track], event: e.Event) -> None:
     track = tracks.get(name, Track(name))
     if name and track.end is None:
         first = {
-            key: value for key, value in change(event).items() if key == "answer" or getattr(track, key) in (None, "")
+            key: value for key, value in change(event).items() if key in LATEST or getattr(track, key) in (None, "")
         }
         tracks[name] = replace(track, **first)
 
 
+LATEST = ("answer", "waits_for")
+"""Fields of a track whose last value counts; of the others it is the first."""
+
 _CHANGES: dict[type[e.Event], Callable[[Any], dict[str, Any]]] = {
     e.ModelFetching: lambda x: {"starting": x.at},
     e.ModelReady: lambda x: {"healthy": x.at},
-    e.ReplicaWaiting: lambda x: {"waiting": x.at},
+    e.ReplicaWaiting: lambda x: {"waiting": x.at, "waits_for": x.waits_for},
     e.ReplicaStarting: lambda x: {"starting": x.at, "last": x.last},
     e.ReplicaSpawned: lambda x: {"spawned": x.at},
     e.ReplicaListening: lambda x: {"listening": x.at},
@@ -141,13 +145,19 @@ def _critical_path(tracks: Mapping[str, Track], end: float) -> list[Step]:
     seen: set[str] = set()
     while track is not None and track.name not in seen:
         seen.add(track.name)
-        begin = track.starting if track.starting is not None else 0.0
+        begin = next((moment for moment in (track.starting, track.waiting) if moment is not None), 0.0)
         steps.append(Step(track.name, begin, min(until, track.end or until), reason(track)))
         until = begin
-        track = _latest(_named(tracks, track.last))
+        track = _before(tracks, track)
     if until > 0:
         steps.append(Step("envspec", 0.0, until, "reading, leasing, planning"))
     return steps[::-1]
+
+
+def _before(tracks: Mapping[str, Track], track: Track) -> Track | None:
+    """Return what a track waited for longest, or waits for still."""
+    names = [track.last] if track.starting is not None else list(track.waits_for)
+    return _latest([found for name in names for found in _named(tracks, name)])
 
 
 def _latest(tracks: list[Track]) -> Track | None:
@@ -163,7 +173,7 @@ def _named(tracks: Mapping[str, Track], last: str) -> list[Track]:
 def reason(track: Track) -> str:
     """Say which part of a start took longest, in words."""
     if track.end is None or track.starting is None:
-        return track.answer or "never finished"
+        return track.answer or (f"waits for {', '.join(track.waits_for)}" if track.waits_for else "not finished")
     spawned = track.spawned if track.spawned is not None else track.starting
     listening = track.listening if track.listening is not None else spawned
     last_no = f" (last no: {track.answer})" if track.answer else ""

@@ -1,0 +1,93 @@
+"""`envspec logs`: what services wrote, of one or of all, now or as it comes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from envspec.cli import terminal
+from envspec.cli.options import session_option
+from envspec.errors import UsageError
+
+if TYPE_CHECKING:
+    from envspec.cli.log_reader import LogReader
+    from envspec.report.text import Line
+    from envspec.session.registry import Entry
+    from envspec.session.status import ReplicaStatus
+
+PERIOD = 0.05
+"""Seconds between two looks at the logs with `-f`: what a person takes for at once."""
+COLOURS = ("cyan", "green", "magenta", "blue", "yellow")
+
+
+@click.command
+@click.argument("services", metavar="[SERVICE[.N]]...", nargs=-1)
+@click.option("-f", "--follow", is_flag=True, help="Go on as they write, across restarts, until the session is over.")
+@click.option("--tail", type=click.IntRange(min=0), metavar="N", help="Only the last N lines of each.")
+@session_option
+def logs(services: tuple[str, ...], *, follow: bool, tail: int | None, session: str | None) -> int:
+    """Show what services wrote.
+
+    Of all of them, where none is named. Lines of several are marked with whose they are. Sessions that have ended
+    are found as well, the last one where none runs.
+    """
+    from envspec.cli.log_files import LogFiles
+    from envspec.cli.log_reader import LogReader
+    from envspec.cli.sessions import recorded, status_of, the_session
+    from envspec.session.registry import sessions
+
+    entry = the_session(None) if session is None and sessions() else recorded(session)
+    replicas = status_of(entry).services
+    files = LogFiles({name: replica.log for name, replica in replicas.items()})
+    readers = [LogReader(files, name, tail) for name in _names(list(replicas.values()), services)]
+    _show(readers)
+    if follow:
+        _follow(readers, entry)
+    _show(readers, last=True)
+    return 0
+
+
+def _names(replicas: Sequence[ReplicaStatus], wanted: Sequence[str]) -> list[str]:
+    """Return the replicas whose names, or whose services' names, are wanted.
+
+    Raises:
+        UsageError: there is none of a name.
+    """
+    known = {replica.name for replica in replicas} | {replica.service for replica in replicas}
+    for name in wanted:
+        if name not in known:
+            from envspec.spec.diagnostics import suggest
+
+            message = f"there is no service {name}"
+            raise UsageError(message, hint=suggest(name, known))
+    return [item.name for item in replicas if not wanted or item.name in wanted or item.service in wanted]
+
+
+def _show(readers: Sequence[LogReader], *, last: bool = False) -> None:
+    width = max((len(reader.replica) for reader in readers), default=0)
+    for index, reader in enumerate(readers):
+        prefix: Line = ()
+        if len(readers) > 1:
+            prefix = ((f"{reader.replica:<{width}}", COLOURS[index % len(COLOURS)]), (" │ ", "dim"))
+        lines = reader.last() if last else reader.lines()
+        terminal.show((*prefix, (text, "")) for text in lines)
+
+
+def _follow(readers: Sequence[LogReader], entry: Entry) -> None:
+    """Show what comes until the session is over; Ctrl-C is how people leave."""
+    pause = threading.Event()
+    while _lives(entry):
+        pause.wait(PERIOD)
+        _show(readers)
+    _show(readers)
+
+
+def _lives(entry: Entry) -> bool:
+    """Whether a session may still write: its socket goes with its end, its process where it was killed."""
+    from envspec.agent.identity import start_time
+    from envspec.session.state import SOCKET
+
+    return (entry.directory / SOCKET).exists() and start_time(entry.pid) is not None

@@ -1,0 +1,126 @@
+"""An environment as envspec understands it, for people: what `envspec show` prints.
+
+Numbers that are leased at the start are not known yet. The environment is resolved with numbers no port can have, which
+are then replaced, wherever a template has put them, by whose they are: `<worker.0.http>`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from envspec.plan.codec import to_json
+from envspec.plan.plan import Bindings, Check, Endpoint, Plan, PortRequest, ReplicaPlan, ServicePlan
+
+FIRST = 7_000_500_000
+STEP = 1_000_000
+"""Between the numbers of two ports there is room for what templates add or take away: `{{ ports.base + 100 }}`."""
+_NUMBER = re.compile(r"(?<![0-9])70[0-9]{8}(?![0-9])")
+
+
+def bindings_for_show(requests: tuple[PortRequest, ...], models: tuple[str, ...]) -> Bindings:
+    """Return bindings that say what they stand for; fixed ports keep their numbers."""
+    ports: dict[str, dict[str, tuple[int, ...]]] = {}
+    for index, request in enumerate(requests):
+        first = FIRST + index * STEP if request.fixed is None else request.fixed
+        ports.setdefault(request.replica, {})[request.port] = tuple(range(first, first + request.count))
+    return Bindings(
+        session="<session.id>",
+        directory="<session.dir>",
+        tmp="<session.tmp>",
+        ports=ports,
+        models={name: f"<models.{name}.path>" for name in models},
+    )
+
+
+def shown_environment(
+    plan: Plan, requests: tuple[PortRequest, ...], inherited: Mapping[str, str], variables: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the environment as plain data; `inherited` is left out of the services' variables."""
+    data = {
+        "environment": plan.environment,
+        "file": plan.file,
+        "description": plan.description,
+        "vars": dict(variables),
+        "services": {service.name: _service(service, requests, inherited) for service in plan.services},
+        "models": {
+            model.name: {"name": model.served_name, "source": model.source, **model.options} for model in plan.models
+        },
+        "ready": [_check(check) for check in plan.ready],
+        "start_timeout": plan.start_timeout,
+    }
+    return _readable({key: value for key, value in data.items() if value not in ("", {}, [], None)}, requests)
+
+
+def _service(service: ServicePlan, requests: tuple[PortRequest, ...], inherited: Mapping[str, str]) -> dict[str, Any]:
+    first = service.replicas[0] if service.replicas else None
+    data = {
+        "kind": service.kind,
+        "description": service.description,
+        "replicas": [replica.name for replica in service.replicas],
+        "depends_on": dict(service.depends_on),
+        "models": list(service.models),
+        "ports": _ports(first, requests) if first else {},
+    }
+    if first is not None and service.attached:
+        data["attach"] = {name: [end.url for end in block] for name, block in first.endpoints.items()}
+    elif first is not None:
+        data |= _process(first, inherited)
+        data |= {"stop": to_json(first.stop)}
+        data |= {"restart": to_json(service.restart)} if service.restart.on != "never" else {}
+    if first is not None:
+        data |= {"health": [_check(check) for check in first.health], "start_timeout": first.start_timeout}
+        data |= {key: [_check(check) for check in getattr(first, key)] for key in ("after_healthy", "reset")}
+        data["liveness"] = to_json(first.liveness)
+    return {key: value for key, value in data.items() if value not in ("", {}, [], None)}
+
+
+def _process(replica: ReplicaPlan, inherited: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "command": list(replica.argv),
+        "cwd": replica.cwd,
+        "env": {name: value for name, value in sorted(replica.env.items()) if inherited.get(name) != value},
+        "unset_env": sorted(set(inherited) - set(replica.env)) if len(replica.env) > len(inherited) // 2 else [],
+        "files": dict(replica.files),
+    }
+
+
+def _ports(replica: ReplicaPlan, requests: tuple[PortRequest, ...]) -> dict[str, Any]:
+    """Return every port by its name: a number, or `auto` where it is leased at the start."""
+    asked = {request.port: request for request in requests if request.replica == replica.name}
+    ports: dict[str, Any] = {}
+    for name, numbers in replica.ports.items():
+        fixed = name not in asked or asked[name].fixed is not None
+        shown: Any = (numbers[0] if len(numbers) == 1 else list(numbers)) if fixed else "auto"
+        ports[name] = shown if fixed or len(numbers) == 1 else f"auto, {len(numbers)} in a row"
+    return ports
+
+
+def _check(check: Check) -> dict[str, Any]:
+    given = {name: value for name, value in check.fields.items() if value not in (None, "", [], {})}
+    return {check.kind: {**_asked(check.endpoints), **to_json(given), "timeout": check.timeout}}
+
+
+def _asked(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
+    return {"endpoints": [endpoint.url for endpoint in endpoints]} if endpoints else {}
+
+
+def _readable(data: Any, requests: tuple[PortRequest, ...]) -> Any:
+    if isinstance(data, Mapping):
+        return {key: _readable(value, requests) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_readable(item, requests) for item in data]
+    if isinstance(data, str):
+        return _NUMBER.sub(lambda match: _owner(int(match[0]), requests), data)
+    if isinstance(data, int) and _NUMBER.fullmatch(str(data)):
+        return _owner(data, requests)
+    return data
+
+
+def _owner(number: int, requests: tuple[PortRequest, ...]) -> str:
+    index, offset = divmod(number - FIRST + STEP // 2, STEP)
+    offset -= STEP // 2
+    if not 0 <= index < len(requests):
+        return str(number)
+    return f"<{requests[index].replica}.{requests[index].port}{f'{offset:+}' if offset else ''}>"
