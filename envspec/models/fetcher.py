@@ -1,6 +1,6 @@
-"""The fetcher process: `python -m envspec.models.fetcher`, a plan's model on stdin, where its files are on stdout.
+"""The fetcher process: `python -m envspec.models.fetcher`.
 
-It is a process of its own because the agent may neither wait for a download nor import what downloading needs.
+Reads a plan's model as one line of stdin and answers with one line of stdout. It is a process of its own because the agent may neither wait for a download nor import what downloading needs.
 Answers `{"path", "cached"}`, or `{"error", "message", "hint"}` with the name of a class in `envspec.errors`.
 """
 
@@ -42,10 +42,10 @@ def fetch(model: Mapping[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Answer one request."""
     try:
-        answer = fetch(json.load(sys.stdin))
+        answer = fetch(json.loads(sys.stdin.readline()))
     except ModelUnavailableError as error:
         answer = {"error": type(error).__name__, "message": str(error), "hint": error.hint}
-    json.dump(answer, sys.stdout)
+    sys.stdout.write(json.dumps(answer) + "\n")
 
 
 if __name__ == "__main__":
