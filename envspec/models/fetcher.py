@@ -1,7 +1,8 @@
 """The fetcher process: `python -m envspec.models.fetcher`.
 
-Reads a plan's model as one line of stdin and answers with one line of stdout. It is a process of its own because the agent may neither wait for a download nor import what downloading needs.
-Answers `{"path", "cached"}`, or `{"error", "message", "hint"}` with the name of a class in `envspec.errors`.
+Reads a plan's model as one line of stdin and answers with one line of stdout: `{"path", "cached"}`, or
+`{"error", "message", "hint"}` with the name of a class in `envspec.errors`. It is a process of its own because the
+agent may neither wait for a download nor import what downloading needs.
 """
 
 from __future__ import annotations
