@@ -11,7 +11,7 @@ LOAD = ["--processes", "4", "--cycles", "150", "--held", "60", "--ports", "320"]
 
 
 def test_no_collision_and_no_lost_claim_among_processes_and_noise() -> None:
-    done = subprocess.run([sys.executable, str(BENCH), *LOAD], check=True, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, str(BENCH), *LOAD], check=True, capture_output=True, text=True, timeout=60)
     rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
     columns = [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
     assert [row["leases"] for row in columns] == ["600", "600"]
