@@ -6,7 +6,9 @@ This module and what it imports is all that runs before hello, so it stays clear
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import signal
 import socket
 import sys
@@ -86,6 +88,8 @@ class Agent:
             self._verbs.get(call.verb, _unknown)(call)
         except _refusal() as error:
             call.fail(error)
+        except OSError as error:
+            call.fail(_refused_by_system(error))
         except (KeyError, TypeError, ValueError) as error:  # a request with something missing or of the wrong type
             sys.excepthook(type(error), error, error.__traceback__)
             call.fail(_misunderstood(call, error))
@@ -128,6 +132,7 @@ class Agent:
 
     def _begin_end(self, on_end: Callable[[], None]) -> None:
         self._on_end = on_end
+        self._verbs = {}  # nothing is started any more
         if self._prober is not None:
             self._prober.close()
         for pid in tree.descendants(os.getpid()):
@@ -161,6 +166,19 @@ def _misunderstood(call: Call, error: Exception) -> EnvspecError:
     from envspec.errors import BackendError
 
     return BackendError(f"the agent does not understand the request {call.verb!r}: {error!r}")
+
+
+def _refused_by_system(error: OSError) -> EnvspecError:
+    """Return what the kernel's refusal means, above all that of one more descriptor."""
+    from envspec.errors import BackendError, ResourceError
+
+    if error.errno not in (errno.EMFILE, errno.ENFILE):
+        return BackendError(f"the agent was refused something by the system: {error}")
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    message = (
+        f"the agent has no file descriptor left: it may have {limit}, and needs one per port and three per service"
+    )
+    return ResourceError(message, hint="Raise the hard limit (`ulimit -Hn`), or declare fewer services and ports.")
 
 
 def _redirect_output(directory: Path) -> None:

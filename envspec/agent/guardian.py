@@ -19,8 +19,9 @@ from envspec.agent import linux, tree
 from envspec.agent.agent import run_agent
 from envspec.agent.scratch import Scratch
 
-AGENT_PATIENCE = 5.0
-"""Seconds that the agent gets once the owner is gone. It needs one; a stopped one would take for ever."""
+AGENT_PATIENCE = 1.25
+"""Seconds that the agent gets once the owner is gone: the second it gives its services, and a little. A stopped agent
+would take for ever."""
 
 
 def main() -> NoReturn:

@@ -36,12 +36,9 @@ class AgentClient:
         self._replies: dict[int, Message] = {}
         self._splitter = Splitter()
         self._last = 0
-        greeting = {
-            "protocol": 1,
-            "session": f"test-{directory.name}",
-            "directory": str(directory),
-            "folder": str(directory),
-        }
+        self.session = f"test-{os.getpid()}-{directory.parent.name}"
+        place = {"directory": str(directory), "folder": str(directory)}
+        greeting = {"protocol": 1, "session": self.session, **place}
         self.hello = self.call("hello", **{**greeting, **hello})
         self.agent: int = self.hello["pid"]
         self.guardian: int = self.hello["guardian"]

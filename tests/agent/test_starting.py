@@ -1,0 +1,136 @@
+"""What a service finds when it starts, and what is said when it cannot."""
+
+from __future__ import annotations
+
+import json
+import resource
+import signal
+from pathlib import Path
+
+import pytest
+
+from envspec.errors import BackendError, ServiceStartError
+from tests.agent.agent_client import AgentClient
+
+SELF_PORTRAIT = """
+import json, os, resource, signal
+print(json.dumps({
+    "descriptors": sorted(os.listdir("/proc/self/fd"))[:-1],
+    "stdin": os.readlink("/proc/self/fd/0"),
+    "leads_session": os.getsid(0) == os.getpid(),
+    "cwd": os.getcwd(),
+    "env": dict(os.environ),
+    "limit": resource.getrlimit(resource.RLIMIT_NOFILE),
+    "ignored": [line.split()[1] for line in open("/proc/self/status") if line.startswith(("SigIgn", "SigBlk"))],
+}), flush=True)
+"""
+
+
+def test_a_service_starts_clean_whatever_its_owner_is_like(agent: AgentClient) -> None:
+    plan = agent.plan("web")
+    env = {"PATH": "/bin", "GREETING": "grüß", "LC_ALL": "C.UTF-8"}
+    agent.python("web", SELF_PORTRAIT, env=env)
+    agent.wait_notice("exited", replica="web")
+    seen = json.loads(agent.log("web"))
+    assert seen["descriptors"] == ["0", "1", "2"]
+    assert seen["stdin"] == "/dev/null"
+    assert seen["leads_session"]
+    assert seen["cwd"] == plan.cwd
+    assert seen["env"] == {**env, "ENVSPEC_SESSION": agent.session, "ENVSPEC_REPLICA": "web"}
+    assert seen["limit"] == list(resource.getrlimit(resource.RLIMIT_NOFILE))
+    # CPython itself ignores SIGPIPE and SIGXFSZ in the child; nothing else may be ignored or blocked.
+    expected = (1 << (signal.SIGPIPE - 1)) | (1 << (signal.SIGXFSZ - 1))
+    assert [int(mask, 16) for mask in seen["ignored"]] == [0, expected]
+
+
+def test_files_are_in_the_directory_before_the_service_starts(agent: AgentClient) -> None:
+    agent.start("web", "cat", "conf/deep/web.yaml", files={"conf/deep/web.yaml": "port: 1\n"})
+    agent.wait_notice("exited", replica="web", exit_code=0)
+    assert agent.log("web") == b"port: 1\n"
+
+
+def test_a_command_that_does_not_exist_is_named_with_the_path_searched(agent: AgentClient) -> None:
+    with pytest.raises(ServiceStartError) as caught:
+        agent.start("web", "no-such-server", env={"PATH": "/opt/a:/opt/b"}, hint="pip install 'envspec[local]'")
+    assert str(caught.value) == "web: command not found: no-such-server (PATH searched: /opt/a:/opt/b)"
+    assert caught.value.hint == "pip install 'envspec[local]'"
+    assert caught.value.service == "web"
+
+
+def test_a_command_that_cannot_be_executed_says_why(agent: AgentClient, tmp_path: Path) -> None:
+    plain, script, broken = tmp_path / "plain", tmp_path / "script", tmp_path / "broken"
+    plain.write_text("text")
+    script.write_text("#!/no/such/python -u\n")
+    broken.write_text("no program")
+    for file in (script, broken):
+        file.chmod(0o755)
+    refusals = {
+        str(plain): f"the command is not executable: {plain}",
+        str(tmp_path): f"the command is a directory: {tmp_path}",
+        str(script): f"cannot execute {script}: its interpreter does not exist: /no/such/python -u",
+        str(broken): f"cannot execute {broken}: Exec format error",
+        "./gone": f"command not found: {agent.plan('web').cwd}/gone",
+    }
+    for command, refusal in refusals.items():
+        with pytest.raises(ServiceStartError) as caught:
+            agent.start("web", command)
+        assert str(caught.value) == f"web: {refusal}"
+
+
+def test_a_missing_working_directory_is_named(agent: AgentClient) -> None:
+    with pytest.raises(ServiceStartError, match="web: the working directory does not exist: /no/such/place"):
+        agent.start("web", "true", cwd="/no/such/place")
+
+
+def test_an_argument_that_no_process_can_have_is_an_answer_not_a_crash(agent: AgentClient) -> None:
+    with pytest.raises(ServiceStartError, match="embedded null byte"):
+        agent.start("web", "echo", "a\0b")
+    with pytest.raises(ServiceStartError, match="Argument list too long"):
+        agent.start("web", "echo", "x" * 3_000_000)
+    agent.start("web", "true")
+
+
+def test_a_failed_start_can_be_followed_by_a_good_one(agent: AgentClient) -> None:
+    with pytest.raises(ServiceStartError):
+        agent.start("web", "no-such-server")
+    agent.start("web", "true", start=1)
+    assert agent.wait_notice("exited", replica="web")["start"] == 1
+
+
+def test_a_replica_that_runs_is_not_started_twice(agent: AgentClient) -> None:
+    pid = agent.start("web", "sleep", "60")
+    with pytest.raises(BackendError, match=rf"web runs already \(pid {pid}\)"):
+        agent.start("web", "sleep", "60")
+
+
+def test_an_exit_is_told_with_its_code_or_signal(agent: AgentClient) -> None:
+    agent.start("leaves", "sh", "-c", "exit 7")
+    agent.start("dies", "sh", "-c", "kill -SEGV $$")
+    left = agent.wait_notice("exited", replica="leaves")
+    died = agent.wait_notice("exited", replica="dies")
+    assert (left["exit_code"], left["signal"], left["stopping"], left["oom"]) == (7, None, False, False)
+    assert (died["exit_code"], died["signal"]) == (None, "SIGSEGV")
+
+
+def test_a_replica_is_started_over_with_the_same_log(agent: AgentClient) -> None:
+    for start in range(3):
+        agent.start("web", "echo", f"start {start}", start=start)
+        agent.wait_notice("exited", replica="web", start=start)
+    assert agent.log("web") == b"start 0\nstart 1\nstart 2\n"
+
+
+def test_what_the_agent_does_not_understand_is_an_answer(agent: AgentClient) -> None:
+    with pytest.raises(BackendError, match="'dance'"):
+        agent.call("dance")
+    with pytest.raises(BackendError, match="'start'"):
+        agent.call("start")
+    assert agent.call("renew") == {}
+
+
+def test_the_temporary_directory_is_short_private_and_gone_at_the_end(agent: AgentClient) -> None:
+    tmp = Path(agent.hello["tmp"])
+    (tmp / "left").write_text("")
+    assert len(str(tmp)) < 60
+    assert tmp.stat().st_mode & 0o777 == 0o700
+    agent.close()
+    assert not tmp.exists()
