@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from envspec.plan.plan import Check, Endpoint
 from envspec.resolve.scope import EndpointsByPort, World
 from envspec.spec.diagnostics import suggest
 from envspec.spec.environment import position
 from envspec.spec.findings import Findings
-from envspec.spec.nodes import Mark, Node, node_at
+from envspec.spec.nodes import ListNode, Mark, Node, node_at, plain_data
 from envspec.spec.validator_spec import OneOf
 
 PLACES = ("port", "endpoint", "url")
@@ -33,15 +35,26 @@ class Asker:
     ports: EndpointsByPort | None = None
 
 
+def sound_items(model: type[OneOf], node: Node | None) -> list[OneOf | None]:
+    """Return the items of a list that are well formed by themselves, None for the others, which were told."""
+    items: list[OneOf | None] = []
+    for item in node.items if isinstance(node, ListNode) else ():
+        try:
+            items.append(model.model_validate(plain_data(item)))
+        except ValidationError:
+            items.append(None)
+    return items
+
+
 def checks_of(
-    key: str, items: list[OneOf], nodes: Node | None, asker: Asker, world: World, findings: Findings
+    key: str, items: Sequence[OneOf | None], nodes: Node | None, asker: Asker, world: World, findings: Findings
 ) -> tuple[Check, ...]:
     """Return a list of validators or actions as checks; what cannot be is noted."""
     checks = []
     for index, item in enumerate(items):
         node = node_at(nodes, (index,))[0] if nodes is not None else None
         where = f"{asker.what}[{index}]" if asker.what == key else f"{asker.what}.{key}[{index}]"
-        if node is not None:
+        if node is not None and item is not None:
             checks.append(_check(item, node, where, asker, world, findings))
     return tuple(check for check in checks if check is not None)
 
@@ -125,6 +138,8 @@ def _no_log(asker: Asker, world: World) -> str:
 
 
 def _own(port: str, mark: Mark, asker: Asker, findings: Findings) -> tuple[Endpoint, ...] | None:
+    if ("ports",) in findings.spoiled:
+        return None
     if asker.ports is None:
         message = f"'ready' has no port '{port}' of its own"
         findings.add(mark, "unknown-port", message, f"say whose: endpoint: SERVICE.{port}")
@@ -157,7 +172,9 @@ def _named(text: str, mark: Mark, world: World, findings: Findings) -> tuple[End
     if index:
         wanted = f"{name}.{index}"
         if wanted not in replicas:
-            findings.add(mark, "unknown-replica", f"there is no replica '{wanted}'", f"there are {', '.join(replicas)}")
+            findings.add(
+                mark, "unknown-replica", f"there is no replica '{wanted}'", f"its replicas: {', '.join(replicas)}"
+            )
             return None
         replicas = (wanted,)
     ports = world.endpoints[replicas[0]]

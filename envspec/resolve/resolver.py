@@ -9,7 +9,7 @@ from pathlib import Path
 from envspec.errors import Diagnostic
 from envspec.plan.plan import Bindings, Check, Condition, ModelPlan, Plan
 from envspec.resolve.bindings import stand_in
-from envspec.resolve.checks import Asker, checks_of
+from envspec.resolve.checks import Asker, checks_of, sound_items
 from envspec.resolve.scope import World, world_of
 from envspec.resolve.services import Resolved, resolve_service
 from envspec.resolve.texts import checks as check_texts
@@ -22,6 +22,7 @@ from envspec.spec.load import examine
 from envspec.spec.nodes import MapNode, Mark, Node
 from envspec.spec.rendering import Scope, render_node
 from envspec.spec.scope import TOP_TEXT
+from envspec.spec.validator_spec import ValidatorSpec
 
 
 def resolve(environment: Environment, bindings: Bindings, environ: Mapping[str, str]) -> Plan:
@@ -51,7 +52,7 @@ def draft(environment: Environment, bindings: Bindings, environ: Mapping[str, st
     top = _top_env(world, findings)
     resolved: dict[str, Resolved] = {}
     for service in environment.services.values():
-        if service.enabled and ("services", service.name) not in findings.spoiled:
+        if service.enabled:
             made = resolve_service(service, top, world, findings)
             if made is not None:
                 resolved[service.name] = made
@@ -80,7 +81,10 @@ def _top_env(world: World, findings: Findings) -> dict[str, str | None]:
 
 def _ready(world: World, findings: Findings) -> tuple[Check, ...]:
     spec, node = _top_key("ready", world, findings)
-    return checks_of("ready", spec.ready, node, Asker("ready"), world, findings) if spec is not None else ()
+    if node is None:
+        return ()
+    items = spec.ready if spec is not None else sound_items(ValidatorSpec, node)
+    return checks_of("ready", items, node, Asker("ready"), world, findings)
 
 
 def _top_key(key: str, world: World, findings: Findings) -> tuple[EnvironmentFile | None, Node | None]:
@@ -92,7 +96,7 @@ def _top_key(key: str, world: World, findings: Findings) -> tuple[EnvironmentFil
     rendered = render_node(key, node, Scope(TOP_TEXT, world.names()), findings)
     if rendered is None:
         return None, None
-    rendered = texts(rendered) if key == "env" else check_texts(rendered, findings)
+    rendered = texts(rendered) if key == "env" else check_texts(rendered)
     return findings.validated(EnvironmentFile, MapNode(tree.mark, ((name, rendered),))), rendered
 
 

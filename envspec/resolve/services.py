@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from envspec.plan.plan import Endpoint, Liveness, ReplicaPlan, Restart, ServicePlan, Stop
+from envspec.plan.plan import Check, Endpoint, Liveness, ReplicaPlan, Restart, ServicePlan, Stop
 from envspec.resolve import environ
-from envspec.resolve.checks import Asker, checks_of
+from envspec.resolve.checks import Asker, checks_of, sound_items
+from envspec.resolve.contradictions import note_bad_names, note_contradictions
 from envspec.resolve.scope import Watched, World, replica_directory
 from envspec.resolve.texts import as_service
 from envspec.spec import inputs
@@ -18,9 +19,10 @@ from envspec.spec.inputs import Surroundings
 from envspec.spec.layers import without_nulls
 from envspec.spec.nodes import MapNode, Node, node_at
 from envspec.spec.rendering import Scope, Scopes, render_keys
-from envspec.spec.scope import ENTRY_TEXT, TEXT
+from envspec.spec.scope import ENTRY_TEXT, OWN, TEXT
 from envspec.spec.service_spec import ServiceSpec
 from envspec.spec.shape import SHAPED
+from envspec.spec.validator_spec import ActionSpec, ValidatorSpec
 
 DEFAULT_START_TIMEOUT = 60.0  # seconds; what Dynamo, etcd and NATS need is two, an engine's file says more
 BASH = ("bash", "-eo", "pipefail", "-c")
@@ -40,16 +42,16 @@ def resolve_service(
     service: Service, top: Mapping[str, str | None], world: World, findings: Findings
 ) -> Resolved | None:
     """Return a service's plan, all but the conditions of `depends_on`; None where something is wrong with it."""
-    models = Watched(world.models)
-    planned = [
-        _replica(service, index, name, Making(world, top, models, findings))
-        for index, name in enumerate(service.replica_names())
-    ]
-    if any(pair is None for pair in planned) or not planned:
-        return None
+    making = Making(world, top, Watched(world.models), findings)
+    if ("services", service.name) in findings.spoiled:
+        # Its shape is wrong: what does not hang on that is judged nevertheless, so that all is told at once.
+        making = replace(making, findings=findings.sparing((name,) for name in OWN))
+    planned = [_replica(service, index, name, making) for index, name in enumerate(service.replica_names())]
     pairs = [pair for pair in planned if pair is not None]
+    if len(pairs) < len(planned) or not pairs:
+        return None
     spec = pairs[0][1]
-    needed = models.read | set(service.models)
+    needed = making.models.read | set(service.models)
     plan = ServicePlan(
         name=service.name,
         kind=service.kind,
@@ -77,27 +79,21 @@ def _replica(service: Service, index: int, name: str, making: Making) -> tuple[R
     world, findings = making.world, making.findings
     tree, failed = _rendered(service, index, making)
     spec = findings.validated(ServiceSpec, tree)
-    if spec is None:
+    checks = _checks(service, index, spec, tree, making)
+    note_bad_names(tree, findings)
+    if spec is None or ("services", service.name) in findings.spoiled:
         return None
-    own = world.services[service.name]["replicas"][index]
-    asker = Asker(f"services.{service.name}", service.name, own, world.endpoints[name])
-    checks = {
-        key: checks_of(key, getattr(spec, key), tree.get(key), asker, world, findings)
-        for key in ("health", "after_healthy", "reset")
-    }
-    argv = _argv(service, spec, failed, findings)
+    note_contradictions(service, spec, tree, failed, findings)
     variables = _environment(spec, tree, making)
-    _note_contradictions(service, spec, tree, failed, findings)
-    _note_bad_paths(tree, findings)
     directory = replica_directory(world.bindings, name)
     plan = ReplicaPlan(
         name=name,
         service=service.name,
         index=index,
-        host=own["host"],
+        host=world.services[service.name]["replicas"][index]["host"],
         dir=directory,
         log=f"{world.bindings.directory}/logs/{name}.log",
-        argv=argv,
+        argv=_argv(spec) if service.attached is None else (),
         env=variables,
         cwd=spec.cwd or directory,
         files=spec.files,
@@ -130,22 +126,24 @@ def _rendered(service: Service, index: int, making: Making) -> tuple[MapNode, se
     if service.attached is not None:
         keys -= RUN_KEYS
     tree, failed = render_keys(service.tree, keys, scopes, sparing)
-    return as_service(without_nulls(tree), findings), failed
+    return as_service(without_nulls(tree)), failed
 
 
-def _argv(service: Service, spec: ServiceSpec, failed: set[str], findings: Findings) -> tuple[str, ...]:
-    if service.attached is not None or failed & {"command", "shell", "args"}:
-        return ()
-    if spec.shell is not None:
-        if spec.args:
-            message = f"'args' are appended to 'command', and {service.name} has a 'shell'"
-            findings.add(service.mark, "args-and-shell", message, "put them into the script")
-        return (*BASH, spec.shell)
-    if not spec.command:
-        message = f"the service '{service.name}' has nothing to run"
-        findings.add(service.mark, "no-command", message, "it needs one of command, shell, use or attach")
-        return ()
-    return (*spec.command, *spec.args)
+def _checks(
+    service: Service, index: int, spec: ServiceSpec | None, tree: MapNode, making: Making
+) -> dict[str, tuple[Check, ...]]:
+    world = making.world
+    own = world.services[service.name]["replicas"][index]
+    asker = Asker(f"services.{service.name}", service.name, own, world.endpoints[own["name"]])
+    checks = {}
+    for key, model in (("health", ValidatorSpec), ("after_healthy", ActionSpec), ("reset", ActionSpec)):
+        items = getattr(spec, key) if spec is not None else sound_items(model, tree.get(key))
+        checks[key] = checks_of(key, items, tree.get(key), asker, world, making.findings)
+    return checks
+
+
+def _argv(spec: ServiceSpec) -> tuple[str, ...]:
+    return (*BASH, spec.shell) if spec.shell is not None else (*(spec.command or ()), *spec.args)
 
 
 def _environment(spec: ServiceSpec, tree: MapNode, making: Making) -> dict[str, str]:
@@ -172,24 +170,6 @@ def _env_files(spec: ServiceSpec, node: Node | None, findings: Findings) -> list
         except ValueError as error:
             findings.add(mark, "bad-env-file", f"{path}: {error}")
     return layers
-
-
-def _note_contradictions(
-    service: Service, spec: ServiceSpec, tree: MapNode, failed: set[str], findings: Findings
-) -> None:
-    liveness = tree.key("liveness")
-    if liveness is not None and not spec.health and "health" not in failed:
-        message = f"'liveness' asks 'health' again, and {service.name} has none"
-        findings.add(liveness.mark, "no-validator", message, "add health:, or remove liveness:")
-
-
-def _note_bad_paths(tree: MapNode, findings: Findings) -> None:
-    files = tree.get("files")
-    for key, _ in files.items if isinstance(files, MapNode) else ():
-        path = Path(key.text)
-        if path.is_absolute() or ".." in path.parts or not path.parts:
-            message = f"'{key.text}' is not within the replica's directory"
-            findings.add(key.mark, "bad-path", message, "files are written at relative paths, without '..'")
 
 
 def _released(service: Service, endpoints: Mapping[str, tuple[Endpoint, ...]]) -> tuple[int, ...]:

@@ -11,24 +11,25 @@ from envspec.spec.catalog_entry import CatalogEntry, InputSpec
 from envspec.spec.diagnostics import suggest
 from envspec.spec.environment import Entry
 from envspec.spec.findings import Findings
-from envspec.spec.nodes import MapNode, Node, Scalar
+from envspec.spec.nodes import MapNode, Node, Scalar, plain_data
 from envspec.spec.service_spec import ServiceSpec
 from envspec.spec.source import read
 from envspec.spec.written import beside, known_keys, named, subset
 
 SHIPPED = Path(__file__).parent.parent / "catalog"
-STATIC_KEYS = frozenset({"version", "description", "extra", "inputs"})
+STATIC_KEYS = frozenset({"version", "description", "extra"})
 """Keys of an entry that are literals; the others may be templates."""
-KINDS: dict[str, tuple[type, ...]] = {
-    "string": (str,),
-    "int": (int,),
-    "float": (int, float),
-    "bool": (bool,),
-    "list": (list,),
-    "map": (dict,),
-    "model": (str,),
-    "service": (str,),
+KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "string": ((str,), "text"),
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "bool": ((bool,), "true or false"),
+    "list": ((list,), "a list"),
+    "map": ((dict,), "a mapping"),
+    "model": ((str,), "the name of a model"),
+    "service": ((str,), "the name of a service"),
 }
+"""Types of inputs: the values that they take, and what those are called."""
 
 
 def shipped_names() -> list[str]:
@@ -84,23 +85,21 @@ def read_entry(path: Path, findings: Findings) -> Entry | None:
     if not isinstance(service, MapNode):
         findings.add(root.mark, "missing-key", "a catalog entry needs the key 'service', a mapping")
         return None
-    from envspec.spec.nodes import plain_data
-
+    known = _service(service, findings)
+    declared = {key.text: _input(key, node, findings) for key, node in named(root.get("inputs"), "input", findings)}
     spec = findings.validated(CatalogEntry, literals, {**plain_data(literals), "service": {}})
-    if spec is None:
+    inputs = {name: declared_input for name, declared_input in declared.items() if declared_input is not None}
+    if spec is None or len(inputs) < len(declared):
         return None
-    declared = root.get("inputs")
-    for key, node in named(declared, "input", findings):
-        _check_default(key, node, spec.inputs[key.text], findings)
     requires = root.get("requires")
     return Entry(
         name=path.stem,
         file=root.mark.file,
         extra=spec.extra or "",
         description=spec.description,
-        inputs=spec.inputs,
+        inputs=inputs,
         requires=requires if isinstance(requires, MapNode) else None,
-        service=_service(service, findings),
+        service=known,
     )
 
 
@@ -113,10 +112,18 @@ def _service(node: MapNode, findings: Findings) -> MapNode:
     return replace(kept, items=tuple(item for item in kept.items if item[0].text not in ("use", "with")))
 
 
-def _check_default(key: Scalar, node: Node, spec: InputSpec, findings: Findings) -> None:
-    if "default" not in spec.model_fields_set or spec.default is None:
-        return
-    written = node.get("default") if isinstance(node, MapNode) else None
+def _input(key: Scalar, node: Node, findings: Findings) -> InputSpec | None:
+    if not isinstance(node, MapNode):
+        findings.add(node.mark, "wrong-type", f"the input '{key.text}' must be a mapping", "such as {type: string}")
+        return None
+    spec = findings.validated(InputSpec, node)
+    if spec is not None and spec.default is not None:
+        _check_default(key, node, spec, findings)
+    return spec
+
+
+def _check_default(key: Scalar, node: MapNode, spec: InputSpec, findings: Findings) -> None:
+    written = node.get("default")
     problem = input_error(spec, spec.default if not isinstance(written, Scalar) else value_for(spec, written))
     if problem:
         findings.add((written or node).mark, "wrong-type", f"the default of input '{key.text}' {problem}")
@@ -124,8 +131,6 @@ def _check_default(key: Scalar, node: Node, spec: InputSpec, findings: Findings)
 
 def value_for(spec: InputSpec, node: Node) -> Any:
     """Return what a rendered node says to an input: text as written where the input is a string, else its value."""
-    from envspec.spec.nodes import plain_data
-
     if spec.type in ("string", "model", "service") and isinstance(node, Scalar) and node.value is not None:
         return node.text
     return plain_data(node)
@@ -133,9 +138,8 @@ def value_for(spec: InputSpec, node: Node) -> Any:
 
 def input_error(spec: InputSpec, value: Any) -> str:
     """Return why a value is not one for the input, or nothing."""
-    kinds = KINDS[spec.type]
-    if not isinstance(value, kinds) or (isinstance(value, bool) and spec.type != "bool"):
-        what = {"map": "a mapping", "int": "an int"}.get(spec.type, f"a {spec.type}")
+    types, what = KINDS[spec.type]
+    if not isinstance(value, types) or (isinstance(value, bool) and spec.type != "bool"):
         return f"must be {what}, not {value!r}"
     if spec.choices is not None and value not in spec.choices:
         return f"must be one of {', '.join(map(str, spec.choices))}, not {value!r}"

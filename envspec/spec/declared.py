@@ -15,6 +15,7 @@ from envspec.spec.nodes import MapNode, Node, Scalar
 from envspec.spec.rendering import Scope, render_node
 from envspec.spec.requires_spec import RequiresSpec
 from envspec.spec.scope import ENTRY_SHAPE, SHAPE
+from envspec.spec.template import references
 from envspec.spec.written import named
 
 
@@ -60,7 +61,8 @@ def requirements_of(
         if ("services", service.name) in findings.spoiled:
             continue
         known, _ = inputs.known_in(service, SHAPE.sees)
-        values, sparing = inputs.evaluate(service, known, around, findings)
+        used = {reference.path[1:2] for reference in references(entry.requires)}
+        values, sparing = inputs.evaluate(service, [name for name in known if (name,) in used], around, findings)
         node = render_node("requires", entry.requires, Scope(ENTRY_SHAPE, {"inputs": values}), sparing)
         spec = findings.validated(RequiresSpec, node) if isinstance(node, MapNode) else None
         if spec is not None:

@@ -45,7 +45,7 @@ def check_given(
                 suggest(name, entry.inputs),
             )
     for name, spec in entry.inputs.items():
-        if is_null(given.get(name)) and "default" not in spec.model_fields_set:
+        if _is_missing(entry, name, given.get(name)):
             hint = spec.description and f"{name}: {spec.description}"
             findings.add(use, "missing-input", f"the entry '{entry.name}' needs the input '{name}'", hint)
 
@@ -59,7 +59,7 @@ def evaluate(
     for name in names if entry is not None else ():
         new = growth(findings)
         given = service.given.get(name)
-        if given is not None and findings.hangs_on_spoiled([given]):
+        if _is_missing(entry, name, given) or (given is not None and findings.hangs_on_spoiled([given])):
             failed.append(name)
             continue
         value = _value(service, name, around, findings)
@@ -68,6 +68,10 @@ def evaluate(
         else:
             values[name] = value
     return values, findings.sparing(("inputs", name) for name in failed)
+
+
+def _is_missing(entry: Entry | None, name: str, given: Node | None) -> bool:
+    return entry is not None and is_null(given) and "default" not in entry.inputs[name].model_fields_set
 
 
 def inputs_of(service: Service) -> Mapping[str, InputSpec]:

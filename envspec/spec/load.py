@@ -22,7 +22,7 @@ from envspec.spec.ports import note_clashes
 from envspec.spec.rendering import Scope, render_node
 from envspec.spec.scope import SHAPE
 from envspec.spec.service_spec import build
-from envspec.spec.shape import Shaping, shape_services
+from envspec.spec.shape import Shaping, early_objects, shape_services
 from envspec.spec.written import named, read_layers, top_keys
 
 HEAD_KEYS = frozenset({"version", "description", "requires", "inherit_env", "ports", "start_timeout"})
@@ -62,7 +62,7 @@ def examine(file: Path, sets: Mapping[str, str], environ: Mapping[str, str], fin
     services = shape_services(layered, shaping)
     note_clashes(services.values(), findings)
     note_cycle(services, findings)
-    around = Surroundings(scope.names, shaping.model_objects(), None)
+    around = Surroundings(scope.names, shaping.model_objects(), early_objects(services))
     directory = file.parent.absolute()
     return Environment(
         name=file.stem,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from urllib.parse import urlsplit
+
+from pydantic import ValidationError
 
 from envspec.plan.plan import Endpoint
 from envspec.spec.diagnostics import suggest
 from envspec.spec.environment import Port, Service, position
 from envspec.spec.findings import Findings
-from envspec.spec.nodes import MapNode, Mark, Node
+from envspec.spec.nodes import MapNode, Mark, Node, plain_data
 from envspec.spec.port_spec import KNOWN_SCHEMES, PortSpec, PortsSpec, parse_range
 from envspec.spec.service_spec import AttachSpec
 
@@ -57,7 +60,8 @@ def _too_small(port: Port) -> str:
     room = min(high, port.max) - low + 1
     if room < port.count:
         limit = f" up to {port.max}" if port.max < high else ""
-        return f"{port.count} port{'s' * (port.count > 1)} in a row do not fit into {low}-{high}{limit}"
+        what = f"{port.count} ports in a row do" if port.count > 1 else "a port does"
+        return f"{what} not fit into {low}-{high}{limit}"
     return ""
 
 
@@ -150,3 +154,12 @@ def _claim(service: Service, port: Port, taken: dict[int, tuple[str, Mark]], fin
 def port_nodes(node: Node | None) -> Mapping[str, Node]:
     """Return the ports of a service by name, as nodes."""
     return {key.text: value for key, value in node.items} if isinstance(node, MapNode) else {}
+
+
+def sound_ports(node: Node | None) -> dict[str, PortSpec]:
+    """Return the ports that are well formed by themselves, where not all are; the others were told."""
+    found = {}
+    for name, port in port_nodes(node).items():
+        with suppress(ValidationError):
+            found[name] = PortSpec.model_validate(plain_data(port))
+    return found

@@ -72,13 +72,29 @@ def _render_conditions(node: MapNode, scopes: Scopes, findings: Findings) -> Map
 
 def render_node(what: str, node: Node, scope: Scope, findings: Findings) -> Node | None:
     """Return a rendered tree, or None: a template says what it must not, fails, or hangs on what failed before."""
-    if findings.hangs_on_spoiled([node]) or not check_names([node], scope.place, f"'{what}'", findings):
+    if not check_names([node], scope.place, f"'{what}'", findings):
+        return None
+    sound = _sound(node, findings)
+    if sound is None:
         return None
     new = growth(findings)
-    rendered = render(node, scope.names, findings.diagnostics)
+    rendered = render(sound, scope.names, findings.diagnostics)
     if not new:
-        note_dead_ends(node, scope.names, findings)
-    return None if new else rendered
+        note_dead_ends(sound, scope.names, findings)
+    return None if new or sound is not node else rendered
+
+
+def _sound(node: Node, findings: Findings) -> Node | None:
+    """Return the tree less the scalars that hang on what failed before: the same tree, where none does."""
+    if not findings.hangs_on_spoiled([node]):
+        return node
+    if isinstance(node, MapNode):
+        pairs = ((key, _sound(value, findings)) for key, value in node.items)
+        return replace(node, items=tuple((key, value) for key, value in pairs if value is not None))
+    if isinstance(node, ListNode):
+        items = (_sound(item, findings) for item in node.items)
+        return replace(node, items=tuple(item for item in items if item is not None))
+    return None
 
 
 def render_keys(tree: MapNode, keys: Iterable[str], scopes: Scopes, findings: Findings) -> tuple[MapNode, set[str]]:

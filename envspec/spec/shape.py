@@ -15,16 +15,16 @@ from envspec.spec import inputs
 from envspec.spec.dependencies import conditions_of
 from envspec.spec.diagnostics import suggest
 from envspec.spec.environment import Model, Port, Service
-from envspec.spec.findings import Findings
+from envspec.spec.findings import Findings, growth
 from envspec.spec.inputs import Objects, Surroundings
 from envspec.spec.layers import without_nulls
 from envspec.spec.nodes import MapNode, Node, node_at
-from envspec.spec.port_spec import PortsSpec
-from envspec.spec.ports import attached_of, port_nodes, port_of
+from envspec.spec.port_spec import PortSpec, PortsSpec
+from envspec.spec.ports import attached_of, port_nodes, port_of, sound_ports
 from envspec.spec.rendering import Scope, Scopes, render_keys
-from envspec.spec.scope import ENTRY_SHAPE, ENTRY_STRUCTURE, SHAPE, STRUCTURE, Place
+from envspec.spec.scope import ENTRY_SHAPE, ENTRY_STRUCTURE, OWN, SHAPE, STRUCTURE, Place
 from envspec.spec.service_spec import ServiceSpec
-from envspec.spec.template import references
+from envspec.spec.template import Reference, Unavailable, references
 
 COUNT_KEYS = ("enabled", "replicas")
 SHAPE_KEYS = ("ports", "attach", "models")
@@ -50,8 +50,15 @@ class Shaping:
 def shape_services(layered: Mapping[str, Service], shaping: Shaping) -> dict[str, Service]:
     """Return the services with all that is settled before leasing; what is wrong is noted, and spoils the service."""
     counted = {name: _count(service, shaping) for name, service in layered.items()}
-    objects = {name: {"name": name, "enabled": service.enabled} for name, service in counted.items()}
+    objects = early_objects(counted)
     return {name: _shape(service, objects, shaping) for name, service in counted.items()}
+
+
+def early_objects(services: Mapping[str, Service]) -> dict[str, dict[str, Any]]:
+    """Return services as `depends_on` and inputs see them before ports are leased."""
+    later = Unavailable("there are no ports yet where services are put in order", "this is for text: command, env, …")
+    unknown = dict.fromkeys((*OWN, "replicas", "index", "host", "dir"), later)
+    return {name: {**unknown, "name": name, "enabled": service.enabled} for name, service in services.items()}
 
 
 def _count(service: Service, shaping: Shaping) -> Service:
@@ -67,21 +74,21 @@ def _count(service: Service, shaping: Shaping) -> Service:
 
 
 def _shape(service: Service, objects: Objects, shaping: Shaping) -> Service:
+    node, more = _settle(service, STRUCTURE_KEYS, (STRUCTURE, ENTRY_STRUCTURE), objects, shaping)
+    if more is not None:
+        awaited = conditions_of(node.get("depends_on"), objects, shaping.findings)
+        service = replace(service, kind=more.kind, start=more.start, depends_on=awaited)
     node, spec = _settle(service, SHAPE_KEYS, (SHAPE, ENTRY_SHAPE), objects, shaping)
-    structure, more = _settle(service, STRUCTURE_KEYS, (STRUCTURE, ENTRY_STRUCTURE), objects, shaping)
-    if spec is None or more is None:
+    if spec is None:
+        _ports(node, sound_ports(node.get("ports")), shaping)  # for what is wrong with the others
         return service
-    ports = _ports(service, node, spec, shaping)
-    return replace(
-        service,
-        kind=more.kind,
-        start=more.start,
-        description=service.entry.description if service.entry is not None else "",
-        ports=ports,
-        attached=_attached(service, node, spec, ports, shaping),
-        models=_models(node, spec, shaping),
-        depends_on=conditions_of(structure.get("depends_on"), objects, shaping.findings),
-    )
+    new = growth(shaping.findings)
+    ports = _ports(node, spec.ports, shaping)
+    attached = _attached(service, node, spec, ports, shaping)
+    models = _models(node, spec, shaping)
+    if new:
+        shaping.findings.spoil("services", service.name)
+    return replace(service, ports=ports, attached=attached, models=models)
 
 
 def _settle(
@@ -89,9 +96,6 @@ def _settle(
 ) -> tuple[MapNode, ServiceSpec | None]:
     """Return some keys of a service as nodes and as values; None where they are wrong, which spoils the service."""
     findings = shaping.findings
-    empty = MapNode(service.mark, ())
-    if ("services", service.name) in findings.spoiled:
-        return empty, None
     names = dict(shaping.names)
     if objects is not None:
         names |= {"services": objects, "models": shaping.model_objects()}
@@ -102,7 +106,7 @@ def _settle(
     spec = findings.validated(ServiceSpec, checked)
     if spec is None or failed:
         findings.spoil("services", service.name)
-        return empty, None
+        return rendered, None
     return rendered, spec
 
 
@@ -116,32 +120,42 @@ def _scopes(
     known, late = inputs.known_in(service, places[0].sees)
     if around.services is None:
         known = [name for name in known if service.entry.inputs[name].type != "service"]
+    used: set[str] = set()
     for key, node in service.tree.items:
-        if key.text in keys and node.mark.file == service.entry.file:
-            _note_late(key.text, node, service, late, findings)
-    values, sparing = inputs.evaluate(service, known, around, findings)
+        if key.text in keys:
+            used |= _inputs_used(key.text, node, service, late, findings)
+    values, sparing = inputs.evaluate(service, [name for name in known if name in used], around, findings)
     sparing = sparing.sparing(("inputs", name) for name in late)
     return Scopes(caller, Scope(places[1], {"inputs": values}), service.entry.file), sparing
 
 
-def _note_late(key: str, node: Node, service: Service, late: list[str], findings: Findings) -> None:
-    for reference in references(node):
-        if reference.path[0] == "inputs" and reference.path[1:2] and reference.path[1] in late:
-            name = reference.path[1]
-            message = f"the input '{name}' is used in '{key}', which decides the shape before ports are leased"
+def _inputs_used(key: str, node: Node, service: Service, late: list[str], findings: Findings) -> set[str]:
+    """Return the inputs that a key's templates name; one that is not known yet is noted, where its value stands."""
+    used = set()
+    for reference in _references(key, node):
+        if reference.path[0] != "inputs" or len(reference.path) == 1:
+            continue
+        name = str(reference.path[1])
+        used.add(name)
+        if name in late:
+            message = f"the input '{name}' is used in '{key}', which is settled before ports are leased"
             findings.add(service.given[name].mark, "out-of-scope", message, f"here it sees {', '.join(SHAPE.sees)}")
+    return used
 
 
-def _ports(service: Service, node: MapNode, spec: ServiceSpec, shaping: Shaping) -> dict[str, Port]:
+def _references(key: str, node: Node) -> list[Reference]:
+    found = references(node)
+    if key == "depends_on" and isinstance(node, MapNode):  # what stood in a list is a key there, and may be a template
+        found = [*found, *(reference for name, _ in node.items for reference in references(name))]
+    return found
+
+
+def _ports(node: MapNode, specs: Mapping[str, PortSpec], shaping: Shaping) -> dict[str, Port]:
     nodes = port_nodes(node.get("ports"))
-    ports = {}
-    for name, written in spec.ports.items():
-        port = port_of(name, nodes[name], written, shaping.ports, shaping.findings)
-        if port is None:
-            shaping.findings.spoil("services", service.name)
-        else:
-            ports[name] = port
-    return ports
+    ports = {
+        name: port_of(name, nodes[name], written, shaping.ports, shaping.findings) for name, written in specs.items()
+    }
+    return {name: port for name, port in ports.items() if port is not None}
 
 
 def _attached(

@@ -18,9 +18,9 @@ from envspec.spec.written import named
 
 PREFIX = "ENVSPEC_VAR_"
 KINDS: tuple[tuple[type, str], ...] = (
-    (bool, "a bool"),
-    (int, "an int"),
-    (float, "a float"),
+    (bool, "true or false"),
+    (int, "a whole number"),
+    (float, "a number"),
     (str, "text"),
     (list, "a list"),
     (dict, "a mapping"),

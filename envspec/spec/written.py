@@ -22,8 +22,8 @@ NOT_YET = {
     "matrix": "`matrix` is not in this version of envspec",
     "gpus": "`gpus` is not in this version of envspec",
 }
-NAMED = {"vars": "var", "models": "model", "services": "service"}
-"""Top keys whose keys are names, and what they name."""
+RUNNING = ("command", "shell", "use", "attach")
+"""Keys of which a service needs one. Where none is there but an unknown key is, that one was probably meant."""
 
 
 def read_layers(file: Path, findings: Findings, above: tuple[Path, ...] = ()) -> MapNode:
@@ -55,6 +55,11 @@ def beside(node: Node, what: str, findings: Findings) -> Path | None:
     if not isinstance(node, Scalar) or not isinstance(node.value, str) or not node.text:
         findings.add(node.mark, "wrong-type", f"{what} is the path of one file")
         return None
+    return path_beside(node)
+
+
+def path_beside(node: Scalar) -> Path:
+    """Return the path that `node` says, relative to the file that wrote it."""
     return Path(os.path.normpath(Path(node.mark.file).parent / Path(node.text).expanduser()))
 
 
@@ -78,23 +83,22 @@ def _note_unknown(key: Scalar, what: str, keys: set[str], findings: Findings) ->
 
 
 def named(node: Node | None, what: str, findings: Findings) -> list[tuple[Scalar, Node]]:
-    """Return the entries of a mapping from names; what has no sayable name, or is not a mapping, is noted."""
+    """Return the entries of a mapping from names; names that cannot be said, and what is no mapping, are noted."""
     if node is None or is_null(node):
         return []
     if not isinstance(node, MapNode):
         kind = "a list" if isinstance(node, ListNode) else "text"
         findings.add(node.mark, "wrong-type", f"{what}s are a mapping from names, not {kind}")
         return []
-    good = []
+    entries = []
     for key, value in node.items:
         if is_extension(key.text):
             continue
         problem = name_error(what, key.text)
         if problem:
             findings.add(key.mark, "bad-name", problem)
-        else:
-            good.append((key, value))
-    return good
+        entries.append((key, value))
+    return entries
 
 
 def top_keys(root: MapNode, findings: Findings) -> MapNode:
@@ -105,7 +109,10 @@ def top_keys(root: MapNode, findings: Findings) -> MapNode:
 def service_keys(key: Scalar, node: Node, findings: Findings) -> MapNode:
     """Return a service's known keys; a service that is not a mapping is noted, and taken as an empty one."""
     if isinstance(node, MapNode):
-        return known_keys(node, ServiceSpec, f"a service ({key.text})", findings)
+        kept = known_keys(node, ServiceSpec, f"the service '{key.text}'", findings)
+        if len(kept.items) < len(node.items) and not any(kept.get(name) for name in RUNNING):
+            findings.spoil("commands", key.text)
+        return kept
     findings.add(node.mark, "wrong-type", f"the service '{key.text}' must be a mapping of keys")
     findings.spoil("services", key.text)
     return MapNode(node.mark, ())

@@ -1,0 +1,42 @@
+"""What each key of a service allows by itself, and all of them together do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from envspec.spec.environment import Service
+from envspec.spec.findings import Findings
+from envspec.spec.nodes import MapNode
+from envspec.spec.service_spec import ServiceSpec
+
+
+def note_contradictions(
+    service: Service, spec: ServiceSpec, tree: MapNode, failed: set[str], findings: Findings
+) -> None:
+    """Note keys that want another one, or none. `failed` are those that could not be rendered, and were told."""
+    liveness, args = tree.key("liveness"), tree.key("args")
+    if liveness is not None and not spec.health and "health" not in failed:
+        message = f"'liveness' asks 'health' again, and {service.name} has none"
+        findings.add(liveness.mark, "no-validator", message, "add health:, or remove liveness:")
+    if service.attached is not None:
+        return
+    if args is not None and spec.shell is not None:
+        message = f"'args' are appended to 'command', and {service.name} has a 'shell'"
+        findings.add(args.mark, "args-and-shell", message, "put them into the script")
+    elsewhere = failed & {"command", "shell"} or ("commands", service.name) in findings.spoiled
+    if not spec.command and spec.shell is None and not elsewhere:
+        message = f"the service '{service.name}' has nothing to run"
+        findings.add(service.mark, "no-command", message, "it needs one of command, shell, use or attach")
+
+
+def note_bad_names(tree: MapNode, findings: Findings) -> None:
+    """Note names of files and variables that a file system or an environment cannot have."""
+    files, env = tree.get("files"), tree.get("env")
+    for key, _ in files.items if isinstance(files, MapNode) else ():
+        path = Path(key.text)
+        if path.is_absolute() or ".." in path.parts or not path.parts:
+            message = f"'{key.text}' is not within the replica's directory"
+            findings.add(key.mark, "bad-path", message, "files are written at relative paths, without '..'")
+    for key, _ in env.items if isinstance(env, MapNode) else ():
+        if not key.text or "=" in key.text:
+            findings.add(key.mark, "bad-name", f"'{key.text}' cannot name a variable: it is empty or contains '='")

@@ -1,0 +1,5 @@
+"""Functions that the files beside it name."""
+
+
+def check(ctx: object) -> None:
+    assert ctx
