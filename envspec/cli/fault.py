@@ -17,11 +17,11 @@ def order(action: str, name: str, session: str | None) -> int:
     Raises:
         UsageError: there is no such session or service, or more than one session that could be meant.
     """
-    from envspec.cli.sessions import control_of, the_session
+    from envspec.cli.sessions import the_session
+    from envspec.session.control import Control
 
     entry = the_session(session)
-    with control_of(entry) as control:
-        control.fault(action, name)
+    Control(entry.directory).fault(action, name)
     terminal.show([line((f"{action} ", "yellow"), name, (f"  {entry.id}", "dim"))])
     return 0
 

@@ -42,7 +42,7 @@ async def foreground(command: Sequence[str], environ: Mapping[str, str]) -> int:
 
 def _spawn(command: Sequence[str], environ: Mapping[str, str]) -> int:
     # An ignored signal stays ignored across exec, and the command must hear its own Ctrl-C.
-    return os.posix_spawnp(command[0], command, environ, setsigdef=[signal.SIGINT])
+    return os.posix_spawnp(command[0], list(command), environ, setsigdef=[signal.SIGINT])
 
 
 async def _end_of(pid: int) -> None:

@@ -38,7 +38,7 @@ def shown_environment(
     plan: Plan, requests: tuple[PortRequest, ...], inherited: Mapping[str, str], variables: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the environment as plain data; `inherited` is left out of the services' variables."""
-    data = {
+    data: dict[str, Any] = {
         "environment": plan.environment,
         "file": plan.file,
         "description": plan.description,
@@ -50,12 +50,13 @@ def shown_environment(
         "ready": [_check(check) for check in plan.ready],
         "start_timeout": plan.start_timeout,
     }
-    return _readable({key: value for key, value in data.items() if value not in ("", {}, [], None)}, requests)
+    shown: dict[str, Any] = _readable(_written(data), requests)
+    return shown
 
 
 def _service(service: ServicePlan, requests: tuple[PortRequest, ...], inherited: Mapping[str, str]) -> dict[str, Any]:
     first = service.replicas[0] if service.replicas else None
-    data = {
+    data: dict[str, Any] = {
         "kind": service.kind,
         "description": service.description,
         "replicas": [replica.name for replica in service.replicas],
@@ -73,6 +74,11 @@ def _service(service: ServicePlan, requests: tuple[PortRequest, ...], inherited:
         data |= {"health": [_check(check) for check in first.health], "start_timeout": first.start_timeout}
         data |= {key: [_check(check) for check in getattr(first, key)] for key in ("after_healthy", "reset")}
         data["liveness"] = to_json(first.liveness)
+    return _written(data)
+
+
+def _written(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what says something: without empty texts, lists and mappings."""
     return {key: value for key, value in data.items() if value not in ("", {}, [], None)}
 
 
@@ -98,8 +104,7 @@ def _ports(replica: ReplicaPlan, requests: tuple[PortRequest, ...]) -> dict[str,
 
 
 def _check(check: Check) -> dict[str, Any]:
-    given = {name: value for name, value in check.fields.items() if value not in (None, "", [], {})}
-    return {check.kind: {**_asked(check.endpoints), **to_json(given), "timeout": check.timeout}}
+    return {check.kind: {**_asked(check.endpoints), **_written(to_json(check.fields)), "timeout": check.timeout}}
 
 
 def _asked(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:

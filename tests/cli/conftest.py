@@ -2,49 +2,171 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-Envspec = Callable[..., subprocess.CompletedProcess[str]]
 PROGRAM = str(Path(sys.executable).with_name("envspec"))
+PATIENCE = 20.0  # seconds for what should take a fraction of one, on a machine that is busy
+
+WEB = """\
+version: 1
+description: One file server.
+services:
+  web:
+    command: [python, -u, -m, http.server, "{{ ports.http }}", --bind, 127.0.0.1]
+    ports: {http: auto}
+    health: [{http: {port: http}}]
+"""
+
+PAIR = """\
+version: 1
+services:
+  worker:
+    command: [python, -u, -m, http.server, "{{ ports.http }}", --bind, 127.0.0.1]
+    ports: {http: auto}
+    replicas: 2
+    health: [{http: {port: http}}]
+  front:
+    command: [python, -u, -m, http.server, "{{ ports.http }}", --bind, 127.0.0.1]
+    ports: {http: auto, extra: {count: 2}}
+    depends_on: [worker]
+    health: [{tcp: {port: http}}]
+"""
 
 
-@pytest.fixture
-def environ(tmp_path: Path) -> dict[str, str]:
-    """The caller's environment: nothing of it is shared with other tests or with the user who runs them."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ENVSPEC_", "XDG_"))}
-    tag = {name: value for name, value in os.environ.items() if name == "ENVSPEC_TEST_RUN"}
-    venv = str(Path(sys.executable).parent)
-    return {
-        **kept,
-        **tag,
-        "PATH": f"{venv}{os.pathsep}{os.environ['PATH']}",
-        "ENVSPEC_STATE_DIR": str(tmp_path / "state"),
-        "ENVSPEC_CACHE_DIR": str(tmp_path / "cache"),
-    }
+def eventually(condition: Callable[[], Any], what: str) -> Any:
+    """Return what `condition` returns once that is true; fail when it takes too long."""
+    deadline = time.monotonic() + PATIENCE
+    while not (result := condition()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {PATIENCE} s: {what}")
+        time.sleep(0.01)
+    return result
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """An empty project to stand in."""
-    folder = tmp_path / "project"
-    (folder / "environments").mkdir(parents=True)
-    (folder / "pyproject.toml").touch()
-    return folder
+class Running:
+    """A command that goes on: what it has written so far, signals for it, its end."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self._written: dict[str, list[str]] = {"out": [], "err": []}
+        for name, stream in (("out", process.stdout), ("err", process.stderr)):
+            threading.Thread(target=self._read, args=(name, stream), daemon=True).start()
+
+    def _read(self, name: str, stream: Any) -> None:
+        for line in stream:
+            self._written[name].append(line)
+
+    @property
+    def out(self) -> str:
+        return "".join(self._written["out"])
+
+    @property
+    def err(self) -> str:
+        return "".join(self._written["err"])
+
+    def until(self, text: str) -> None:
+        """Return when it has written `text`; fail where it ends before."""
+
+        def written() -> bool:
+            return text in self.out + self.err or self.process.poll() is not None
+
+        eventually(written, text)
+        eventually(lambda: text in self.out + self.err, f"{text!r} in {self.out}{self.err}")
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def end(self) -> int:
+        """Return the exit code, when it has ended."""
+        return self.process.wait(PATIENCE)
 
 
-@pytest.fixture
-def envspec(project: Path, environ: dict[str, str]) -> Envspec:
-    """Run `envspec` in the project to its end."""
+@dataclass(frozen=True)
+class Cli:
+    """`envspec` in a project."""
 
-    def run(*argv: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    project: Path
+    environ: dict[str, str]
+
+    def write(self, text: str, name: str = "local") -> Path:
+        """Write an environment of that name."""
+        file = self.project / "environments" / f"{name}.yaml"
+        file.write_text(text)
+        return file
+
+    def __call__(self, *argv: str, **changes: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        environ = {**self.environ, **changes}
         return subprocess.run(
-            [PROGRAM, *argv], cwd=project, env={**environ, **changes}, capture_output=True, text=True, timeout=60
-        )
+            [PROGRAM, *argv],
+            cwd=self.project, env=environ, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
 
-    return run
+    def json(self, *argv: str) -> Any:
+        """Run a command that succeeds, and return the JSON that it writes."""
+        result = self(*argv, "--format", "json")
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout)
+
+    def start(self, *argv: str, **changes: str) -> Running:
+        """Run a command that goes on."""
+        process = subprocess.Popen(
+            [PROGRAM, *argv],
+            cwd=self.project, env={**self.environ, **changes}, text=True, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        return Running(process)
+
+
+def make_cli(folder: Path) -> Cli:
+    """Return `envspec` in an empty project, sharing nothing with other tests or with the user who runs them."""
+    (folder / "project" / "environments").mkdir(parents=True)
+    (folder / "project" / "pyproject.toml").touch()
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ENVSPEC_", "XDG_"))}
+    inherited |= {name: value for name, value in os.environ.items() if name == "ENVSPEC_TEST_RUN"}
+    return Cli(
+        folder / "project",
+        {
+            **inherited,
+            "PATH": f"{Path(PROGRAM).parent}{os.pathsep}{os.environ['PATH']}",
+            "ENVSPEC_STATE_DIR": str(folder / "state"),
+            "ENVSPEC_CACHE_DIR": str(folder / "cache"),
+        },
+    )
+
+
+@pytest.fixture
+def envspec(tmp_path: Path) -> Iterator[Cli]:
+    """A project of the test's own; what still runs in it is stopped."""
+    cli = make_cli(tmp_path)
+    yield cli
+    if any((tmp_path / "state" / "sessions").glob("*/control.sock")):
+        cli("down", "--all")
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
+    """A project whose environment `pair` (two workers and a front) runs, for tests that only look at it."""
+    cli = make_cli(tmp_path_factory.mktemp("pair"))
+    cli.write(PAIR, "pair")
+    result = cli("up", "-d", "pair")
+    assert result.returncode == 0, result.stderr
+    yield cli
+    cli("down", "--all")
+
+
+@pytest.fixture
+def web() -> str:
+    """An environment of one file server."""
+    return WEB

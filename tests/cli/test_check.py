@@ -1,0 +1,67 @@
+"""`envspec check`: every mistake with its place, in four formats, without running anything."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+WRONG = "version: 1\nservices:\n  web:\n    comand: [x]\n    depends_on: [api]\n"
+
+
+def test_a_good_file_is_said_to_be_good(envspec: Any, web: str) -> None:
+    envspec.write(web)
+    result = envspec("check")
+
+    assert (result.returncode, result.stdout, result.stderr) == (0, "1 file checked, nothing wrong\n", "")
+
+
+def test_every_mistake_is_shown_with_its_line_a_caret_and_a_hint(envspec: Any) -> None:
+    envspec.write(WRONG)
+    result = envspec("check", "environments/local.yaml")
+
+    assert result.returncode == 2
+    assert "environments/local.yaml:4:5: error[unknown-key]" in result.stdout
+    assert "  4 |     comand: [x]\n    |     ^\n  hint: did you mean 'command'?" in result.stdout
+    assert "environments/local.yaml:5:" in result.stdout
+
+
+def test_directories_and_files_can_be_named_together(envspec: Any, web: str) -> None:
+    envspec.write(web, "one")
+    envspec.write(web, "two")
+    (envspec.project / "notes.txt").write_text("no YAML")
+    elsewhere = envspec.project / "elsewhere.yml"
+    elsewhere.write_text(web)
+
+    assert envspec.json("check", "environments", "elsewhere.yml") == {"files": 3, "diagnostics": []}
+
+
+def test_json_has_the_documented_shape(envspec: Any) -> None:
+    envspec.write(WRONG)
+    result = envspec("check", "--format", "json")
+    document = json.loads(result.stdout)
+
+    assert result.returncode == 2
+    assert document["files"] == 1
+    assert all(
+        set(item) == {"file", "line", "column", "code", "severity", "message", "hint"}
+        for item in document["diagnostics"]
+    )
+    assert {item["line"] for item in document["diagnostics"]} == {4, 5}
+
+
+@pytest.mark.parametrize(("form", "sign"), [("github", "::error file="), ("sarif", '"version": "2.1.0"')])
+def test_formats_for_continuous_integration(envspec: Any, form: str, sign: str) -> None:
+    envspec.write(WRONG)
+    result = envspec("check", "--format", form)
+
+    assert result.returncode == 2
+    assert sign in result.stdout
+
+
+def test_a_path_that_does_not_exist_is_a_wrong_command_line(envspec: Any) -> None:
+    result = envspec("check", "environments/nope.yaml")
+
+    assert result.returncode == 2
+    assert "environments/nope.yaml: there is no such file or directory" in result.stderr

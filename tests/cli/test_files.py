@@ -1,0 +1,127 @@
+"""Commands about files: init, schema, show and list."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+
+def test_init_writes_a_file_that_checks_clean_and_starts(envspec: Any) -> None:
+    assert envspec("init").returncode == 0
+    assert envspec("check").stdout == "1 file checked, nothing wrong\n"
+
+    session = envspec.json("up", "-d")
+
+    assert [(replica["name"], replica["state"]) for replica in session["services"]] == [
+        ("backend", "healthy"),
+        ("frontend", "healthy"),
+    ]
+
+
+def test_init_leaves_what_is_there(envspec: Any) -> None:
+    envspec.write("mine")
+    result = envspec("init")
+
+    assert result.returncode == 2
+    assert "environments/local.yaml exists already" in result.stderr
+    assert (envspec.project / "environments" / "local.yaml").read_text() == "mine"
+
+
+def test_schema_writes_what_schema_check_then_accepts(envspec: Any) -> None:
+    assert envspec("schema", "--check").returncode == 2
+    assert envspec("schema").returncode == 0
+    assert envspec("schema", "--check").returncode == 0
+
+    schema = envspec.project / "schemas" / "environment.schema.json"
+    assert json.loads(schema.read_text())["properties"]["services"]
+
+    schema.write_text(schema.read_text().replace("services", "service"))
+    stale = envspec("schema", "--check")
+
+    assert stale.returncode == 2
+    assert "schemas/environment.schema.json" in stale.stderr
+
+
+SHOWN = """\
+version: 1
+vars: {block: 16}
+env: {HF_TOKEN: hf_0123456789, PLAIN: x}
+services:
+  web:
+    command: [python, -m, http.server, "{{ ports.http }}", "--base={{ ports.block[0] + vars.block }}"]
+    ports: {http: auto, admin: 19090, block: {count: 4}}
+    replicas: 2
+    files: {token.txt: "{{ env.API_TOKEN }}"}
+"""
+
+
+def test_show_names_every_port_and_hides_secrets(envspec: Any) -> None:
+    envspec.write(SHOWN.replace("    replicas: 2\n", ""))
+    result = envspec("show", API_TOKEN="secret-of-mine")
+    service = yaml.safe_load(result.stdout)["services"]["web"]
+
+    assert service["ports"] == {"http": "auto", "admin": 19090, "block": "auto, 4 in a row"}
+    assert service["command"] == ["python", "-m", "http.server", "<web.http>", "--base=<web.block+16>"]
+    assert service["env"] == {"HF_TOKEN": "***", "PLAIN": "x"}
+    assert service["files"] == {"token.txt": "***"}
+    assert "hf_0123456789" not in result.stdout
+    assert "secret-of-mine" not in result.stdout
+
+
+def test_show_as_json_is_the_same_and_takes_overrides(envspec: Any) -> None:
+    envspec.write(SHOWN.replace("admin: 19090, ", ""))
+    shown = json.loads(
+        envspec("show", "local", "--format", "json", "--set", "block=32", API_TOKEN="secret-of-mine").stdout
+    )
+
+    assert shown["vars"] == {"block": 32}
+    assert shown["services"]["web"]["replicas"] == ["web.0", "web.1"]
+    assert shown["services"]["web"]["command"][-1] == "--base=<web.0.block+32>"
+
+
+@pytest.mark.parametrize("argv", [["show", "nope"], ["up", "nope"], ["up", "-d", "nope"]])
+def test_an_environment_that_does_not_exist(envspec: Any, web: str, argv: list[str]) -> None:
+    envspec.write(web, "hope")
+    result = envspec(*argv)
+
+    assert result.returncode == 2
+    assert "there is no environment 'nope'" in result.stderr
+    assert "hope" in result.stderr
+
+
+def test_list_says_what_this_host_cannot_run(envspec: Any, web: str) -> None:
+    envspec.write(web, "good")
+    envspec.write("version: 1\nrequires: {commands: [no-such-engine], env: [NO_SUCH_TOKEN]}\nservices: {}\n", "lacking")
+    envspec.write("version: 1\nservice: {}\n", "wrong")
+
+    listed = {one["name"]: one for one in envspec.json("list")}
+
+    assert listed["good"] == {
+        "name": "good",
+        "file": listed["good"]["file"],
+        "description": "One file server.",
+        "services": ["web"],
+        "runnable": True,
+        "missing": [],
+        "errors": [],
+    }
+    assert not listed["lacking"]["runnable"]
+    assert "no-such-engine" in listed["lacking"]["missing"][0]
+    assert "NO_SUCH_TOKEN" in listed["lacking"]["missing"][1]
+    assert not listed["wrong"]["runnable"]
+    assert "wrong.yaml:2:1" in listed["wrong"]["errors"][0]
+
+    text = envspec("list").stdout
+    assert "●  good     One file server.\n" in text
+    assert "✗  lacking  the command no-such-engine" in text
+
+
+def test_a_project_without_environments_says_how_to_begin(envspec: Any) -> None:
+    result = envspec("list")
+
+    assert (result.returncode, result.stdout) == (0, "")
+    assert "envspec init" in result.stderr
+    assert envspec.json("list") == []
