@@ -91,7 +91,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Tell the cause of an environment that did not start, once."""
+    """Tell the whole cause of an environment that did not start, once."""
     if POOL in config.stash:
         config.stash[POOL].summarise(terminalreporter)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -17,26 +17,19 @@ if TYPE_CHECKING:
     from envspec.pytest_plugin.start import Started
 
 
-@dataclass
-class Failure:
-    """An environment that did not start, and whether a test has told the whole story yet."""
-
-    error: EnvspecError
-    told: bool = False
-
-
 class EnvironmentPool:
     """Starts environments, remembers those that failed, and takes all down.
 
-    A failed environment is tried once: the first test that needs it errors with the whole cause, the others at once
-    with one line.
+    A failed environment is tried once. Each test that needs it errors at once with one line; the whole cause stands
+    once, at the end of the report.
     """
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._live: dict[str, Started] = {}
-        self._failed: dict[str, Failure] = {}
-        self._heard: dict[str, list[str]] = {}
+        self._failed: dict[str, EnvspecError] = {}
+        self._lines: list[str] = []
+        self._told: dict[str, str] = {}
 
     def describe(self, name: str) -> str:
         """Return one line for pytest's header: which environment, from which file."""
@@ -79,23 +72,23 @@ class EnvironmentPool:
         from envspec.pytest_plugin.start import start
 
         self._say(f"envspec: starting {name} …")
+        sets = parse_sets(self._config.getoption("--env-set"))
         try:
-            sets = parse_sets(self._config.getoption("--env-set"))
             self._live[name] = start(self._file(name), sets, keep=self._config.getoption("--env-keep"))
         except EnvspecError as error:
-            self._failed[name] = Failure(error)
+            self._failed[name] = error
+        if name in self._failed:
             self._refuse(name, self._failed[name])
         for line in ports_table(self._live[name].status()):
             self._say(line)
 
-    def _refuse(self, name: str, failure: Failure) -> NoReturn:
-        error = failure.error
-        if isinstance(error, RequirementError) and not self._config.getoption("--env-strict"):
+    def _refuse(self, name: str, error: EnvspecError) -> NoReturn:
+        if self._is_skip(error):
             pytest.skip(f"environment {name}: {one_line(error)}")
-        if failure.told:
-            pytest.fail(f"environment {name} did not start: {one_line(error)}", pytrace=False)
-        failure.told = True
-        pytest.fail(f"environment {name} did not start\n\n{whole_story(error)}", pytrace=False)
+        pytest.fail(f"environment {name} did not start: {one_line(error)}\n(all of it at the end)", pytrace=False)
+
+    def _is_skip(self, error: EnvspecError) -> bool:
+        return isinstance(error, RequirementError) and not self._config.getoption("--env-strict")
 
     def close(self) -> None:
         """Stop every environment, the last one started first; one that will not stop does not spare the others."""
@@ -107,26 +100,29 @@ class EnvironmentPool:
             try:
                 started.stop()
             except EnvspecError as error:
-                self._heard.setdefault("", []).append(f"envspec: {name}: {one_line(error)}")
-        self._heard.setdefault("", []).extend(kept)
+                self._lines.append(f"envspec: {name}: {one_line(error)}")
+        self._lines += kept
         self._live.clear()
         if hasattr(self._config, "workeroutput"):
-            failed = [f"{name} did not start: {one_line(f.error)}" for name, f in self._failed.items()]
-            self._config.workeroutput["envspec"] = [*self._heard.get("", []), *failed]
+            self._config.workeroutput["envspec"] = {"lines": self._lines, "stories": self._stories()}
 
-    def heard(self, worker: str, lines: list[str]) -> None:
-        """Keep what an xdist worker reported, for the summary."""
-        self._heard[worker] = lines
+    def _stories(self) -> dict[str, str]:
+        """Return the whole cause of each environment that failed, by name."""
+        failed = {name: error for name, error in self._failed.items() if not self._is_skip(error)}
+        return {name: whole_story(error) for name, error in failed.items()}
+
+    def heard(self, worker: str, told: Mapping[str, Any]) -> None:
+        """Keep what an xdist worker has to say; a cause that several workers tell is kept once."""
+        self._lines += [f"[{worker}] {line}" for line in told["lines"]]
+        self._told = {**told["stories"], **self._told}
 
     def summarise(self, terminal: Any) -> None:
-        """Write what a person should know after the run: environments that failed, and those still up."""
-        failed = {n: f for n, f in self._failed.items() if not isinstance(f.error, RequirementError)}
-        for name, failure in failed.items():
+        """Write what a person should know after the run: why environments failed, and which are still up."""
+        for name, story in {**self._told, **self._stories()}.items():
             terminal.section(f"environment {name} did not start", sep="-", red=True)
-            terminal.line(one_line(failure.error))
-        for worker, lines in self._heard.items():
-            for line in lines:
-                terminal.line(f"[{worker}] {line}" if worker else line)
+            terminal.line(story)
+        for line in self._lines:
+            terminal.line(line)
 
     def _say(self, line: str) -> None:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")

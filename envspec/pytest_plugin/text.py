@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envspec.errors import EnvspecError, SpecError
+from envspec.report.text import harmless
 from envspec.units import format_seconds
 
 if TYPE_CHECKING:
@@ -19,10 +20,11 @@ def one_line(error: EnvspecError) -> str:
 def whole_story(error: EnvspecError) -> str:
     """Return all that is known of an error: every finding with its place, or the report of the failed service."""
     if isinstance(error, SpecError):
-        from envspec.spec.check_formats import text
+        from envspec.spec.check_formats import as_text
 
-        return text(list(error.diagnostics))
-    return f"{error}\nhint: {error.hint}" if error.hint else str(error)
+        return as_text(error.diagnostics, len({found.file for found in error.diagnostics}))
+    story = f"{error}\nhint: {error.hint}" if error.hint else str(error)
+    return "\n".join(map(harmless, story.splitlines()))
 
 
 def ports_table(status: SessionStatus) -> list[str]:
