@@ -1,0 +1,114 @@
+"""The JSON Schemas of environments and catalog entries, for completion, hover and red lines in an editor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel
+
+from envspec.health import VALIDATORS
+from envspec.spec.catalog import SHIPPED, shipped_names
+from envspec.spec.catalog_entry import CatalogEntry, InputSpec
+from envspec.spec.environment_file import EnvironmentFile
+from envspec.spec.nodes import MapNode, plain_data
+from envspec.spec.source import read
+from envspec.spec.written_schema import TEMPLATE, Schema, as_written, described, or_null, or_template
+
+DIALECT = "http://json-schema.org/draft-07/schema#"
+
+_INPUT_TYPES: dict[str, Schema] = {
+    "string": {"type": ["string", "number", "boolean"]},
+    "int": {"type": "integer"},
+    "float": {"type": "number"},
+    "bool": {"type": "boolean"},
+    "list": {"type": "array"},
+    "map": {"type": "object"},
+    "model": {"type": "string"},
+    "service": {"type": "string"},
+}
+
+
+def environment_schema() -> Schema:
+    """Return the schema of an environment file."""
+    schema = _schema(EnvironmentFile, "an envspec environment", {"", "ServiceSpec"})
+    _know_the_catalog(schema["$defs"])
+    return schema
+
+
+def entry_schema() -> Schema:
+    """Return the schema of a catalog entry, which `use: ./entry.yaml` names."""
+    schema = _schema(CatalogEntry, "an entry of envspec's catalog", {"ServiceSpec"})
+    service = schema["$defs"]["ServiceSpec"]["properties"]
+    del service["use"], service["with"]  # entries do not use entries
+    return schema
+
+
+SCHEMAS: dict[str, Callable[[], Schema]] = {
+    "environment.schema.json": environment_schema,
+    "entry.schema.json": entry_schema,
+}
+"""By the name of its file in `schemas/`."""
+
+
+def _schema(model: type[BaseModel], title: str, nullable: set[str]) -> Schema:
+    schema = as_written(model.model_json_schema(), nullable)
+    definitions = schema["$defs"]
+    for kind, validator in VALIDATORS.items():
+        for holder in ("ValidatorSpec", "ActionSpec"):
+            properties = definitions.get(holder, {}).get("properties", {})
+            if kind in properties:
+                properties[kind] = _without_null(properties[kind])
+        _choose(definitions.get(validator.__name__, {}), validator.choose_one)
+    return {"$schema": DIALECT, "title": title, **schema}
+
+
+def _without_null(schema: Schema) -> Schema:
+    """A validator is written with its fields, of which none may be needed, but never as null."""
+    (reference,) = (member for member in schema["anyOf"] if "$ref" in member)
+    return {**{key: value for key, value in schema.items() if key != "anyOf"}, **reference}
+
+
+def _choose(definition: Schema, groups: tuple[tuple[str, ...], ...]) -> None:
+    """Ask for exactly one field of each group."""
+    if groups:
+        definition["allOf"] = [{"oneOf": [{"required": [field]} for field in group]} for group in groups]
+
+
+def _know_the_catalog(definitions: dict[str, Schema]) -> None:
+    """Let `use` offer the shipped entries, and `with` the inputs of the one that is used."""
+    entries = {name: head(name) for name in shipped_names()}
+    service = definitions["ServiceSpec"]
+    shipped = {"enum": list(entries), "markdownEnumDescriptions": [entry.description for entry in entries.values()]}
+    path = {"type": "string", "pattern": r"/|\.ya?ml$"}
+    notes = {key: value for key, value in service["properties"]["use"].items() if key != "anyOf"}
+    service["properties"]["use"] = or_null({**notes, "anyOf": [shipped, path, TEMPLATE]})
+    service["allOf"] = [_inputs_of(name, entry) for name, entry in entries.items()]
+
+
+def head(name: str) -> CatalogEntry:
+    """Read what a shipped entry declares, without its service."""
+    node = read(SHIPPED / f"{name}.yaml")
+    kept = tuple(item for item in node.items if item[0].text in ("description", "inputs"))
+    return CatalogEntry.model_validate({**plain_data(MapNode(node.mark, kept)), "service": {}})
+
+
+def _inputs_of(name: str, entry: CatalogEntry) -> Schema:
+    needed = [key for key, value in entry.inputs.items() if "default" not in value.model_fields_set]
+    given: Schema = {
+        "description": entry.description,
+        "type": "object",
+        "additionalProperties": False,
+        "patternProperties": {"^x-": {}},
+        "properties": {key: _input(value) for key, value in entry.inputs.items()},
+    }
+    if needed:
+        given["required"] = needed
+    then: Schema = {"properties": {"with": given}, **({"required": ["with"]} if needed else {})}
+    return {"if": {"properties": {"use": {"const": name}}, "required": ["use"]}, "then": then}
+
+
+def _input(spec: InputSpec) -> Schema:
+    value: Schema = {"enum": spec.choices} if spec.choices is not None else dict(_INPUT_TYPES[spec.type])
+    default: dict[str, Any] = {} if spec.default is None else {"default": spec.default}
+    return {**described(spec.description), **default, **or_null(or_template(value))}

@@ -1,0 +1,123 @@
+"""From the schema of a rendered file to that of a file as people write it, for editors.
+
+Pydantic describes values after templates are rendered. In the file a template may stand for most of them, null takes
+away what a lower layer says, and where text is wanted other scalars will do. The dialect is draft-07, which every
+editor reads.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeAlias
+
+from envspec.units import DURATION_PATTERN
+
+Schema: TypeAlias = dict[str, Any]
+
+TEMPLATE: Schema = {"$ref": "#/$defs/Template"}
+TEMPLATE_DEFINITION: Schema = {"type": "string", "pattern": r"\{\{|\{%", "description": "A template: `{{ … }}`."}
+NULL: Schema = {"type": "null"}
+
+_NOTES = ("description", "markdownDescription", "default", "examples")
+_TEXT_ITEMS = ("command", "args")
+"""Keys whose items are text, for which any scalar is taken as written and a mapping as JSON."""
+_TEXT_VALUES = ("env", "files")
+"""Keys whose values are such text, and may be lists as well."""
+_WORDS: Schema = {"type": ["string", "number", "boolean", "object"]}
+_LINES: Schema = {"type": ["string", "number", "boolean", "object", "array", "null"]}
+
+
+def as_written(schema: Schema, nullable: set[str]) -> Schema:
+    """Return the schema for the file as written; a key of the definitions in `nullable` may be null."""
+    definitions = {name: _value(found) for name, found in schema.pop("$defs", {}).items()}
+    root = _value(schema)
+    for name, definition in (*definitions.items(), ("", root)):
+        if name in nullable:
+            definition["properties"] = {key: or_null(value) for key, value in definition["properties"].items()}
+    return {**root, "$defs": {**definitions, "Template": TEMPLATE_DEFINITION}}
+
+
+def or_null(schema: Schema) -> Schema:
+    """Let a value be null, which means that it is not written."""
+    if not schema.keys() - set(_NOTES):
+        return schema  # anything goes already
+    notes = {key: schema[key] for key in _NOTES if key in schema}
+    members = schema.get("anyOf", [{key: value for key, value in schema.items() if key not in notes}])
+    return {**notes, "anyOf": [*members, *([] if NULL in members else [NULL])]}
+
+
+def or_template(schema: Schema) -> Schema:
+    """Let a template stand for a value, unless any text will do."""
+    members = schema.get("anyOf", [schema])
+    if TEMPLATE in members or any(map(_is_any_text, members)) or not any(map(_may_be_computed, members)):
+        return schema
+    return {"anyOf": [*members, TEMPLATE]}
+
+
+def _value(schema: Schema) -> Schema:
+    notes = described(schema.get("description", ""))
+    if isinstance(schema.get("default"), str | int | float):
+        notes["default"] = _default(schema)
+    if "examples" in schema:
+        notes["examples"] = schema["examples"]
+    members = [_core(member) for member in schema.get("anyOf", [schema])]
+    core = or_template(members[0] if len(members) == 1 else {"anyOf": members})
+    return {**notes, **core}
+
+
+def _core(schema: Schema) -> Schema:
+    """Return a schema without its notes, with what is inside it as written."""
+    core = {key: value for key, value in schema.items() if key not in (*_NOTES, "title", "anyOf")}
+    if "properties" in core:
+        core["properties"] = {key: _property(key, value) for key, value in core["properties"].items()}
+    if "patternProperties" in core:
+        core["patternProperties"] = {key: _entry(key, value) for key, value in core["patternProperties"].items()}
+        core["additionalProperties"] = False
+        core["patternProperties"].setdefault("^x-", {"description": "Yours: envspec ignores it."})
+    if isinstance(core.get("const"), str):
+        core["enum"] = [core.pop("const")]  # which editors offer; a const they only check
+    for key in ("additionalProperties", "items"):
+        if isinstance(core.get(key), dict):
+            core[key] = _value(core[key])
+    return core
+
+
+def _property(key: str, schema: Schema) -> Schema:
+    value = _value(schema)
+    for member in value.get("anyOf", [value]):
+        if key in _TEXT_ITEMS and member.get("items") == {"type": "string"}:
+            member["items"] = _WORDS
+        if key in _TEXT_VALUES and isinstance(member.get("additionalProperties"), dict):
+            member["additionalProperties"] = _LINES
+    return value
+
+
+def _entry(pattern: str, schema: Schema) -> Schema:
+    """Return the schema of an entry of a mapping from names, which null takes away; `x-…` stays as it is."""
+    return schema if pattern.startswith("^x-") else or_null(_value(schema))
+
+
+def _may_be_computed(schema: Schema) -> bool:
+    """Say whether a template can stand for the value: for scalars, lists and free mappings, not for known keys."""
+    kinds = schema.get("type", "")
+    if kinds == "object":
+        return isinstance(schema.get("additionalProperties"), dict)
+    return (bool(kinds) and kinds != "null") or "enum" in schema or "const" in schema
+
+
+def _is_any_text(schema: Schema) -> bool:
+    return "string" in schema.get("type", "") and not schema.keys() & {"pattern", "enum", "const"}
+
+
+def _default(schema: Schema) -> Any:
+    default = schema["default"]
+    return f"{default:g}s" if schema.get("pattern") == DURATION_PATTERN else default
+
+
+def described(text: str) -> Schema:
+    """Return a docstring as a description: what it raises is for programmers, its line breaks for the source.
+
+    Editors show a `description` as it is, and `markdownDescription`, where there is one, with its code marked up.
+    """
+    said = re.sub(r"(?<!\n)\n(?!\n)\s*", " ", re.split(r"\n+\s*Raises:", text)[0]).strip()
+    return {key: said for key in ("description", "markdownDescription")[: 2 if "`" in said else 1] if said}
