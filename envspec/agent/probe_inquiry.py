@@ -9,9 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from envspec.agent.probe_attempt import Attempts
+from envspec.agent.probe_threads import Threads
 from envspec.health.base import Answer, Context
 from envspec.plan.codec import from_json
 from envspec.plan.plan import Check
@@ -26,7 +28,7 @@ NEWS_INTERVAL = 0.1
 """Seconds between two notices of a changed answer: a body with a counter in it changes with every try."""
 NOT_ASKED = Answer(passed=False, text="not asked, since a check before it has not passed")
 
-Report = Callable[[dict[str, Any]], None]
+Report = Callable[[list[dict[str, Any]]], None]
 
 
 @dataclass
@@ -70,7 +72,7 @@ class Inquiry:
     `live` asks every `every` seconds, and ends with a notice `unhealthy` after `failures` bad rounds in a row.
     """
 
-    def __init__(self, message: Mapping[str, Any], report: Report, attempts: Attempts) -> None:
+    def __init__(self, message: Mapping[str, Any], report: Report, attempts: Attempts, threads: Threads) -> None:
         self.key = message["key"]
         self.over = False
         checks = [from_json(Check, data) for data in message["checks"]]
@@ -80,7 +82,8 @@ class Inquiry:
         self._failures = message.get("failures") or 1
         self._begin = time.monotonic()
         self._deadline = self._begin + message["timeout"] if message.get("timeout") else float("inf")
-        self._report, self._attempts = report, attempts
+        self._report, self._attempts, self._threads = report, attempts, threads
+        self._news: list[dict[str, Any]] = []
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
         # A thread whose turn is over goes on for nobody: its probe hung, and another thread took its place.
@@ -89,8 +92,8 @@ class Inquiry:
         self._rounds = self._bad_rounds = 0
 
     def start(self) -> None:
-        """Begin to ask, in a new thread."""
-        threading.Thread(target=self._run, args=(self._turn,), daemon=True, name=f"inquiry {self.key}").start()
+        """Begin to ask, in a thread that is free."""
+        self._threads.run(partial(self._run, self._turn))
 
     def cancel(self) -> None:
         """Ask no more, and say no more."""
@@ -108,6 +111,7 @@ class Inquiry:
             self._turn += 1
             self._settle(record, Answer(passed=False, text=f"no answer within {format_seconds(timeout)}, it hangs"))
             self._conclude(record)
+            self._tell()
         if not self.over:
             self.start()
         return True
@@ -126,6 +130,7 @@ class Inquiry:
             with self._lock:
                 if turn != self._turn:
                     return False
+                self._tell()
                 self._asked = (record, time.monotonic() + timeout * max(1, len(record.context.targets)), timeout)
             answer = self._attempts.ask(record.check, record.context, timeout)
             with self._lock:
@@ -136,7 +141,9 @@ class Inquiry:
                 bad = record
                 break
         with self._lock:
-            self._conclude(bad)
+            if turn == self._turn:
+                self._conclude(bad)
+                self._tell()
             return not self.over
 
     def _timeout(self, record: Record) -> float:
@@ -150,7 +157,7 @@ class Inquiry:
         self._asked = None
         if record.is_news:
             record.told, record.told_at = answer, time.monotonic()
-            self._report({"key": self.key, "notice": "answer", **record.to_json()})
+            self._news.append({"key": self.key, "notice": "answer", **record.to_json()})
 
     def _conclude(self, bad: Record | None) -> None:
         """Say what a finished round means, where it means the end."""
@@ -165,7 +172,13 @@ class Inquiry:
 
     def _end(self, notice: dict[str, Any]) -> None:
         self.over = True
-        self._report({"key": self.key, **notice})
+        self._news.append({"key": self.key, **notice})
+
+    def _tell(self) -> None:
+        """Report what there is to report. The last answer and the end go together: the agent wakes up once."""
+        if self._news:
+            self._report(self._news)
+            self._news = []
 
     def _pause(self) -> float:
         """How long to wait before the next round."""

@@ -21,6 +21,7 @@ from envspec.agent.probe_attempt import Attempts
 from envspec.agent.probe_command import Commands
 from envspec.agent.probe_inquiry import Inquiry
 from envspec.agent.probe_output import ThreadOutput
+from envspec.agent.probe_threads import Threads
 from envspec.agent.wire import Message, Splitter, decode, encode
 from envspec.health import VALIDATORS
 
@@ -41,6 +42,7 @@ class Prober:
         self._inquiries: dict[str, Inquiry] = {}
         self._commands, self._output = Commands(), ThreadOutput()
         self._attempts = Attempts(self._commands, self._output)
+        self._threads = Threads()
         self._hanging = 0
         self._sweeping = False
 
@@ -51,9 +53,9 @@ class Prober:
         self._loop.run()
         self._commands.close()
 
-    def report(self, message: Message) -> None:
-        """Write a message; called from all threads."""
-        data = encode(message)
+    def report(self, messages: list[Message]) -> None:
+        """Write messages, in one piece; called from all threads."""
+        data = b"".join(map(encode, messages))
         with self._writing, suppress(BrokenPipeError):
             while data:
                 data = data[os.write(self._sink, data) :]
@@ -73,7 +75,7 @@ class Prober:
         if former is not None:
             former.cancel()
         if message["do"] != "cancel":
-            inquiry = Inquiry(message, self.report, self._attempts)
+            inquiry = Inquiry(message, self.report, self._attempts, self._threads)
             self._inquiries[inquiry.key] = inquiry
             inquiry.start()
             self._keep_sweeping()
@@ -88,7 +90,7 @@ class Prober:
         before, now = self._hanging, time.monotonic()
         self._hanging += sum(inquiry.give_up_hanging(now) for inquiry in self._inquiries.values())
         if before < HANGING_LIMIT <= self._hanging:
-            self.report({"notice": "sick", "hanging": self._hanging})
+            self.report([{"notice": "sick", "hanging": self._hanging}])
         self._inquiries = {key: inquiry for key, inquiry in self._inquiries.items() if not inquiry.over}
         self._keep_sweeping()
 

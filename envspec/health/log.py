@@ -59,19 +59,19 @@ class LogScanner:
         self._pattern = re.compile(match)
         self._pending = b""
         self._skipping = False
+        self._found: str | None = None
         self.behind = False
 
     def scan(self, limit: int = SCAN_LIMIT) -> str | None:
         """Read at most `limit` new bytes; return the first line that matches, or None.
 
-        A last line without an end is looked at once nothing comes after it any more: half of a line may match what
-        the whole does not.
+        What was found stays found, and nothing more is read. A last line without an end is looked at once nothing
+        comes after it any more: half of a line may match what the whole does not.
         """
-        try:
-            with self._path.open("rb", buffering=0) as log:
-                return self._scan(log.fileno(), limit)
-        except FileNotFoundError:
-            return None
+        if self._found is None:
+            with suppress(FileNotFoundError), self._path.open("rb", buffering=0) as log:
+                self._found = self._scan(log.fileno(), limit)
+        return self._found
 
     def _scan(self, log: int, left: int) -> str | None:
         quiet = True

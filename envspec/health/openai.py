@@ -45,7 +45,7 @@ class Openai(Validator):
     endpoint: str | None = None
     """A port of any service: `frontend.http` is every replica's, `frontend.1.http` that one's."""
     url: str | None = None
-    """Any URL, instead of a port, without the `/v1`."""
+    """Any URL, instead of a port, with or without the `/v1`."""
     model: str | None = None
     """A key of `models`; asked for under the name that it is served by."""
     name: str | None = None
@@ -61,7 +61,7 @@ class Openai(Validator):
 
     def probe(self, context: Context) -> Answer:
         """Climb the ladder at each target."""
-        targets = (Target.from_url(self.url),) if self.url else context.targets
+        targets = (Target.from_url(self.url.rstrip("/").removesuffix("/v1")),) if self.url else context.targets
         return ask_each(targets, context.timeout, lambda target: self._ask(target, context.timeout))
 
     def _ask(self, target: Target, timeout: float) -> Answer:

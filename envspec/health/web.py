@@ -91,8 +91,10 @@ class Connection:
             self._connection.connect()
         self._bound()
         content, kind = encode_body(body)
-        sent = {"User-Agent": "envspec", "Accept": "*/*", **kind, **headers}
-        self._connection.request(method, f"{self._target.path}{path}" or "/", content, sent)
+        given = {name.lower() for name in headers}
+        usual = {"User-Agent": "envspec", "Accept": "*/*", **kind}
+        sent = {name: value for name, value in usual.items() if name.lower() not in given} | dict(headers)
+        self._connection.request(method, join_path(self._target.path, path), content, sent)
         self._bound()
         return self._connection.getresponse()
 
@@ -135,6 +137,15 @@ def _connection(target: Target, tls: Tls | None) -> http.client.HTTPConnection:
 
 def _response(answer: http.client.HTTPResponse, body: bytes = b"") -> Response:
     return Response(answer.status, answer.reason, answer.getheader("Location", ""), body)
+
+
+def join_path(prefix: str, path: str) -> str:
+    """Return what stands in the request line: a path below a prefix, with one slash between them."""
+    if not path:
+        return prefix or "/"
+    if path.startswith("?"):
+        return f"{prefix or '/'}{path}"
+    return f"{prefix.rstrip('/')}/{path.removeprefix('/')}"
 
 
 def encode_body(body: Any) -> tuple[bytes | None, dict[str, str]]:

@@ -80,7 +80,12 @@ def test_a_mapping_is_sent_as_json_and_text_as_it_is(serve: Any, context: Any) -
     target = serve({"/loras": remember})
     assert ask(context, target, method="POST", path="/loras", body={"name": "é"}, headers={"X-Who": "me"})[0]
     assert ask(context, target, method="PUT", path="/loras", body="plain")[0]
-    assert seen == [("POST", "application/json", '{"name":"é"}'.encode(), "me"), ("PUT", None, b"plain", None)]
+    assert ask(context, target, method="PUT", path="/loras", body=[1], headers={"content-type": "text/x"})[0]
+    assert seen == [
+        ("POST", "application/json", '{"name":"é"}'.encode(), "me"),
+        ("PUT", None, b"plain", None),
+        ("PUT", "text/x", b"[1]", None),
+    ]
 
 
 def test_a_redirection_is_not_followed_but_shown(serve: Any, context: Any) -> None:
@@ -108,7 +113,13 @@ def test_a_url_is_asked_with_its_path_and_query(serve: Any, context: Any) -> Non
 
 def test_an_attached_endpoint_keeps_its_path_prefix(serve: Any, context: Any) -> None:
     target = serve({"/prefix/health": (200, "")})
-    assert ask(context, Target("http", target.host, target.port, "/prefix"), path="/health")[0]
+    for prefix, path in [
+        ("/prefix", "/health"),
+        ("/prefix/", "/health"),
+        ("/prefix", "health"),
+        ("/prefix/health", ""),
+    ]:
+        assert ask(context, Target("http", target.host, target.port, prefix), path=path)[0]
 
 
 def test_every_target_must_pass_and_the_bad_one_is_named(serve: Any, context: Any) -> None:

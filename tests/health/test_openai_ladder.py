@@ -64,6 +64,12 @@ def test_the_list_of_models_is_enough_where_no_request_is_declared(fake: Any) ->
     assert fake().ask() == (True, "/v1/models lists 'tiny'")
 
 
+def test_a_url_may_end_in_v1_as_clients_want_it(fake: Any) -> None:
+    server = fake()
+    for url in (server.target.url, f"{server.target.url}/v1", f"{server.target.url}/v1/"):
+        assert server.ask(url=url)[0]
+
+
 @pytest.mark.parametrize(
     ("models", "said"),
     [
