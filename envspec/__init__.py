@@ -6,28 +6,55 @@ alone and a start-up budget of milliseconds.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from envspec.errors import EnvspecError, ResourceError, ServiceError, SpecError
+    from envspec.errors import (
+        BackendError,
+        Diagnostic,
+        EnvspecError,
+        ResourceError,
+        ServiceError,
+        SpecError,
+        UsageError,
+    )
+    from envspec.leases.free_port import find_free_port
+    from envspec.resolve import check
+    from envspec.session.live import Environment, Service
+    from envspec.session.up import up
 
 __version__ = "0.1.0"
 
-_HOME = {
-    "EnvspecError": "envspec.errors",
-    "SpecError": "envspec.errors",
-    "ResourceError": "envspec.errors",
-    "ServiceError": "envspec.errors",
-}
+__all__ = [
+    "BackendError",
+    "Diagnostic",
+    "Environment",
+    "EnvspecError",
+    "ResourceError",
+    "Service",
+    "ServiceError",
+    "SpecError",
+    "UsageError",
+    "check",
+    "find_free_port",
+    "up",
+]
 
-__all__ = ["EnvspecError", "ResourceError", "ServiceError", "SpecError"]
+_HOME = {
+    **dict.fromkeys(__all__, "envspec.errors"),
+    "Environment": "envspec.session.live",
+    "Service": "envspec.session.live",
+    "check": "envspec.resolve",
+    "find_free_port": "envspec.leases.free_port",
+    "up": "envspec.session.up",
+}
 
 
 def __getattr__(name: str) -> object:
     if name not in _HOME:
-        message = f"module 'envspec' has no attribute {name!r}"
-        raise AttributeError(message)
+        raise AttributeError(f"module 'envspec' has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(_HOME[name]), name)
 
 

@@ -21,7 +21,7 @@ BROKEN = """
 version: 1
 services:
   broken:
-    shell: echo attempt >> {project}/attempts; echo the disk is on fire; exit 3
+    shell: echo attempt >> {project}/attempts; printf 'the disk is on %s' fire; exit 3
     health: [{{exec: {{shell: "false"}}}}]
 """
 
