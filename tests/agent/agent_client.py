@@ -17,6 +17,7 @@ from typing import Any
 from envspec.agent import tree
 from envspec.agent.launch import launch
 from envspec.agent.wire import Message, Splitter, decode, encode, error_from_json
+from envspec.errors import EnvspecError
 from envspec.plan.codec import to_json
 from envspec.plan.plan import Check, Endpoint, ReplicaPlan, Stop
 
@@ -39,7 +40,11 @@ class AgentClient:
         self.session = f"test-{os.getpid()}-{directory.parent.name}"
         place = {"directory": str(directory), "folder": str(directory)}
         greeting = {"protocol": 1, "session": self.session, **place}
-        self.hello = self.call("hello", **{**greeting, **hello})
+        try:
+            self.hello = self.call("hello", **{**greeting, **hello})
+        except EnvspecError:
+            self.close()
+            raise
         self.agent: int = self.hello["pid"]
         self.guardian: int = self.hello["guardian"]
 
@@ -102,9 +107,13 @@ class AgentClient:
         }
         return ReplicaPlan(name=name, argv=argv, **{**defaults, **changes})
 
+    def plan_json(self, name: str, *argv: str, **changes: Any) -> Message:
+        message: Message = to_json(self.plan(name, *argv, **changes))
+        return message
+
     def start(self, name: str, *argv: str, start: int = 0, **changes: Any) -> int:
         """Start a replica and return its pid."""
-        pid: int = self.call("start", replica=to_json(self.plan(name, *argv, **changes)), start=start)["pid"]
+        pid: int = self.call("start", replica=self.plan_json(name, *argv, **changes), start=start)["pid"]
         return pid
 
     def python(self, name: str, code: str, *arguments: str, **changes: Any) -> int:
@@ -157,13 +166,18 @@ def state(pid: int) -> str:
     return text[text.rindex(")") + 2]
 
 
+def wait_until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> float:
+    """Wait for something that no agent tells; return how long that took."""
+    begin = time.monotonic()
+    while not condition():
+        assert time.monotonic() - begin < seconds, f"{what} did not come within {seconds} s"
+        signal.sigtimedwait((), 0.005)
+    return time.monotonic() - begin
+
+
 def wait_gone(pids: list[int], seconds: float = PATIENCE) -> float:
     """Wait until none of them runs; return how long that took."""
-    begin = time.monotonic()
-    while left := alive(pids):
-        assert time.monotonic() - begin < seconds, f"still alive: {[(pid, tree.command_of(pid)) for pid in left]}"
-        signal.sigtimedwait([], 0.005)
-    return time.monotonic() - begin
+    return wait_until(lambda: not alive(pids), f"the end of {[(pid, tree.command_of(pid)) for pid in pids]}", seconds)
 
 
 def port_check(kind: str, number: int, **fields: Any) -> Check:

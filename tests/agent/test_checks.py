@@ -1,0 +1,130 @@
+"""Checks on demand, liveness, and a prober that dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from envspec.agent import tree
+from envspec.agent.wire import Message
+from envspec.plan.codec import to_json
+from envspec.plan.plan import Check
+from tests.agent.agent_client import AgentClient, agent_in, port_check
+
+
+@pytest.fixture
+def number() -> Iterator[int]:
+    with socket.socket() as bound:  # bound, not listening: nobody else gets it, and a connection is refused
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+def shell(script: str, where: str = "ready[0] (exec)") -> Check:
+    return Check("exec", {"shell": script}, 5.0, where, "x.yaml:9:3")
+
+
+def order(*checks: Check, mode: str = "once", **changes: Any) -> Message:
+    environment = {"env": {"PATH": os.environ["PATH"]}, "cwd": "/"}
+    return {"checks": to_json(checks), "replica": "", "mode": mode, "timeout": 10.0, **environment, **changes}
+
+
+def prober_of(agent: AgentClient) -> int:
+    """Wait for a prober to be there and return its pid."""
+
+    def found() -> int:
+        agent.call("renew")
+        return next((pid for pid in tree.children(agent.agent) if "prober" in tree.command_of(pid)), 0)
+
+    pid: int = agent.wait(found, "the prober")
+    return pid
+
+
+def test_a_check_is_answered_once(agent: AgentClient) -> None:
+    answered = agent.call("check", key="k", **order(shell("exit 0"), shell("echo no; exit 3", "ready[1] (exec)")))
+    assert not answered["passed"]
+    first, second = answered["answers"]
+    assert (first["passed"], first["check"], first["position"]) == (True, "ready[0] (exec)", "x.yaml:9:3")
+    assert (second["passed"], second["check"]) == (False, "ready[1] (exec)")
+    assert "no" in second["text"]
+
+
+def test_a_check_is_asked_until_it_passes(agent: AgentClient, tmp_path: Path) -> None:
+    waiting = agent.send("check", key="k", **order(shell(f"test -e {tmp_path}/go"), mode="until"))
+    assert not agent.wait_notice("answer", replica="")["passed"]
+    (tmp_path / "go").write_text("")
+    assert agent.result(waiting)["passed"]
+
+
+def test_a_check_that_never_passes_ends_with_its_time(agent: AgentClient, number: int) -> None:
+    answered = agent.call("check", key="k", **order(port_check("tcp", number), mode="until", timeout=0.3))
+    assert not answered["passed"]
+    assert answered["answers"][0]["tries"] > 1
+    assert "connection refused" in answered["answers"][0]["text"]
+
+
+def test_a_check_can_be_taken_back(agent: AgentClient) -> None:
+    waiting = agent.send("check", key="k", **order(shell("exit 1"), mode="until", timeout=600.0))
+    agent.wait_notice("answer", replica="")
+    agent.call("cancel", key="k")
+    assert agent.result(waiting) == {"passed": False, "answers": []}
+
+
+def test_a_service_that_stops_answering_is_told_unhealthy(agent: AgentClient, tmp_path: Path) -> None:
+    check = shell(f"test -e {tmp_path}/fine || {{ echo gone; exit 1; }}", "services.web.health[0] (exec)")
+    (tmp_path / "fine").write_text("")
+    agent.start("web", "sleep", "600", health=(check,))
+    agent.wait_notice("healthy", replica="web")
+    agent.call("watch", replica="web", every=0.05, failures=2)
+    (tmp_path / "fine").unlink()
+    notice = agent.wait_notice("unhealthy", replica="web")
+    assert notice["check"] == "services.web.health[0] (exec)"
+    assert "gone" in notice["text"]
+
+
+def test_nobody_watches_a_service_that_has_ended(agent: AgentClient) -> None:
+    agent.start("web", "sleep", "600", health=(shell("true"),))
+    agent.wait_notice("healthy", replica="web")
+    agent.call("watch", replica="web", every=0.02, failures=1)
+    agent.stop("web")
+    agent.call("check", key="k", **order(shell("sleep 0.2")))
+    assert not agent.heard("unhealthy")
+
+
+def test_a_prober_that_dies_is_replaced_and_asked_again(agent: AgentClient, tmp_path: Path) -> None:
+    agent.start("web", "sleep", "600", health=(shell(f"test -e {tmp_path}/go"),))
+    agent.wait_notice("answer", replica="web", passed=False)
+    first = prober_of(agent)
+    os.kill(first, signal.SIGKILL)
+    agent.wait(lambda: prober_of(agent) != first, "another prober")
+    (tmp_path / "go").write_text("")
+    agent.wait_notice("healthy", replica="web")
+
+
+def test_a_prober_that_cannot_start_is_an_answer_not_a_hang(tmp_path: Path) -> None:
+    with agent_in(tmp_path / "session", python="/bin/false") as agent:
+        agent.start("web", "sleep", "600", health=(shell("true"),))
+        answer = agent.wait_notice("answer", replica="web", passed=False)
+        assert "the prober does not start (exit code 1)" in answer["text"]
+        assert not agent.call("check", key="k", **order(shell("true")))["passed"]
+
+
+def test_an_interpreter_that_does_not_exist_is_an_answer(tmp_path: Path) -> None:
+    with agent_in(tmp_path / "session", python="/no/such/python") as agent:
+        agent.start("web", "sleep", "600", health=(shell("true"),))
+        assert "/no/such/python" in agent.wait_notice("answer", replica="web", passed=False)["text"]
+
+
+def test_a_model_is_made_once_and_found_the_second_time(agent: AgentClient, tmp_path: Path) -> None:
+    options = {"architecture": "qwen3"}
+    path = str(tmp_path / "models" / "tiny")
+    model = {"name": "chat", "served_name": "chat", "source": "synthetic", "options": options, "path": path}
+    assert agent.call("fetch", model={**model, "preload": True}) == {"path": path, "cached": False}
+    assert (Path(path) / "config.json").is_file()
+    assert agent.call("fetch", model={**model, "preload": True}) == {"path": path, "cached": True}
