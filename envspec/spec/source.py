@@ -1,51 +1,30 @@
-"""YAML text to a tree with positions.
+"""Reading a file, or a text, as a tree with positions.
 
-libyaml gives events, this module builds the tree from them: that costs no more than PyYAML's own composer and leaves
-every rule here. Values are read by YAML 1.2 core; duplicate keys, foreign tags, several documents, and aliases or
-nesting that would explode are refused, each with its place.
+Values are read by YAML 1.2 core; duplicate keys, foreign tags, several documents, and aliases or nesting that would
+explode are refused, each with its place.
 """
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import yaml
 
 from envspec.errors import Diagnostic, SpecError
+from envspec.spec.composer import Composer, line_and_column
 from envspec.spec.core_schema import core_value
 from envspec.spec.diagnostics import at
 from envspec.spec.nodes import ListNode, MapNode, Mark, Node, Scalar
-from envspec.spec.syntax_errors import Problem, explain, unquoted_template
+from envspec.spec.syntax_errors import Problem, explain
 
 __all__ = ["core_value", "parse", "read"]
 
-try:
-    from yaml._yaml import CParser as _Parser
-except ImportError:  # PyYAML was built without libyaml: slower, and its syntax errors read differently
-
-    class _Parser(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser):  # type: ignore[no-redef]
-        """PyYAML's own parser, put together as its loaders do it."""
-
-        def __init__(self, stream: str) -> None:
-            yaml.reader.Reader.__init__(self, stream)
-            yaml.scanner.Scanner.__init__(self)
-            yaml.parser.Parser.__init__(self)
-
-
-Pair: TypeAlias = tuple[Scalar, Node]
-
 MAX_BYTES = 4 * 2**20
 """A file beyond this is not an environment; the bound also ends a read of /dev/zero."""
-MAX_NODES = 100_000
-"""Nodes after every alias is followed: a "billion laughs" file has 10**9, a large environment 10**4."""
-MAX_DEPTH = 64
-"""Deeper nesting is refused before it can exhaust the stack."""
 
 # What YAML forbids in a stream, and the surrogates that an undecodable command line leaves in text.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
-_PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
 
 
 def read(file: Path) -> MapNode:
@@ -61,10 +40,7 @@ def read(file: Path) -> MapNode:
         message, hint = "the file is empty", "it begins with `version: 1`"
     else:
         what = "a list" if isinstance(node, ListNode) else "text"
-        message, hint = (
-            f"the top level is {what}, and must be a mapping",
-            "it begins with `version: 1`",
-        )
+        message, hint = f"the top level is {what}, and must be a mapping", "it begins with `version: 1`"
     raise SpecError([at(node.mark, "not-a-mapping", message, hint)])
 
 
@@ -77,7 +53,7 @@ def parse(text: str, file: str) -> Node:
     found = [_unprintable(text, file, match) for match in _UNPRINTABLE.finditer(text)]
     if found:
         raise SpecError(found)
-    composer = _Composer(text, file)
+    composer = Composer(text, file)
     try:
         node = composer.document()
     except yaml.MarkedYAMLError as error:
@@ -108,163 +84,12 @@ def _text_of(file: Path) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        line, column = _line_and_column(data[: error.start].decode(), error.start)
+        line, column = line_and_column(data[: error.start].decode(), error.start)
         message = f"the file is not UTF-8: byte 0x{data[error.start]:02x}"
         raise SpecError([at(Mark(str(file), line, column), "encoding", message, "save it as UTF-8")]) from None
 
 
-def _line_and_column(text: str, index: int) -> tuple[int, int]:
-    before = text[:index]
-    return before.count("\n") + 1, len(before) - before.rfind("\n")
-
-
 def _unprintable(text: str, file: str, match: re.Match[str]) -> Diagnostic:
-    mark = Mark(file, *_line_and_column(text, match.start()))
+    mark = Mark(file, *line_and_column(text, match.start()))
     message = f"the character U+{ord(match[0]):04X} cannot stand in a YAML file"
     return at(mark, "syntax", message, 'write it as an escape in double quotes, such as "\\u001b"')
-
-
-class _Composer:
-    """Builds the tree of one document; what is wrong but does not stop the reading is put in `found`."""
-
-    def __init__(self, text: str, file: str) -> None:
-        self.found: list[Diagnostic] = []
-        self._text, self._file = text, file
-        self._parser = _Parser(text)
-        self._anchors: dict[str, tuple[Node, int] | None] = {}
-        self._nodes = 0
-
-    def document(self) -> Node:
-        """Return the only document's root."""
-        self._next()  # the stream's start
-        if isinstance(self._next(), yaml.StreamEndEvent):
-            return Scalar(Mark(self._file, 1, 1), "", None)
-        root = self._node(self._next(), 0)
-        self._next()  # the document's end
-        second = self._next()
-        if isinstance(second, yaml.DocumentStartEvent):
-            self._complain(second, "several-documents", "a second document begins here", "one file holds one")
-        return root
-
-    def _next(self) -> Any:
-        return self._parser.get_event()
-
-    def _mark(self, event: Any) -> Mark:
-        return Mark(self._file, event.start_mark.line + 1, event.start_mark.column + 1)
-
-    def _complain(self, event: Any, code: str, message: str, hint: str = "") -> None:
-        self.found.append(at(self._mark(event), code, message, hint))
-
-    def _stop(self, event: Any, code: str, message: str, hint: str = "") -> SpecError:
-        self._complain(event, code, message, hint)
-        return SpecError(self.found)
-
-    def _node(self, event: Any, depth: int) -> Node:
-        if isinstance(event, yaml.AliasEvent):
-            return self._alias(event)
-        before = self._nodes
-        self._count(event, 1)
-        if depth > MAX_DEPTH:
-            raise self._stop(event, "too-deep", f"this is nested deeper than {MAX_DEPTH} levels")
-        if event.anchor is not None:
-            self._anchors[event.anchor] = None
-        node = self._fresh(event, depth)
-        if event.anchor is not None:
-            self._anchors[event.anchor] = (node, self._nodes - before)
-        return node
-
-    def _count(self, event: Any, nodes: int) -> None:
-        self._nodes += nodes
-        if self._nodes > MAX_NODES:
-            message = f"the file has more than {MAX_NODES} nodes once its aliases are followed"
-            raise self._stop(event, "too-large", message)
-
-    def _alias(self, event: Any) -> Node:
-        if event.anchor not in self._anchors:
-            raise self._stop(event, "unknown-anchor", f"there is no anchor '&{event.anchor}' above this alias")
-        anchored = self._anchors[event.anchor]
-        if anchored is None:
-            raise self._stop(event, "recursive-alias", f"the alias '*{event.anchor}' stands inside what it refers to")
-        node, size = anchored
-        self._count(event, size)
-        return node
-
-    def _fresh(self, event: Any, depth: int) -> Node:
-        if isinstance(event, yaml.ScalarEvent):
-            return self._scalar(event)
-        self._refuse_tag(event)
-        if isinstance(event, yaml.SequenceStartEvent):
-            items = []
-            while not isinstance(item := self._next(), yaml.SequenceEndEvent):
-                items.append(self._node(item, depth + 1))
-            return ListNode(self._mark(event), tuple(items))
-        return MapNode(self._mark(event), self._pairs(event, depth))
-
-    def _scalar(self, event: Any) -> Scalar:
-        mark, start = self._mark(event), event.start_mark.index
-        if event.tag or event.anchor:  # the event begins with them, the text after them
-            start = _PROPERTIES.match(self._text, start).end()  # type: ignore[union-attr]
-            mark = Mark(self._file, *_line_and_column(self._text, start))
-        raw = event.tag == "!raw"
-        if not raw:
-            self._refuse_tag(event)
-        plain = not event.style and not event.tag
-        value = core_value(event.value) if plain else event.value
-        return Scalar(mark, event.value, value, plain, raw, self._text[start : event.end_mark.index])
-
-    def _refuse_tag(self, event: Any) -> None:
-        if event.tag and event.tag != "!":
-            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            if tag == "!raw":
-                message, hint = "the tag !raw stands before text, not before a list or mapping", ""
-            else:
-                message, hint = f"the tag {tag} is not known here", "text is written in quotes; the only tag is !raw"
-            self._complain(event, "unknown-tag", message, hint)
-
-    def _pairs(self, start: Any, depth: int) -> tuple[Pair, ...]:
-        """Read keys and values up to the end of the mapping; `<<` gives what the mapping itself does not write."""
-        own: dict[str, Pair] = {}
-        merged: dict[str, Pair] = {}
-        while not isinstance(event := self._next(), yaml.MappingEndEvent):
-            key = self._key(start, event, depth)
-            value = self._node(self._next(), depth + 1)
-            if key is None:
-                continue
-            if key.text in own:
-                first = own[key.text][0].mark
-                message = f"the key '{key.text}' is written twice: first at line {first.line}, column {first.column}"
-                self.found.append(at(key.mark, "duplicate-key", message, "keep one of them"))
-            if key.text == "<<" and key.plain:
-                merged = self._merge(value)
-            else:
-                own[key.text] = (key, value)
-        return tuple({**merged, **own}.values())
-
-    def _key(self, start: Any, event: Any, depth: int) -> Scalar | None:
-        """Return a key, or None for one that is refused."""
-        key = self._node(event, depth + 1)
-        if not isinstance(key, Scalar):
-            if isinstance(key, MapNode) and start.flow_style and event.start_mark.index == start.start_mark.index + 1:
-                self.found.append(unquoted_template(self._mark(start), self._text))
-            else:
-                self._complain(event, "bad-key", "a key must be text, not a list or a mapping")
-            return None
-        if not isinstance(key.value, str):
-            message = f"a key must be text, and {key.text or 'an empty one'} is not"
-            self.found.append(at(key.mark, "bad-key", message, f'quote it: "{key.text}"'))
-            return None
-        if "{{" in key.text and not key.raw:
-            message = "keys are never templates"
-            self.found.append(at(key.mark, "bad-key", message, "!raw before it says that this is the key itself"))
-            return None
-        return key
-
-    def _merge(self, value: Node) -> dict[str, Pair]:
-        """Return what `<<` brings: of several mappings, the earlier one wins."""
-        merged: dict[str, Pair] = {}
-        for node in value.items if isinstance(value, ListNode) else (value,):
-            if isinstance(node, MapNode):
-                merged = {**{key.text: (key, item) for key, item in node.items}, **merged}
-            else:
-                self.found.append(at(node.mark, "bad-merge", "`<<` takes a mapping, or a list of mappings"))
-        return merged

@@ -16,7 +16,6 @@ from envspec.spec.template_values import TemplateProblem, Unavailable
 
 if TYPE_CHECKING:
     from envspec.spec.template_program import JinjaTemplate
-    from envspec.spec.template_reads import Read
 
 __all__ = ["Reference", "Unavailable", "has_template", "references", "render"]
 
@@ -61,7 +60,7 @@ def references(node: Node) -> list[Reference]:
     if not has_template(node):
         return []
     try:
-        read = _reads(_normalized(node.text))
+        read = _template(_normalized(node.text)).reads
     except TemplateProblem:  # rendering says what is wrong with it
         return []
     return [Reference(path, place(node, offset), guarded) for path, offset, guarded in read]
@@ -91,21 +90,20 @@ def _normalized(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _reads(text: str) -> tuple[Read, ...]:
-    try:
-        return _paths(text).reads
-    except UnsureError:
-        return _program(text).reads
-
-
 def _evaluate(text: str, scope: Mapping[str, Any]) -> Any:
+    template = _template(text)
     try:
-        return _paths(text).evaluate(scope)
+        return template.evaluate(scope)
     except UnsureError:
         return _program(text).evaluate(scope)
 
 
-_paths = lru_cache(maxsize=4096)(PathTemplate)
+@lru_cache(maxsize=4096)
+def _template(text: str) -> PathTemplate | JinjaTemplate:
+    try:
+        return PathTemplate(text)
+    except UnsureError:
+        return _program(text)
 
 
 @lru_cache(maxsize=4096)

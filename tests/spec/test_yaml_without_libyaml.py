@@ -15,12 +15,18 @@ from envspec.spec import source
 
 @pytest.fixture
 def pure(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    names = ("composer", "source")
+    before = {name: importlib.import_module(f"envspec.spec.{name}") for name in names}
     monkeypatch.setitem(sys.modules, "yaml._yaml", None)
-    monkeypatch.delitem(sys.modules, "envspec.spec.source")
-    module = importlib.import_module("envspec.spec.source")
-    yield module
-    sys.modules["envspec.spec.source"] = source
-    importlib.import_module("envspec.spec").source = source  # type: ignore[attr-defined]
+    for name in names:
+        monkeypatch.delitem(sys.modules, f"envspec.spec.{name}")
+    yield importlib.import_module("envspec.spec.source")
+    for name, module in before.items():  # importing has put the new modules into the package, too
+        setattr(importlib.import_module("envspec.spec"), name, module)
+
+
+def test_the_parser_is_not_libyamls(pure: ModuleType) -> None:
+    assert "Scanner" in str(pure.Composer("", "f")._parser.__class__.__mro__)
 
 
 TEXT = """\
