@@ -18,7 +18,8 @@ RENEWALS_PER_TTL = 3
 class AgentClient:
     """The line to one agent. Make it inside a running loop.
 
-    `lost` is done when the stream has ended for whatever reason: nothing of the environment is left then.
+    `greeted` says that the agent knows us: before, it takes no request but `hello`. `lost` is done when the stream has
+    ended for whatever reason: nothing of the environment is left then.
     """
 
     def __init__(self, stream: Stream, on_notice: Callable[[Message], None]) -> None:
@@ -26,6 +27,7 @@ class AgentClient:
         self._on_notice = on_notice
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Message]] = {}
+        self.greeted = False
         self.lost: asyncio.Future[AgentLostError] = asyncio.get_running_loop().create_future()
         self._reading = asyncio.create_task(self._read())
         self._renewing: asyncio.Task[None] | None = None
@@ -37,6 +39,7 @@ class AgentClient:
             BackendError: the agent refuses, speaks another protocol, or is gone.
         """
         answer = await self.request("hello", protocol=PROTOCOL, ttl=ttl, **arguments)
+        self.greeted = True
         if ttl is not None:
             self._renewing = asyncio.create_task(self._renew(ttl))
         return answer

@@ -54,7 +54,8 @@ def _future() -> asyncio.Future[Any]:
 class Attempt:
     """One start: its number counts from 0, `spawned` is the monotonic time of it.
 
-    `exited`, `healthy` (with the time at which it was) and `unhealthy` are done when the agent says so.
+    `exited`, `healthy` (with the time at which it was) and `unhealthy` are done when the agent says so, `settled` when
+    its end has had its consequences: a restart, or the loss of the replica.
     `signalled` is the signal that a user sent, for then a death is no surprise.
     """
 
@@ -64,6 +65,7 @@ class Attempt:
     exited: asyncio.Future[Exit] = field(default_factory=_future)
     healthy: asyncio.Future[float] = field(default_factory=_future)
     unhealthy: asyncio.Future[LastAnswer] = field(default_factory=_future)
+    settled: asyncio.Future[None] = field(default_factory=_future)
     answers: dict[str, LastAnswer] = field(default_factory=dict)
     signalled: str | None = None
 

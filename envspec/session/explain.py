@@ -39,7 +39,7 @@ class Explainer:
             hint = "a service runs until it is stopped; if this one is meant to end, say `kind: task`"
         return await self._explain(
             ServiceExitedError,
-            f"{self._plan.name} {ending(ended)} {when}{before}",
+            f"{self._plan.name} {ending(ended, ordered=attempt.signalled is not None)} {when}{before}",
             attempt,
             hint=hint,
             exit=ended,

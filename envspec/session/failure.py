@@ -107,12 +107,14 @@ def _details(failure: Failure) -> dict[str, object]:
     }
 
 
-def ending(ended: Exit) -> str:
-    """Say how a process ended: `exited with code 3`, `died of SIGSEGV`."""
+def ending(ended: Exit, *, ordered: bool) -> str:
+    """Say how a process ended: `exited with code 3`, `died of SIGSEGV`; `ordered` says that a user sent the signal."""
     if ended.oom:
         return f"was killed because its memory ran out ({ended.signal or f'exit code {ended.exit_code}'})"
+    if ordered and ended.signal:
+        return f"died of {ended.signal}, as ordered,"
     if ended.signal == "SIGKILL":
-        return "died of SIGKILL, sender unknown"
+        return "died of SIGKILL, sender unknown,"
     return f"died of {ended.signal}" if ended.signal else f"exited with code {ended.exit_code}"
 
 

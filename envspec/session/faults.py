@@ -25,8 +25,8 @@ class Faults:
     async def order(self, action: str, name: str, signal: str = "KILL") -> None:
         """Do `action` to a replica, or to all replicas of a service, and return when it is done.
 
-        `kill` sends `signal` to the leader and, where that is KILL, waits for its end. `restart` and `start` return
-        when the service is healthy.
+        `kill` sends `signal` to the leader and, where that is KILL, waits for its end to be noticed. `restart` and
+        `start` return when the service is healthy.
 
         Raises:
             UsageError: there is no such action or service, or it does not run, or runs elsewhere.
@@ -58,7 +58,7 @@ class Faults:
             attempt.signalled = signal
             await replica.signal(signal, "leader")
             if signal == "KILL":
-                await asyncio.wait([attempt.exited])
+                await asyncio.wait([attempt.settled])
 
     async def _restart(self, replica: Replica) -> None:
         await replica.leave()

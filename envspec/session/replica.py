@@ -98,15 +98,18 @@ class Replica:
         self._run.waiting.discard(self.service.name)
         while True:
             attempt = self._new_attempt(last)
-            error = await self._one_life(attempt)
-            if error is None:
-                return
-            if not self._restarts.grants(error, was_healthy=self.up.done()):
-                break
+            try:
+                error = await self._one_life(attempt)
+                if error is None:
+                    return
+                if not self._restarts.grants(error, was_healthy=self.up.done()):
+                    self._lose(error, attempt)
+                    return
+            finally:
+                attempt.settled.set_result(None)
             await self.take_down()
             await asyncio.sleep(self._restarts.pause(time.monotonic() - attempt.spawned))
             last = ""
-        self._lose(error, attempt)
 
     def _life_over(self, life: asyncio.Task[None]) -> None:
         # What gets here is the agent's end, or a bug: neither may leave a start waiting.
@@ -170,7 +173,7 @@ class Replica:
             )
             self._run.order.reach(self.plan, "succeeded")
             self._run.order.reach(self.plan, "healthy")
-        elif not self._may_exit():
+        elif "exited" not in self._run.awaited(self.service.name):
             return await self._explain.exited(attempt, ended, self._restarts.count)
         self._is_up()
         return None
@@ -219,19 +222,12 @@ class Replica:
             self.up.set_result(None)
         self._run.on_up(self.plan.name)
 
-    async def _loss(self, attempt: Attempt) -> EnvspecError | None:
-        """Wait for the end of something that is healthy, and return it; None where somebody waits for just that."""
+    async def _loss(self, attempt: Attempt) -> EnvspecError:
+        """Wait for the end of a service, and return the error that it is."""
         await _first(attempt.exited, attempt.unhealthy)
         if not attempt.exited.done():
             return await self._explain.unhealthy(attempt, attempt.unhealthy.result())
-        self._run.order.reach(self.plan, "exited")
-        if self._may_exit() and (attempt.healthy.done() or "healthy" not in self._run.awaited(self.service.name)):
-            self._is_up()
-            return None
         return await self._explain.exited(attempt, attempt.exited.result(), self._restarts.count)
-
-    def _may_exit(self) -> bool:
-        return "exited" in self._run.awaited(self.service.name)
 
     def _lose(self, error: EnvspecError, attempt: Attempt) -> None:
         if attempt.signalled is None or not attempt.exited.done():

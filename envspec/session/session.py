@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from envspec.agent.wire import Message
 from envspec.backends.base import Backend
 from envspec.backends.table import BACKENDS
-from envspec.errors import AgentLostError, EnvspecError, ServiceError, StoppedError, UsageError
+from envspec.errors import AgentLostError, ServiceError, StoppedError, UsageError
 from envspec.plan import events as e
 from envspec.plan.plan import Plan
 from envspec.session import opening
@@ -59,10 +59,9 @@ class Session:
         self._faults: Faults | None = None
         self._control = ControlServer(self)
         self._starting: asyncio.Task[None] | None = None
-        self._ending: asyncio.Task[None] | None = None
+        self._down: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
-        self._stop_errors: list[EnvspecError] = []
-        self._down = asyncio.Event()
         self._over = asyncio.Event()
 
     def subscribe(self, callback: Callable[[e.Event], None]) -> Callable[[], None]:
@@ -99,12 +98,10 @@ class Session:
         Raises:
             ServiceStopError: something survived SIGKILL.
         """
-        self._begin_end(reason)
-        if force and self._agent is not None:
-            await self._agent.close()
-        await self._over.wait()
-        if self._stop_errors and self._error is None:
-            raise self._stop_errors[0]
+        try:
+            await self.wait_down(reason, force=force)
+        finally:
+            await self._over.wait()
 
     async def wait_down(self, reason: str, *, force: bool = False) -> None:
         """Do as `stop` does, but return before the control socket is closed, for who has to answer through it.
@@ -112,12 +109,10 @@ class Session:
         Raises:
             ServiceStopError: something survived SIGKILL.
         """
-        self._begin_end(reason)
+        down = self._begin_end(reason)
         if force and self._agent is not None:
             await self._agent.close()
-        await self._down.wait()
-        if self._stop_errors and self._error is None:
-            raise self._stop_errors[0]
+        await asyncio.shield(down)
 
     async def wait_over(self) -> None:
         """Return when nothing runs any more, whether somebody stopped it or it failed."""
@@ -130,7 +125,7 @@ class Session:
             UsageError: there is no such action or service, or it does not run.
             ServiceError: it did not become healthy again.
         """
-        if self._faults is None or self._ending is not None:
+        if self._faults is None or self._down is not None:
             raise UsageError(f"the session {self.id} is {self.status.state}: nothing runs in it")
         await self._faults.order(action, name, signal)
 
@@ -199,7 +194,7 @@ class Session:
 
     def _agent_lost(self, agent: AgentClient) -> None:
         """End a session whose agent has died; while it starts, the start itself meets the same error."""
-        if self._ending is None and self._starting is not None and self._starting.done():
+        if self._down is None and self._starting is not None and self._starting.done():
             self._error = agent.lost.result()
             self._begin_end("the agent is gone")
 
@@ -211,42 +206,42 @@ class Session:
         self._error = error
         await self.stop("the start failed")
 
-    def _begin_end(self, reason: str) -> None:
-        if self._ending is None:
-            self._ending = asyncio.create_task(self._end(reason))
+    def _begin_end(self, reason: str) -> asyncio.Task[None]:
+        if self._down is None:
+            self._down = asyncio.create_task(self._take_down(reason))
+            self._closing = asyncio.create_task(self._close_after(self._down))
+        return self._down
 
-    async def _end(self, reason: str) -> None:
-        """Take everything down, whatever of it there is."""
-        try:
-            await self._take_down(reason)
-        finally:
-            self._down.set()
-            await self._control.close()
-            self._log.close()
-            if self.id:
-                finish_session_directory(self.directory)
-            self._over.set()
+    async def _close_after(self, down: asyncio.Task[None]) -> None:
+        await asyncio.wait([down])
+        await self._control.close()
+        self._over.set()
 
     async def _take_down(self, reason: str) -> None:
         began = time.monotonic()
         await _cancelled(self._starting)
         if self.id:
             self._log.record(e.SessionStopping(reason=reason))
-        if self._supervisor is not None:
-            self._stop_errors = await self._supervisor.stop()
-        for error in self._stop_errors:
+        errors = await self._supervisor.stop() if self._supervisor is not None else []
+        for error in errors:
             self._log.record(e.Warned(message=str(error)))
         await self._let_agent_go()
         if self.id:
             self._log.record(e.SessionStopped(seconds=time.monotonic() - began))
         if self._error is not None:
             self._log.record(failed_event(self._error))
+        self._log.close()
+        if self.id:
+            finish_session_directory(self.directory)
+        if errors and self._error is None:
+            raise errors[0]
 
     async def _let_agent_go(self) -> None:
         """Close the agent, and whatever the backend borrowed for it: all leases end with that."""
         if self._agent is not None:
-            with suppress(AgentLostError):
-                await self._agent.request("close")
+            if self._agent.greeted:
+                with suppress(AgentLostError):
+                    await self._agent.request("close")
             await self._agent.close()
         await self._backend.close()
 

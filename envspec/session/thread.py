@@ -18,6 +18,12 @@ from envspec.session.session import Session
 from envspec.session.status import SessionStatus
 
 Result = TypeVar("Result")
+LAST_ANSWERS = 5.0
+"""Seconds that callers in other threads get when the session is over; none of them needs more than a moment."""
+
+
+class _OverError(UsageError):
+    """There is no session any more that could be asked."""
 
 
 class BackgroundSession:
@@ -31,6 +37,8 @@ class BackgroundSession:
         self._backend = backend
         self._owner = os.getpid()
         self._made: Future[Session] = Future()
+        self._door = threading.Lock()
+        self._closing = False
         self._thread = threading.Thread(target=self._run, name=f"envspec {request.file.stem}", daemon=True)
 
     def start(self, on_event: Callable[[Event], None] | None = None) -> None:
@@ -57,13 +65,15 @@ class BackgroundSession:
         Raises:
             ServiceStopError: something survived SIGKILL.
         """
-        if not self._thread.is_alive():
+        if os.getpid() != self._owner or not self._thread.is_alive():
             return
         atexit.unregister(self._at_exit)
         try:
             self._call(self.session.stop(reason, force=force))
+        except _OverError:
+            pass  # somebody else stopped it, and the loop is going
         finally:
-            self._loop.call_soon_threadsafe(self._left.set)
+            self._leave()
             self._thread.join()
 
     @property
@@ -100,12 +110,30 @@ class BackgroundSession:
             self._made.set_exception(error)
             return
         await self._left.wait()
+        await self._see_out()
+
+    def _leave(self) -> None:
+        with self._door:
+            if not self._closing:
+                self._loop.call_soon_threadsafe(self._left.set)
+
+    async def _see_out(self) -> None:
+        """Let those who were let in before the door closed have their answers."""
+        with self._door:
+            self._closing = True
+        await asyncio.sleep(0)  # what was submitted last becomes a task now
+        if others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others, timeout=LAST_ANSWERS)
 
     def _call(self, work: Coroutine[Any, Any, Result]) -> Result:
-        if os.getpid() != self._owner or not self._thread.is_alive():
-            work.close()
-            raise UsageError(f"the session of {self._request.file} is over, or belongs to the parent of this process")
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        with self._door:
+            if self._closing or os.getpid() != self._owner:
+                work.close()
+                raise _OverError(
+                    f"the session of {self._request.file} is over, or belongs to the parent of this process"
+                )
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        return future.result()
 
     def _at_exit(self) -> None:
         if os.getpid() == self._owner:

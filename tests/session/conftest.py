@@ -1,0 +1,19 @@
+"""Every test has a state directory of its own, and what it starts is stopped when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.session.running import Bench
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """A place for environment files, and sessions of them."""
+    monkeypatch.setenv("ENVSPEC_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("ENVSPEC_CACHE_DIR", str(tmp_path / "cache"))
+    with Bench(tmp_path) as made:
+        yield made
