@@ -76,13 +76,14 @@ def timeline(events: Iterable[e.Event]) -> Timeline:
     """Compute the timeline of a session from its events, in their order."""
     tracks: dict[str, Track] = {}
     about: dict[str, Any] = {"session": "", "environment": "", "state": "starting", "seconds": None}
-    end = 0.0
+    end, ready_asked = 0.0, False
     for event in events:
+        ready_asked |= isinstance(event, e.CheckAnswered) and not event.replica
         if about["state"] == "starting":
             end = event.at
         about |= _about_session(event, about["state"])
         _note(tracks, event)
-    path = _critical_path(tracks, end)
+    path = _critical_path(tracks, end, ready_asked=ready_asked)
     critical = {step.name for step in path}
     marked = tuple(replace(track, critical=track.name in critical) for track in tracks.values())
     return Timeline(**about, end=end, tracks=marked, critical_path=tuple(path))
@@ -106,9 +107,7 @@ def _note(tracks: dict[str, Track], event: e.Event) -> None:
     change = _CHANGES.get(type(event))
     if change is None or getattr(event, "passed", False):
         return
-    name = (
-        f"models.{event.model}" if isinstance(event, e.ModelFetching | e.ModelReady) else getattr(event, "replica", "")
-    )
+    name = f"models.{event.model}" if isinstance(event, MODEL_EVENTS) else getattr(event, "replica", "")
     track = tracks.get(name, Track(name))
     if name and track.end is None:
         first = {
@@ -117,6 +116,7 @@ def _note(tracks: dict[str, Track], event: e.Event) -> None:
         tracks[name] = replace(track, **first)
 
 
+MODEL_EVENTS = (e.ModelFetching, e.ModelReady)
 LATEST = ("answer", "waits_for")
 """Fields of a track whose last value counts; of the others it is the first."""
 
@@ -135,11 +135,11 @@ _CHANGES: dict[type[e.Event], Callable[[Any], dict[str, Any]]] = {
 """What an event adds to the track that it is about."""
 
 
-def _critical_path(tracks: Mapping[str, Track], end: float) -> list[Step]:
+def _critical_path(tracks: Mapping[str, Track], end: float, *, ready_asked: bool) -> list[Step]:
     """Walk back from what was there last, each time to what that had waited for longest."""
     steps: list[Step] = []
     track = _latest(list(tracks.values()))
-    if track is not None and track.end is not None and track.end < end:
+    if ready_asked and track is not None and track.end is not None:
         steps.append(Step("ready", track.end, end, "the environment's own `ready`"))
     until = end
     seen: set[str] = set()

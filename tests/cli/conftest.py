@@ -60,12 +60,15 @@ class Running:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
         self._written: dict[str, list[str]] = {"out": [], "err": []}
-        for name, stream in (("out", process.stdout), ("err", process.stderr)):
-            threading.Thread(target=self._read, args=(name, stream), daemon=True).start()
+        streams = (("out", process.stdout), ("err", process.stderr))
+        self._readers = [threading.Thread(target=self._read, args=pair, daemon=True) for pair in streams]
+        for reader in self._readers:
+            reader.start()
 
     def _read(self, name: str, stream: Any) -> None:
-        for line in stream:
-            self._written[name].append(line)
+        with stream:
+            for line in stream:
+                self._written[name].append(line)
 
     @property
     def out(self) -> str:
@@ -88,8 +91,11 @@ class Running:
         self.process.send_signal(number)
 
     def end(self) -> int:
-        """Return the exit code, when it has ended."""
-        return self.process.wait(PATIENCE)
+        """Return the exit code, when it has ended and all that it wrote is here."""
+        code = self.process.wait(PATIENCE)
+        for reader in self._readers:
+            reader.join(PATIENCE)
+        return code
 
 
 @dataclass(frozen=True)
@@ -170,3 +176,26 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
 def web() -> str:
     """An environment of one file server."""
     return WEB
+
+
+@pytest.fixture
+def processes_of() -> Callable[..., list[int]]:
+    """Return the processes that carry the mark of a project's sessions; with `gone`, wait until there are none."""
+
+    def living(cli: Cli) -> list[int]:
+        mark = f"ENVSPEC_STATE_DIR={cli.environ['ENVSPEC_STATE_DIR']}".encode()
+        found = []
+        for path in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                if mark in path.read_bytes().split(b"\0"):
+                    found.append(int(path.parent.name))
+            except OSError:
+                continue
+        return found
+
+    def find(cli: Cli, *, gone: bool = False) -> list[int]:
+        if gone:
+            eventually(lambda: not living(cli), "everything gone")
+        return living(cli)
+
+    return find

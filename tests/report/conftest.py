@@ -94,6 +94,7 @@ def events() -> list[e.Event]:
         e.CheckAnswered(at=2.1, replica="worker.0", check=HTTP_CHECK, passed=False, answer="HTTP 503: wait", tries=1),
         *_start("worker.1", (0.4, 0.42, 1.0, 1.1), last="etcd"),
         *_start("frontend", (3.0, 3.01, 3.5, 3.6), last="worker"),
+        e.CheckAnswered(at=4.0, replica="", check="ready[0] (openai)", passed=True, answer="hi", tries=1),
         e.SessionHealthy(at=4.0, seconds=4.0),
     ]  # fmt: skip
     return sorted(started, key=lambda event: event.at)

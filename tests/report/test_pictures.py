@@ -91,7 +91,9 @@ def test_ps_lists_every_port_of_every_session_by_name(status: SessionStatus) -> 
 
 def test_an_error_is_its_sentence_its_facts_and_its_hint() -> None:
     error = ServiceExitedError(
-        "worker.0 exited with code 3\n\n  log      /l/worker.0.log:\n  │ no\x1b[2J", service="worker.0", hint="look\nhere"
+        "worker.0 exited with code 3\n\n  log      /l/worker.0.log:\n  │ no\x1b[2J",
+        service="worker.0",
+        hint="look\nhere",
     )
 
     assert plain(failure(error)) == (

@@ -31,7 +31,8 @@ def test_the_path_has_no_gaps(events: list[e.Event]) -> None:
 
 def test_a_model_can_be_what_everybody_waited_for(events: list[e.Event]) -> None:
     moved = [
-        replace(event, last="models.chat") if getattr(event, "last", "") == "etcd" else event for event in events
+        replace(event, last="models.chat") if isinstance(event, e.ReplicaStarting) and event.last == "etcd" else event
+        for event in events
     ]
 
     assert [step.name for step in timeline(moved).critical_path] == [

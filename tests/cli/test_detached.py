@@ -1,0 +1,136 @@
+"""Sessions that outlive the command that started them: up -d, ps, down, faults."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SESSION = {"id", "environment", "state", "dir", "pid", "services"}
+REPLICA = {"name", "service", "state", "pid", "exit_code", "host", "ports", "endpoints"}
+
+
+def test_ps_has_the_documented_shape(pair: Any) -> None:
+    [session] = pair.json("ps")
+    front, *workers = sorted(session["services"], key=lambda replica: str(replica["name"]))
+
+    assert set(session) >= SESSION
+    assert all(set(replica) >= REPLICA for replica in session["services"])
+    assert session["environment"] == "pair"
+    assert session["state"] == "healthy"
+    assert Path(session["dir"], "events.jsonl").exists()
+    assert [worker["name"] for worker in workers] == ["worker.0", "worker.1"]
+    assert front["endpoints"]["http"] == f"http://127.0.0.1:{front['ports']['http']}"
+    assert front["ports"]["extra"][1] == front["ports"]["extra"][0] + 1
+
+
+def test_ps_lists_every_port_by_its_name(pair: Any) -> None:
+    [session] = pair.json("ps")
+    lines = {line.split()[1]: line for line in pair("ps").stdout.splitlines()[1:]}
+
+    for replica in session["services"]:
+        assert str(replica["pid"]) in lines[replica["name"]]
+        assert f"http http://127.0.0.1:{replica['ports']['http']}" in lines[replica["name"]]
+    first, last = session["services"][-1]["ports"]["extra"]
+    assert f"extra {first}-{last}" in lines["front"]
+
+
+def test_up_d_prints_the_session_and_leaves_it_running(envspec: Any, web: str) -> None:
+    envspec.write(web)
+    result = envspec("up", "-d")
+    [session] = envspec.json("ps")
+
+    assert result.returncode == 0
+    assert f"stop  envspec down {session['id']}" in result.stdout
+    assert session["services"][0]["endpoints"]["http"] in result.stdout
+
+    down = envspec("down", session["id"])
+
+    assert (down.returncode, down.stdout) == (0, f"○ local is stopped  {session['id']}\n")
+    assert envspec.json("ps") == []
+
+
+def test_up_d_that_fails_prints_the_failed_session_and_leaves_nothing(envspec: Any, processes_of: Any) -> None:
+    bad = "bad: {shell: 'exit 3', health: [{exec: {command: ['false']}}]}"
+    envspec.write(f"version: 1\nservices:\n  {bad}\n  good: {{command: [sleep, '60']}}\n")
+    result = envspec("up", "-d", "--format", "json")
+
+    assert result.returncode == 4
+    assert '"state": "failed"' in result.stdout
+    assert "error: bad exited with code 3" in result.stderr
+    processes_of(envspec, gone=True)
+
+
+def test_ctrl_c_while_it_starts_stops_the_session_behind_it(envspec: Any, processes_of: Any) -> None:
+    envspec.write("version: 1\nservices:\n  s: {command: [sleep, '60'], health: [{exec: {command: ['false']}}]}\n")
+    up = envspec.start("up", "-d")
+    up.until("exec not yet")
+    up.signal(signal.SIGINT)
+
+    assert up.end() == 130
+    processes_of(envspec, gone=True)
+
+
+def test_down_without_a_name_wants_to_know_which(envspec: Any, web: str) -> None:
+    envspec.write(web)
+    nothing = envspec("down")
+    ids = [envspec.json("up", "-d")["id"] for _ in range(2)]
+    unclear = envspec("down")
+    unknown = envspec("down", "nope")
+
+    assert nothing.returncode == unclear.returncode == unknown.returncode == 2
+    assert "no session runs" in nothing.stderr
+    assert all(identifier in unclear.stderr for identifier in ids)
+    assert "no session nope runs" in unknown.stderr
+
+    assert envspec("down", "--all").returncode == 0
+    assert envspec.json("ps") == []
+    assert envspec("down", "--all").returncode == 0
+
+
+def test_a_session_whose_process_was_killed_is_cleaned_by_whoever_looks(envspec: Any, web: str) -> None:
+    envspec.write(web)
+    session = envspec.json("up", "-d")
+    os.kill(session["pid"], signal.SIGKILL)
+
+    def gone() -> bool:
+        listed: list[Any] = envspec.json("ps")
+        return not listed
+
+    from_outside = envspec("down", session["id"])
+
+    assert gone()
+    assert from_outside.returncode == 2
+
+
+def test_faults_by_hand(envspec: Any, web: str) -> None:
+    envspec.write(web)
+    before = envspec.json("up", "-d")["services"][0]
+
+    assert envspec("pause", "web").returncode == 0
+    [paused] = envspec.json("ps")[0]["services"]
+    assert paused["paused"]
+    assert "paused" in envspec("ps").stdout
+    assert envspec("resume", "web").returncode == 0
+    assert envspec("restart", "web").returncode == 0
+    [restarted] = envspec.json("ps")[0]["services"]
+    assert restarted["pid"] != before["pid"]
+    assert restarted["ports"] == before["ports"]
+    assert restarted["state"] == "healthy"
+    assert envspec("kill", "web").returncode == 0
+    [killed] = envspec.json("ps")[0]["services"]
+    assert killed["pid"] is None
+    assert killed["signal"] == "SIGKILL"
+
+
+@pytest.mark.parametrize("command", ["kill", "pause", "resume", "restart"])
+def test_a_fault_on_what_is_not_there(pair: Any, command: str) -> None:
+    unknown = pair(command, "nope")
+    elsewhere = pair(command, "worker.0", "--session", "nope-12345")
+
+    assert unknown.returncode == elsewhere.returncode == 2
+    assert "nope" in unknown.stderr
+    assert "no session nope-12345 runs" in elsewhere.stderr

@@ -1,0 +1,120 @@
+"""`envspec run`: a command in an environment, and whose exit code is whose."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Any
+
+import pytest
+
+PRINT = "import os; print({k: v for k, v in os.environ.items() if k.startswith('ENVSPEC_')})"
+
+
+def variables(text: str) -> dict[str, str]:
+    import ast
+
+    found = ast.literal_eval(text.strip())
+    assert isinstance(found, dict)
+    return found
+
+
+def test_the_command_finds_the_services_in_its_environment(envspec: Any, web: str) -> None:
+    envspec.write(web)
+    result = envspec("run", "local", "--", sys.executable, "-c", PRINT)
+    seen = variables(result.stdout)
+
+    assert result.returncode == 0
+    assert seen["ENVSPEC_WEB_HTTP_URL"] == f"http://127.0.0.1:{seen['ENVSPEC_WEB_HTTP_PORT']}"
+    assert seen["ENVSPEC_WEB_HTTP_HOST"] == "127.0.0.1"
+    assert seen["ENVSPEC_SESSION"].startswith("local-")
+    assert envspec.json("ps") == []
+
+
+def test_replicas_and_blocks_have_variables_too(envspec: Any) -> None:
+    envspec.write(
+        "version: 1\nservices:\n"
+        "  worker: {command: [sleep, '60'], replicas: 2, ports: {kv_events: {count: 2}}}\n"
+        "  one: {command: [sleep, '60'], replicas: 1, ports: {http: auto}}\n"
+    )
+    seen = variables(envspec("run", "--", sys.executable, "-c", PRINT).stdout)
+
+    first, second = seen["ENVSPEC_WORKER_1_KV_EVENTS_PORTS"].split(",")
+    assert seen["ENVSPEC_WORKER_1_KV_EVENTS_PORT"] == first
+    assert int(second) == int(first) + 1
+    assert "ENVSPEC_WORKER_KV_EVENTS_PORT" not in seen
+    assert seen["ENVSPEC_ONE_HTTP_URL"] == seen["ENVSPEC_ONE_0_HTTP_URL"]
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [("exit 7", 7), ("exit 0", 0), ("kill -TERM $$", 128 + 15), ("kill -KILL $$", 128 + 9)],
+)
+def test_the_exit_code_is_the_commands_own(envspec: Any, command: str, code: int) -> None:
+    envspec.write("version: 1\nservices: {s: {command: [sleep, '60']}}\n")
+    result = envspec("run", "local", "--", "sh", "-c", command)
+
+    assert result.returncode == code
+    assert envspec.json("ps") == []
+
+
+def test_125_where_envspec_itself_failed(envspec: Any) -> None:
+    envspec.write("version: 1\nservices: {s: {shell: 'exit 3', health: [{exec: {command: ['false']}}]}}\n")
+    envspec.write("version: 1\nservice: {}\n", "wrong")
+
+    failed = envspec("run", "local", "--", "touch", "ran")
+    wrong = envspec("run", "wrong", "--", "touch", "ran")
+    missing = envspec("run", "nope", "--", "touch", "ran")
+    empty = envspec("run", "local")
+
+    assert {run.returncode for run in (failed, wrong, missing, empty)} == {125}
+    assert "s exited with code 3" in failed.stderr
+    assert "wrong.yaml:2:1" in wrong.stderr
+    assert "there is no command to run" in empty.stderr
+    assert not (envspec.project / "ran").exists()
+
+
+def test_a_command_that_cannot_be_run_is_said_before_anything_starts(envspec: Any, web: str) -> None:
+    envspec.write(web)
+    (envspec.project / "data").touch(mode=0o644)
+
+    assert envspec("run", "local", "--", "no-such-command").returncode == 127
+    assert envspec("run", "local", "--", "./data").returncode == 126
+    assert not (envspec.project.parent / "state").exists()
+
+
+def test_options_of_the_command_are_the_commands(envspec: Any) -> None:
+    envspec.write("version: 1\nvars: {x: a}\nservices: {s: {command: [sleep, '60']}}\n")
+
+    assert envspec("run", "local", "--set", "x=b", "--", "echo", "--set", "-h", "--").stdout == "--set -h --\n"
+    assert envspec("run", "local", "echo", "--set", "-h").stdout == "--set -h\n"
+
+
+def test_ctrl_c_is_for_the_command_alone_while_it_runs(envspec: Any) -> None:
+    envspec.write("version: 1\nservices: {s: {command: [sleep, '60']}}\n")
+    waits = "import signal, sys; signal.signal(signal.SIGINT, lambda *_: sys.exit(9)); print('ready'); signal.pause()"
+    run = envspec.start("run", "local", "--", sys.executable, "-uc", waits)
+    run.until("ready")
+    import os
+
+    os.killpg(run.process.pid, signal.SIGINT)
+
+    assert run.end() == 9
+
+
+def test_sigterm_is_passed_on_to_the_command(envspec: Any) -> None:
+    envspec.write("version: 1\nservices: {s: {command: [sleep, '60']}}\n")
+    run = envspec.start("run", "local", "--", "sh", "-c", "trap 'exit 5' TERM; echo ready; while :; do sleep 0.1; done")
+    run.until("ready")
+    run.signal(signal.SIGTERM)
+
+    assert run.end() == 5
+    assert envspec.json("ps") == []
+
+
+def test_a_service_lost_meanwhile_is_told_but_changes_nothing(envspec: Any, web: str) -> None:
+    envspec.write(web)
+    result = envspec("run", "local", "--", "sh", "-c", "envspec kill web >&2; exit 6")
+
+    assert result.returncode == 6
+    assert "warning: while the command ran, " in result.stderr
