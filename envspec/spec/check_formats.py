@@ -85,6 +85,7 @@ def _block(diagnostic: Diagnostic, lines: list[str]) -> str:
 
 def _source(line: str, number: int, column: int) -> list[str]:
     """Return the source line and the caret below it."""
+    # A line of generated JSON can be longer than the terminal's whole window.
     start = max(0, column - WIDTH // 2) if len(line) > WIDTH else 0
     shown = "".join(map(_visible, line[start : start + WIDTH]))
     before = "".join(map(_visible, line[start : column - 1]))
@@ -123,6 +124,7 @@ def _escape(character: str, special: str) -> str:
 
 def _result(diagnostic: Diagnostic) -> dict[str, object]:
     file = Path(diagnostic.file)
+    # A relative reference is taken from the root of the repository, which is where CI runs.
     uri = file.as_uri() if file.is_absolute() else quote(file.as_posix())
     text = f"{diagnostic.message}\n{diagnostic.hint}" if diagnostic.hint else diagnostic.message
     return {

@@ -63,6 +63,7 @@ class Composer:
             return Scalar(Mark(self._file, 1, 1), "", None)
         root = self._node(self._next(), 0)
         self._next()  # the document's end
+        # Asked for even where one document is all there is, since only then are errors behind it found.
         second = self._next()
         if isinstance(second, yaml.DocumentStartEvent):
             self._complain(second, "several-documents", "a second document begins here", "one file holds one")
@@ -84,10 +85,12 @@ class Composer:
     def _node(self, event: Any, depth: int) -> Node:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
+        # What a node costs is known only once it is complete; its alias will cost the same again.
         before = self._nodes
         self._count(event, 1)
         if depth > MAX_DEPTH:
             raise self._stop(event, "too-deep", f"this is nested deeper than {MAX_DEPTH} levels")
+        # Known but not complete: an alias met before the node ends stands inside it.
         if event.anchor is not None:
             self._anchors[event.anchor] = None
         node = self._fresh(event, depth)
@@ -130,6 +133,7 @@ class Composer:
         raw = event.tag == "!raw"
         if not raw:
             self._refuse_tag(event)
+        # YAML resolves a plain scalar only where no tag says what it is, so `!raw 5` is text.
         plain = not event.style and not event.tag
         value = core_value(event.value) if plain else event.value
         return Scalar(mark, event.value, value, plain, raw, self._text[start : event.end_mark.index])
@@ -150,6 +154,7 @@ class Composer:
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
             key = self._key(start, event, depth)
             value = self._node(self._next(), depth + 1)
+            # The value was read all the same: whatever is wrong in it is told, too.
             if key is None:
                 continue
             if key.text in own:
@@ -160,12 +165,14 @@ class Composer:
                 merged = self._merge(value)
             else:
                 own[key.text] = (key, value)
+        # Merged keys come first, wherever `<<` stands: the order of ports and variables must not hang on it.
         return tuple({**merged, **own}.values())
 
     def _key(self, start: Any, event: Any, depth: int) -> Scalar | None:
         """Return a key, or None for one that is refused."""
         key = self._node(event, depth + 1)
         if not isinstance(key, Scalar):
+            # To YAML `{{ x }}` is a mapping whose only key is the mapping {x: null}.
             if isinstance(key, MapNode) and start.flow_style and event.start_mark.index == start.start_mark.index + 1:
                 self.found.append(unquoted_template(self._mark(start), self._text))
             else:

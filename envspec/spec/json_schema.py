@@ -40,7 +40,8 @@ def entry_schema() -> Schema:
     """Return the schema of a catalog entry, which `use: ./entry.yaml` names."""
     schema = _schema(CatalogEntry, "an entry of envspec's catalog", {"ServiceSpec"})
     service = schema["$defs"]["ServiceSpec"]["properties"]
-    del service["use"], service["with"]  # entries do not use entries
+    # Whoever wants an entry like another copies it, so that what an entry says can be read in one place.
+    del service["use"], service["with"]
     return schema
 
 
@@ -94,6 +95,7 @@ def head(name: str) -> CatalogEntry:
 
 
 def _inputs_of(name: str, entry: CatalogEntry) -> Schema:
+    # An input without default is red until it is given, although a file that this one extends might give it.
     needed = [key for key, value in entry.inputs.items() if "default" not in value.model_fields_set]
     given: Schema = {
         "description": entry.description,

@@ -45,5 +45,6 @@ def _below(declared: Any, step: str | int) -> list[Any]:
     arguments = get_args(declared)
     if arguments:  # a list has one type of items, a mapping a type of keys and one of values
         return [arguments[-1]]
+    # A step that is no key here belongs to another member of a union.
     members = _members(declared)
     return [members[str(step)]] if step in members else []

@@ -55,6 +55,7 @@ def _in_single_quotes(written: str) -> Iterator[int]:
     while index < len(written) - 1:
         if not written[index].isspace():
             yield index
+        # Within single quotes a quote is written twice, and is no end.
         index += 2 if written[index] == "'" else 1
 
 
@@ -63,6 +64,7 @@ def _in_double_quotes(written: str) -> Iterator[int]:
     while index < len(written) - 1:
         escape = _ESCAPE.match(written, index)
         if escape is None:
+            # Line breaks among them are folded, and white space before and after them is dropped.
             if not written[index].isspace():
                 yield index
             index += 1

@@ -50,6 +50,7 @@ def parse(text: str, file: str) -> Node:
     Raises:
         SpecError: holds everything that is wrong up to the first syntax error.
     """
+    # Looked for here, since libyaml says of such a character neither line nor column.
     found = [_unprintable(text, file, match) for match in _UNPRINTABLE.finditer(text)]
     if found:
         raise SpecError(found)
@@ -76,6 +77,7 @@ def _text_of(file: Path) -> str:
     except OSError as error:
         message = f"the file cannot be read: {error.strerror or error}"
         raise SpecError([at(start, "unreadable", message)]) from error
+    # Reading stopped one byte later, whatever size the file claims to have.
     if len(data) > MAX_BYTES:
         raise SpecError([at(start, "too-large", f"the file is larger than {MAX_BYTES // 2**20} MiB")])
     if data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):

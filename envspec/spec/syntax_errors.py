@@ -28,6 +28,7 @@ class Problem:
     @classmethod
     def of(cls, error: yaml.MarkedYAMLError) -> Problem:
         """Take what matters from PyYAML's exception."""
+        # The problem alone may read "did not find expected key"; the context says in what.
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line, mark.column) if mark else (0, 0)
         began = (error.context_mark.line, error.context_mark.column) if error.context_mark else (line, column)
@@ -37,6 +38,7 @@ class Problem:
 def explain(problem: Problem, text: str, file: str) -> Diagnostic:
     """Say what is wrong, and where: an opening that is never closed is told at the opening."""
     lines = text.split("\n")
+    # Looked at first: a bare template breaks the YAML in many ways, and quoting it mends them all.
     place = _bare_template(problem, lines)
     if place is not None:
         return unquoted_template(Mark(file, place[0] + 1, place[1] + 1), text)
@@ -52,6 +54,7 @@ def unquoted_template(mark: Mark, text: str) -> Diagnostic:
     """Return the finding for a template that YAML takes for a mapping, with its quoted form as the hint."""
     template = text.split("\n")[mark.line - 1][mark.column - 1 :]
     template = template[: max(template.rfind("}}"), template.rfind("%}"), 0) + 2]
+    # In double quotes YAML would want every \" of the template escaped.
     quote = "'" if '"' in template else '"'
     message, hint = "a value that begins with a template is quoted", f"quote it: {quote}{template}{quote}"
     return at(mark, "unquoted-template", message, hint)

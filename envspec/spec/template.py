@@ -70,6 +70,7 @@ def _items(node: ListNode, scope: Mapping[str, Any], found: list[Diagnostic]) ->
     """Yield rendered items: of whole expressions, null is dropped and a list takes the place of its item."""
     for item in node.items:
         rendered = render(item, scope, found)
+        # A literal null or list is data; the item itself comes back when its template has failed.
         if not has_template(item) or rendered is item:
             yield rendered
         elif isinstance(rendered, ListNode):

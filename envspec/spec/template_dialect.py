@@ -50,6 +50,7 @@ class Dialect(ImmutableSandboxedEnvironment):
         for name in _UNWANTED:
             del self.filters[name]
         self.filters |= {"tojson": _tojson, "quote": _quote, "join": self._join, "string": _output}
+        # The others give lorem ipsum, or objects with methods, and there are no methods here.
         self.globals = {name: self.globals[name] for name in ("range", "dict", "namespace")}
         self._lexer = _OffsetLexer(self)
 
@@ -69,6 +70,7 @@ class Dialect(ImmutableSandboxedEnvironment):
         """Return what `value.key` or `value[key]` says; `path` is how the template writes the value."""
         if isinstance(value, StrictUndefined):
             value = value[key]  # raises what the undefined value has to say
+        # `loop.index` and `{% set ns.x %}` are no mappings, but part of the language.
         if isinstance(value, LoopContext | Namespace):
             return super().getattr(value, str(key))
         if isinstance(value, Mapping):
@@ -95,6 +97,7 @@ class Dialect(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Compute `*` and `**`, whose results can be larger than memory."""
+        # Python would go on computing until memory is gone; the sandbox bounds range() alone.
         if operator == "**" and (abs(left) > 2**32 or abs(right) > 64):
             raise TemplateProblem(None, "", f"{left} ** {right} is too large")
         sized = [len(side) * other for side, other in ((left, right), (right, left)) if isinstance(side, str | list)]
@@ -122,6 +125,7 @@ class Placed(NodeTransformer):
 
     def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
         """Read a key or an index; a slice stays Python's own."""
+        # Jinja never hands slices to the environment, so there would be nobody to call.
         if isinstance(node.arg, nodes.Slice):
             return self.generic_visit(node)
         return self._read(node, cast("nodes.Expr", self.visit(node.arg)))

@@ -31,6 +31,7 @@ class PathTemplate:
         """
         parts = _PATH.split(text)
         self._texts, self._paths = parts[::2], [tuple(path.split(".")) for path in parts[1::2]]
+        # What is left of a tag outside of the paths is something that these lines do not know.
         if not self._paths or any("{{" in part or "{%" in part for part in self._texts):
             raise UnsureError
         if any(path[0] in _NOT_OF_THE_SCOPE for path in self._paths):

@@ -37,12 +37,14 @@ class JinjaTemplate:
         self._text = text
         tree = _parsed(text)
         _refuse_unknown(tree, text)
+        # Before `Placed`, which leaves no plain path in the tree.
         self.reads = paths_read(tree)
         Placed().visit(tree)
         expression = _only_expression(tree, text)
         self._start = expression.lineno - 1 if expression is not None else 0
         self._whole = expression is not None
         if expression is not None:
+            # As Jinja's own compile_expression does it: printing the value would make text of it.
             tree.body = [nodes.Assign(nodes.Name("result", "store"), expression, lineno=expression.lineno)]
         tree.set_environment(_dialect())
         self._template = Template.from_code(_dialect(), _dialect().compile(tree, filename=_FILE), _dialect().globals)
@@ -53,6 +55,7 @@ class JinjaTemplate:
         Raises:
             TemplateProblem: with its offset.
         """
+        # A copy, so that `{% set %}` cannot change what other templates see.
         context = self._template.new_context(dict(scope))
         try:
             text = "".join(self._template.root_render_func(context))
@@ -69,6 +72,7 @@ class JinjaTemplate:
     def _offset(self, traceback: TracebackType | None) -> int:
         offset = self._start
         while traceback is not None:
+            # The innermost line of the template counts: a macro called by it is part of it.
             if traceback.tb_frame.f_code.co_filename == _FILE:
                 offset = self._template.get_corresponding_lineno(traceback.tb_lineno) - 1
             traceback = traceback.tb_next

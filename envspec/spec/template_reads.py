@@ -30,6 +30,7 @@ class _Finder(NodeVisitor):
     def __init__(self, tree: nodes.Template) -> None:
         self.read: list[Read] = []
         self._granted: frozenset[Path] = frozenset()
+        # A name is the template's own wherever it is set at all; telling scopes apart has found no use yet.
         stored = {name.name for name in tree.find_all(nodes.Name) if name.ctx != "load"}
         self._own = stored | {macro.name for macro in tree.find_all(nodes.Macro)} | _OWN
 
@@ -96,6 +97,7 @@ def _asked(test: nodes.Node, *, holds: bool) -> set[Path]:
         return {chain(test.node)} - {()}
     if isinstance(test, nodes.Compare) and len(test.ops) == 1:
         return _contained(test, "in" if holds else "notin")
+    # `if inputs.etcd` asks for all below it; `if services.x.enabled` for what is beside it.
     path = chain(test) if holds else ()
     return {path, path[:-1]} if path[-1:] == ("enabled",) else {path} - {()}
 

@@ -53,6 +53,7 @@ _SHOWN = 40
 def diagnostics_of(error: ValidationError, root: Node, model: Any) -> list[Diagnostic]:
     """Return one finding for each mistake; a scalar whose template failed has been told, and is left out."""
     mistakes = [_Mistake.of(item, root) for item in error.errors(include_url=False)]
+    # An unknown key is wrong whatever its value would have said.
     open_ones = [m for m in mistakes if m.type in _UNKNOWN or not has_template(m.node)]
     found = {_say(mistake, model) for mistake in _without_union_noise(open_ones)}
     return sorted(found, key=lambda diagnostic: (diagnostic.line, diagnostic.column, diagnostic.message))
@@ -99,6 +100,7 @@ class _Mistake:
 
 def _without_union_noise(mistakes: list[_Mistake]) -> Iterator[_Mistake]:
     """Yield mistakes, those of one union reduced to the member that was meant, or to what all its members want."""
+    # Pydantic reports the members of one union one after the other.
     forks = groupby(mistakes, lambda mistake: mistake.fork)
     for fork, group in forks:
         yield from group if fork is None else _meant(list(group), fork)
@@ -150,6 +152,7 @@ def _sentence(mistake: _Mistake) -> tuple[str, str]:
         there = "null" if there.startswith("null") else there
         return f"{subject} must be {_either(mistake.wanted)}, not {there}", _type_hint(mistake)
     if mistake.type == "literal_error":
+        # Pydantic gives the options as text only: "'a', 'b' or 'c'".
         options = re.findall(r"'([^']*)'", mistake.context["expected"]) or [mistake.context["expected"]]
         nearest = suggest(found, options)
         return f"{subject} must be {_either(options)}, not {found}", nearest if nearest.startswith("did") else ""
@@ -189,6 +192,7 @@ def _type_hint(mistake: _Mistake) -> str:
     node = mistake.node
     if not isinstance(node, Scalar) or node.value is None:
         return ""
+    # YAML took it for something else than it was meant to be, or the quotes kept it from being that.
     if node.plain and not isinstance(node.value, str) and "text" in mistake.wanted:
         return f'quote it: "{node.text}"'
     from envspec.spec.core_schema import core_value

@@ -49,6 +49,7 @@ def or_null(schema: Schema) -> Schema:
 def or_template(schema: Schema) -> Schema:
     """Let a template stand for a value, unless any text will do."""
     members = schema.get("anyOf", [schema])
+    # A second pattern beside free text would only make the editor's messages longer.
     if TEMPLATE in members or any(map(_is_any_text, members)) or not any(map(_may_be_computed, members)):
         return schema
     return {"anyOf": [*members, TEMPLATE]}
@@ -72,6 +73,7 @@ def _core(schema: Schema) -> Schema:
         core["properties"] = {key: _property(key, value) for key, value in core["properties"].items()}
     if "patternProperties" in core:
         core["patternProperties"] = {key: _entry(key, value) for key, value in core["patternProperties"].items()}
+        # Pydantic leaves keys that match no pattern open, and names are checked elsewhere; an editor has only this.
         core["additionalProperties"] = False
         core["patternProperties"].setdefault("^x-", {"description": "Yours: envspec ignores it."})
     if isinstance(core.get("const"), str):
