@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import socket
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Protocol
 
 from envspec.agent.wire import Message, decode, encode, error_to_json
@@ -13,9 +13,7 @@ from envspec.errors import EnvspecError, UsageError
 from envspec.plan.codec import to_json
 from envspec.plan.events import Event, event_to_json
 from envspec.session.log_chunk import LogChunk
-from envspec.session.state import SOCKET
 from envspec.session.status import SessionStatus
-from envspec.session.unix_socket import listen
 
 SLOW_READER = 2**22
 """Bytes of events that may wait for somebody who does not read; then the connection is closed."""
@@ -57,13 +55,11 @@ class ControlServer:
             "log": self._log,
         }
 
-    async def open(self, directory: Path) -> None:
-        """Begin to listen.
-
-        Raises:
-            OSError: the socket cannot be made.
-        """
-        self._server = await asyncio.start_unix_server(self._connected, sock=listen(directory / SOCKET))
+    async def open(self, listener: socket.socket) -> None:
+        """Begin to answer those who connect to `listener`."""
+        # In two steps: the first never yields, so a start that is cancelled here has something to close.
+        self._server = await asyncio.start_unix_server(self._connected, sock=listener, start_serving=False)
+        await self._server.start_serving()
 
     async def close(self) -> None:
         """Stop listening, and let those who wait for an answer have it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from signal import Signals
 
 from envspec.errors import UsageError
 from envspec.plan import events as e
@@ -42,6 +43,8 @@ class Faults:
         }
         if action not in actions:
             raise UsageError(f"there is no fault {action!r}", hint=f"there are: {', '.join(ACTIONS)}")
+        if f"SIG{signal.removeprefix('SIG')}" not in Signals.__members__:
+            raise UsageError(f"there is no signal {signal!r}", hint="kill -l lists them")
         replicas = self._supervisor.select(name)
         await asyncio.gather(*(self._do(action, actions[action], replica) for replica in replicas))
 

@@ -39,8 +39,8 @@ def read(request: Request) -> Environment:
     return environment
 
 
-def take_directory(environment: Environment, backend: str) -> Path:
-    """Make the session's directory, with the record by which others find the session.
+def take_directory(environment: Environment, backend: str) -> tuple[Path, socket.socket]:
+    """Make the session's directory, with the record by which others find it, and return its control socket, too.
 
     Raises:
         StateDirectoryError: it cannot be made.

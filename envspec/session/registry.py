@@ -7,13 +7,14 @@ import shutil
 import socket
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from envspec.agent.identity import boot_id, is_alive, pid_namespace
 from envspec.agent.sweep import sweep
-from envspec.session.state import RECORD, finish_session_directory, sessions_directory, state_directory
+from envspec.session.state import NEW, RECORD, finish_session_directory, sessions_directory, state_directory
 
 __all__ = ["Entry", "clean", "find", "sessions", "state_directory"]
 
@@ -60,17 +61,27 @@ def clean() -> None:
 
     What another machine or another pid namespace wrote here is not ours to judge.
     """
-    gone = []
+    ended_at: dict[Path, float] = dict(_abandoned())
     for record in _records():
         directory = Path(record["directory"])
         if record["ended"] is not None:
-            gone.append((record["ended"], directory))
+            ended_at[directory] = record["ended"]
         elif _is_dead(record):
             sweep(directory)
             finish_session_directory(directory)
-    for position, (when, directory) in enumerate(sorted(gone, reverse=True)):
-        if position >= KEPT_SESSIONS or time.time() - when > KEPT_SECONDS:
+    newest_first = sorted(ended_at, key=lambda directory: ended_at[directory], reverse=True)
+    for position, directory in enumerate(newest_first):
+        if position >= KEPT_SESSIONS or time.time() - ended_at[directory] > KEPT_SECONDS:
             shutil.rmtree(directory, ignore_errors=True)
+
+
+def _abandoned() -> Iterable[tuple[Path, float]]:
+    """Yield directories that never became a session, since their maker was killed in those milliseconds."""
+    for directory in sessions_directory().glob(f"{NEW}*"):
+        with suppress(FileNotFoundError):  # it has just become one
+            made = directory.stat().st_mtime
+            if time.time() - made > KEPT_SECONDS:
+                yield directory, made
 
 
 def _records() -> list[dict[str, Any]]:

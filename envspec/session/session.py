@@ -145,13 +145,12 @@ class Session:
         self._agent = agent = AgentClient(stream, self._take)
         self.environment = opening.read(self._request)
         clean()
-        self.directory = opening.take_directory(self.environment, self._backend.name)
+        self.directory, listener = opening.take_directory(self.environment, self._backend.name)
         self._exists()
+        await self._control.open(listener)
         hello = await agent.hello(
             self._backend.ttl, session=self.id, directory=str(self.directory), folder=str(self.environment.directory)
         )
-        with usable(self.directory):
-            await self._control.open(self.directory)
         self.plan = await opening.resolve_plan(
             self.environment, agent, self.directory, hello["tmp"], self._request.environ
         )

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shutil
+import socket
 import stat
 import tempfile
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from envspec.errors import StateDirectoryError
+from envspec.session.unix_socket import listen
 
 RECORD = "session.json"
 SOCKET = "control.sock"
@@ -22,6 +24,8 @@ EVENTS = "events.jsonl"
 PLAN = "plan.json"
 LOGS = "logs"
 REPLICAS = "replicas"
+NEW = ".new-"
+"""What the name of a directory begins with that is no session yet."""
 
 ID_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 """What ids are made of: nothing that looks like something else when read aloud or copied by hand."""
@@ -50,8 +54,10 @@ def sessions_directory() -> Path:
     return state_directory() / "sessions"
 
 
-def create_session_directory(environment: str, record: dict[str, Any]) -> Path:
-    """Make the directory of a new session, with its record in it, and return it. Its name is the session's id.
+def create_session_directory(environment: str, record: dict[str, Any]) -> tuple[Path, socket.socket]:
+    """Make the directory of a new session, and return it with the listening control socket in it.
+
+    The directory's name is the session's id; `record` is what others find the session by.
 
     Raises:
         StateDirectoryError: there is no room, no permission, or the state directory is another user's.
@@ -65,18 +71,19 @@ def create_session_directory(environment: str, record: dict[str, Any]) -> Path:
         return _create(sessions, environment, record)
 
 
-def _create(sessions: Path, environment: str, record: dict[str, Any]) -> Path:
-    """Fill the directory under another name first, so that nobody meets a session without a record."""
-    new = Path(tempfile.mkdtemp(prefix=".new-", dir=sessions))
+def _create(sessions: Path, environment: str, record: dict[str, Any]) -> tuple[Path, socket.socket]:
+    """Fill the directory under another name first, so that nobody meets a session that cannot answer yet."""
+    new = Path(tempfile.mkdtemp(prefix=NEW, dir=sessions))
     try:
         for name in (LOGS, REPLICAS):
             (new / name).mkdir(mode=0o700)
+        listener = listen(new / SOCKET)
         while True:
             identifier = f"{environment}-{''.join(secrets.choice(ID_LETTERS) for _ in range(5))}"
             directory = sessions / identifier
             write_json(new / RECORD, {"id": identifier, "directory": str(directory), **record})
             if not directory.exists():
-                return new.rename(directory)
+                return new.rename(directory), listener
     except OSError:
         shutil.rmtree(new, ignore_errors=True)
         raise

@@ -68,10 +68,14 @@ class Running:
 
     def wait(self, kind: type[Kind], **fields: object) -> Kind:
         """Return the first such event, as soon as it is there."""
+        return self.wait_count(kind, 1, **fields)[0]
+
+    def wait_count(self, kind: type[Kind], count: int, **fields: object) -> list[Kind]:
+        """Return such events, as soon as there are so many."""
         with self._news:
-            seen = self._news.wait_for(lambda: bool(self.of(kind, **fields)), PATIENCE)
-        assert seen, f"no {kind.__name__} {fields}: {self.events}"
-        return self.of(kind, **fields)[0]
+            seen = self._news.wait_for(lambda: len(self.of(kind, **fields)) >= count, PATIENCE)
+        assert seen, f"not {count} {kind.__name__} {fields}: {self.events}"
+        return self.of(kind, **fields)
 
     def index(self, kind: type[Event], **fields: object) -> int:
         """Return the place of the first such event among all."""
