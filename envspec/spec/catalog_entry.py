@@ -38,7 +38,7 @@ class CatalogEntry(Spec):
     """The extra of envspec that provides its commands and modules: `local` for `pip install 'envspec[local]'`."""
     inputs: dict[Name, InputSpec] = Field(default_factory=dict)
     """Its parameters, by name."""
-    requires: RequiresSpec = RequiresSpec()
+    requires: RequiresSpec = Field(default_factory=RequiresSpec)
     """What the host must have, added to the environment's own where the service is enabled and not attached."""
     service: ServiceSpec
     """The service itself, the lowest layer under the keys of whoever uses it."""

@@ -9,7 +9,7 @@ from envspec.spec import inputs
 from envspec.spec.environment import Model, Requirements, Service
 from envspec.spec.findings import Findings
 from envspec.spec.inputs import Surroundings
-from envspec.spec.layers import is_null
+from envspec.spec.layers import is_null, without_null_entries
 from envspec.spec.model_spec import NOT_YET, ModelSpec
 from envspec.spec.nodes import MapNode, Node, Scalar
 from envspec.spec.rendering import Scope, render_node
@@ -43,6 +43,7 @@ def _model(key: Scalar, node: Node, scope: Scope, findings: Findings) -> Model |
         hint = "a model made here: {synthetic: {architecture: qwen3}}"
         findings.add(name.mark, "not-supported", f"{NOT_YET[name.text]} ('{name.text}')", hint)
     rendered = render_node("models", node, scope, findings) if not later else None
+    rendered = without_null_entries(rendered) if rendered is not None else None
     spec = findings.validated(ModelSpec, rendered) if isinstance(rendered, MapNode) else None
     if spec is None:
         return None
@@ -64,6 +65,7 @@ def requirements_of(
         used = {reference.path[1:2] for reference in references(entry.requires)}
         values, sparing = inputs.evaluate(service, [name for name in known if (name,) in used], around, findings)
         node = render_node("requires", entry.requires, Scope(ENTRY_SHAPE, {"inputs": values}), sparing)
+        node = without_null_entries(node) if node is not None else None
         spec = findings.validated(RequiresSpec, node) if isinstance(node, MapNode) else None
         if spec is not None:
             specs.append((service.name, entry.extra, spec))

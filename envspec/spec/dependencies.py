@@ -27,12 +27,13 @@ def conditions_of(node: Node | None, objects: Objects, findings: Findings) -> di
     awaited: dict[str, Condition | None] = {}
     for key, value in node.items:
         name = key.text
+        if isinstance(value, Scalar) and value.value is None:
+            awaited.pop(name, None)
+            continue
         if name not in objects:
             findings.add(key.mark, "unknown-service", f"there is no service '{name}'", suggest(name, objects))
             continue
-        if isinstance(value, Scalar) and value.value is None:
-            awaited.pop(name, None)
-        elif objects[name]["enabled"]:
+        if objects[name]["enabled"]:
             awaited[name] = _condition(value, findings)
     return awaited
 

@@ -25,13 +25,13 @@ class EnvironmentFile(Spec):
     """Another environment file, relative to this one, whose keys lie under these."""
     vars: dict[Name, Any] = Field(default_factory=dict)
     """Values for templates, overridden by `--set NAME=VALUE` or `ENVSPEC_VAR_NAME=VALUE`."""
-    requires: RequiresSpec = RequiresSpec()
+    requires: RequiresSpec = Field(default_factory=RequiresSpec)
     """What the host must have."""
     env: dict[str, str | None] = Field(default_factory=dict)
     """Variables for all services; null takes a variable away."""
     inherit_env: list[str] | None = None
     """Which of the caller's variables services inherit, as patterns. Default: all."""
-    ports: PortsSpec = PortsSpec()
+    ports: PortsSpec = Field(default_factory=PortsSpec)
     """Where ports come from."""
     models: dict[Name, ModelSpec] = Field(default_factory=dict)
     """Models, by name."""

@@ -51,12 +51,17 @@ def without_nulls(service: MapNode) -> MapNode:
     for key, node in service.items:
         if is_null(node):
             continue
-        if key.text in SERVICE_MAPS - FREE_MAPS and isinstance(node, MapNode):
-            written = replace(node, items=tuple(item for item in node.items if not is_null(item[1])))
-            items.append((key, written if key.text != "depends_on" else node))
-        else:
-            items.append((key, node))
+        # In `depends_on` null has to wait until the names in it are rendered.
+        prunes = key.text in SERVICE_MAPS - FREE_MAPS - {"depends_on"}
+        items.append((key, without_null_entries(node) if prunes else node))
     return replace(service, items=tuple(items))
+
+
+def without_null_entries(node: Node) -> Node:
+    """Return a mapping without its entries that are null; anything else as it is."""
+    if not isinstance(node, MapNode):
+        return node
+    return replace(node, items=tuple(item for item in node.items if not is_null(item[1])))
 
 
 def is_null(node: Node | None) -> bool:

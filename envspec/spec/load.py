@@ -16,7 +16,7 @@ from envspec.spec.environment_file import EnvironmentFile
 from envspec.spec.find import project_of
 from envspec.spec.findings import Findings
 from envspec.spec.inputs import Surroundings
-from envspec.spec.layers import is_null
+from envspec.spec.layers import is_null, without_null_entries
 from envspec.spec.nodes import MapNode
 from envspec.spec.ports import note_clashes
 from envspec.spec.rendering import Scope, render_node
@@ -90,6 +90,7 @@ def _head(tree: MapNode, scope: Scope, findings: Findings) -> EnvironmentFile:
         rendered = render_node(key.text, node, scope, findings)
         if rendered is None:
             continue
+        rendered = without_null_entries(rendered)
         one = findings.validated(EnvironmentFile, MapNode(tree.mark, ((key, rendered),)))
         if one is not None:
             good[key.text] = getattr(one, key.text)
@@ -98,7 +99,7 @@ def _head(tree: MapNode, scope: Scope, findings: Findings) -> EnvironmentFile:
 
 
 def _defaults() -> dict[str, Any]:
-    return {name: field.get_default() for name, field in EnvironmentFile.model_fields.items()}
+    return {name: field.get_default(call_default_factory=True) for name, field in EnvironmentFile.model_fields.items()}
 
 
 def note_range_names(tree: MapNode, findings: Findings) -> None:

@@ -113,9 +113,9 @@ class ServiceSpec(Spec):
     """Done once per start, in order, when `health` has passed; one that fails is a failed start."""
     reset: list[ActionItem] = Field(default_factory=list)
     """Brings the service back to its first state between tests."""
-    stop: StopSpec = StopSpec()
+    stop: StopSpec = Field(default_factory=StopSpec)
     """How it is stopped."""
-    restart: RestartSpec = RestartSpec()
+    restart: RestartSpec = Field(default_factory=RestartSpec)
     """What follows an exit that nobody asked for. Default: the service has failed."""
 
 

@@ -1,0 +1,101 @@
+"""What a process has in its environment: inherited, top env, less unset_env, env_file, env."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from envspec.plan.plan import Plan
+from envspec.resolve import search_path
+from envspec.resolve.environ import inherited, read_env_file
+
+PlanText = Callable[..., Plan]
+Refused = Callable[..., list[str]]
+
+CALLER = {"HOME": "/h", "CUDA_HOME": "/cuda", "ETCD_NAME": "x", "ETCD_TTL": "1", "LEVEL": "caller"}
+
+
+def variables(plan: Plan) -> Mapping[str, str]:
+    return plan.replicas[0].env
+
+
+def test_everything_is_inherited_and_gpus_are_hidden_from_services_without(plan_text: PlanText) -> None:
+    caller = {**CALLER, "CUDA_VISIBLE_DEVICES": "0,1"}
+    assert variables(plan_text("services: {s: {command: [s]}}\n", environ=caller)) == {
+        **CALLER,
+        "CUDA_VISIBLE_DEVICES": "",
+    }
+
+
+def test_inherit_env_restricts_by_patterns_and_a_services_own_replaces_the_environments(plan_text: PlanText) -> None:
+    text = """
+        inherit_env: [HOME, "CUDA_*"]
+        services: {s: {command: [s]}}
+    """
+    assert set(variables(plan_text(text, environ=CALLER))) == {"HOME", "CUDA_HOME", "CUDA_VISIBLE_DEVICES"}
+    own = "inherit_env: [HOME]\nservices: {s: {command: [s], inherit_env: []}}\n"
+    assert set(variables(plan_text(own, environ=CALLER))) == {"CUDA_VISIBLE_DEVICES"}
+
+
+def test_each_layer_lies_over_the_one_before(plan_text: PlanText) -> None:
+    text = """
+        env: {LEVEL: top, ETCD_NAME: top, ETCD_URL: top, TOP: "{{ session.id }}", CUDA_HOME: null}
+        services:
+          s:
+            command: [s]
+            unset_env: ["ETCD_*"]
+            env_file: ./s.env
+            env: {OWN: "1", ETCD_TTL: "2", FILE_2: null}
+    """
+    files = {"s.env": "ETCD_NAME=file\nOWN=file\nFILE=1\nFILE_2=2\n"}
+    assert variables(plan_text(text, environ=CALLER, files=files)) == {
+        "HOME": "/h",
+        "LEVEL": "top",
+        "TOP": "env-00000",
+        "ETCD_NAME": "file",
+        "ETCD_TTL": "2",
+        "FILE": "1",
+        "OWN": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
+
+
+def test_null_takes_an_inherited_variable_away(plan_text: PlanText) -> None:
+    text = "services: {s: {command: [s], env: {HOME: null, LEVEL: '{{ none }}'}}}\n"
+    assert not {"HOME", "LEVEL"} & set(variables(plan_text(text, environ=CALLER)))
+
+
+def test_env_in_templates_is_the_callers(plan_text: PlanText) -> None:
+    text = """
+        env: {HOME: other}
+        services: {s: {command: [s, "{{ env.HOME }}", "{{ env.NOPE | default('-') }}", "{{ 'HOME' in env }}"]}}
+    """
+    assert plan_text(text, environ=CALLER).replicas[0].argv == ("s", "/h", "-", "true")
+
+
+def test_the_python_that_runs_envspec_is_in_front_of_path_unless_it_is_in_there() -> None:
+    assert search_path({"PATH": "/bin:/usr/bin"}, "/venv/bin") == "/venv/bin:/bin:/usr/bin"
+    assert search_path({"PATH": "/bin:/venv/bin"}, "/venv/bin") == "/bin:/venv/bin"
+    assert search_path({}, "/venv/bin") == "/venv/bin"
+    assert inherited({"PATH": "/bin"}, None, "/venv/bin")["PATH"] == "/venv/bin:/bin"
+
+
+def test_a_path_that_is_not_inherited_is_not_made_up(plan_text: PlanText) -> None:
+    text = "services: {s: {command: [s], inherit_env: [HOME]}}\n"
+    assert "PATH" not in variables(plan_text(text, environ={"PATH": "/bin", "HOME": "/h"}))
+    written = "services: {s: {command: [s], env: {PATH: /only}}}\n"
+    assert variables(plan_text(written, environ={"PATH": "/bin"}))["PATH"] == "/only"
+
+
+def test_env_files_know_comments_quotes_and_export() -> None:
+    text = '# a comment\n\nexport A=1\nB = two words # not this\nC=\'$x # y\'\nD="a\\nb \\"c\\""\nE=\nF=a=b#c\n'
+    assert read_env_file(text) == {"A": "1", "B": "two words", "C": "$x # y", "D": 'a\nb "c"', "E": "", "F": "a=b#c"}
+
+
+@pytest.mark.parametrize("content", ["no equals sign", "1A=x", "=x"])
+def test_a_line_of_an_env_file_that_is_none_is_told_with_its_number(refused: Refused, content: str) -> None:
+    text = "services: {s: {command: [s], env_file: s.env}}\n"
+    (finding,) = refused(text, files={"s.env": f"A=1\n{content}\n"})
+    assert finding.startswith("1:40 bad-env-file:")
+    assert "line 2 is not NAME=VALUE" in finding

@@ -1,0 +1,81 @@
+"""Environments are found by name, from wherever one stands in a project, or by path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from envspec.errors import UsageError
+from envspec.spec.find import environments, find
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for name in ("environments/local.yaml", "environments/gpu-single.yml", "environments/notes.txt", "src/deep/x.py"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("version: 1\n")
+    (tmp_path / "pyproject.toml").write_text("")
+    return tmp_path
+
+
+def test_names_are_looked_up_in_environments(project: Path) -> None:
+    assert find("gpu-single", project) == project / "environments/gpu-single.yml"
+    assert find("", project) == project / "environments/local.yaml"
+    assert [file.name for file in environments(project)] == ["gpu-single.yml", "local.yaml"]
+
+
+def test_names_are_looked_up_from_below(project: Path) -> None:
+    assert find("local", project / "src" / "deep") == project / "environments/local.yaml"
+
+
+def test_nothing_is_looked_up_above_the_project(project: Path) -> None:
+    inner = project / "src"
+    (inner / "pyproject.toml").write_text("")
+    assert environments(inner / "deep") == []
+
+
+def test_pyproject_may_name_other_places(project: Path) -> None:
+    (project / "stacks").mkdir()
+    (project / "stacks" / "kv.yaml").write_text("version: 1\n")
+    (project / "one.yaml").write_text("version: 1\n")
+    (project / "pyproject.toml").write_text('[tool.envspec]\nenvironments = ["stacks", "one.yaml"]\n')
+    assert [file.stem for file in environments(project)] == ["kv", "one"]
+    (project / "pyproject.toml").write_text('[tool.envspec]\nenvironments = "stacks"\n')
+    assert [file.stem for file in environments(project)] == ["kv"]
+
+
+@pytest.mark.parametrize("content", ["[tool.envspec]\nenvironments = 5\n", "[tool\n"])
+def test_a_pyproject_that_cannot_be_read_is_named(project: Path, content: str) -> None:
+    (project / "pyproject.toml").write_text(content)
+    with pytest.raises(UsageError, match=r"pyproject\.toml"):
+        environments(project)
+
+
+def test_paths_are_taken_as_they_are(project: Path) -> None:
+    file = project / "environments" / "local.yaml"
+    assert find("./environments/local.yaml", project) == file
+    assert find(str(file), Path("/")) == file
+    assert find("local.yaml", project / "environments") == file
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "hint"),
+    [
+        ("locl", "there is no environment 'locl'", "did you mean 'local'"),
+        ("other.yaml", "there is no file", ""),
+        ("./nowhere/x", "there is no file", ""),
+        ("local[plane=nats]", "variants are not in this version", "brackets"),
+    ],
+)
+def test_what_is_not_there_is_said_with_what_is(project: Path, name: str, message: str, hint: str) -> None:
+    with pytest.raises(UsageError, match=message.replace("[", r"\[")) as caught:
+        find(name, project)
+    assert hint in caught.value.hint
+
+
+def test_a_project_without_environments_says_where_they_would_be(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        find("local", tmp_path)
+    assert "environments/" in caught.value.hint
