@@ -10,7 +10,9 @@ from envspec.plan.events import EVENTS, Event, event_fields
 HEAD = """\
 # Events
 
-<!-- Written from the docstrings of envspec/plan/events.py by `make docs`; do not edit. -->
+<!-- Written from the docstrings of envspec/plan/events.py; do not edit, but run:
+python -c "from envspec.report.event_reference import event_reference as page; print(page(), end='')" > docs/events.md
+-->
 
 A run says what happens in events and in nothing else: the live table, `ps`, the timeline and every report are drawn
 from them. `events.jsonl` in the session's directory holds one JSON object a line, in the order in which they happened:
