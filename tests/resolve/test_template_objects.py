@@ -162,14 +162,16 @@ def test_stand_in_ports_are_in_their_ranges_and_all_different(tmp_path: Path) ->
 def test_a_host_to_listen_on_is_reached_where_it_can_be(tmp_path: Path) -> None:
     loaded = environment(
         tmp_path,
-        "ports: {host: 0.0.0.0}\nservices: {a: {command: [a, '{{ replica.host }} {{ addresses.x }}'], ports: {x: 9000}}}\n",
+        "ports: {host: 0.0.0.0}\n"
+        "services: {a: {command: [a, '{{ replica.host }} {{ addresses.x }}'], ports: {x: 9000}}}\n",
     )
     (replica,) = resolve(loaded, stand_in(loaded), {}).replicas
     assert replica.argv[1] == "0.0.0.0 127.0.0.1:9000"
 
 
 def test_bindings_are_taken_as_they_come(tmp_path: Path) -> None:
-    loaded = environment(tmp_path, TEMP)
+    service = "{command: [a, '{{ session.tmp }}', '{{ ports.x }}'], ports: {x: {hold: release}}}"
+    loaded = environment(tmp_path, f"services: {{a: {service}}}\n")
     bindings = replace(stand_in(loaded), tmp="/t", directory="/d", session="env-abc12", ports={"a": {"x": (4711,)}})
     (replica,) = resolve(loaded, bindings, {}).replicas
     assert replica.argv == ("a", "/t", "4711")

@@ -32,7 +32,8 @@ def test_computed_values_are_written_as_yaml_has_them(plan_text: PlanText) -> No
         services:
           s:
             command:
-              [s, "{{ vars.flag }}", "{{ vars.n }}", "{{ vars.f }}", "{{ vars.none }}", "{{ vars.map }}", "{{ [1, 2] }}"]
+              [s, "{{ vars.flag }}", "{{ vars.n }}", "{{ vars.f }}", "{{ vars.none }}", "{{ vars.map }}",
+                "{{ [1, 2] }}"]
             env:
               FLAG: "{{ not vars.flag }}"
               LIST: "{{ vars.list }}"
