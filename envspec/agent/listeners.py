@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from envspec.leases.owner import open_sockets
-from envspec.leases.sockets import LISTEN, SocketTable
+from envspec.leases.sockets import LISTEN, SocketTable, TcpSocket
 
-
-class Listener(NamedTuple):
-    """A listening TCP socket: where, its inode, and the uid that opened it."""
-
-    host: str
-    port: int
-    inode: int
-    uid: int
+Listener = TcpSocket
+"""A listening socket: host, port, inode, and the uid that opened it."""
 
 
 class ListenTable:
@@ -27,8 +20,8 @@ class ListenTable:
     def dump(self) -> dict[int, list[Listener]]:
         """Return what listens now, by port; several where addresses differ or SO_REUSEPORT is used."""
         listeners: dict[int, list[Listener]] = {}
-        for host, port, inode, uid, _ in self._table.sockets(LISTEN):
-            listeners.setdefault(port, []).append(Listener(host, port, inode, uid))
+        for listener in self._table.sockets(LISTEN):
+            listeners.setdefault(listener.port, []).append(listener)
         return listeners
 
     def owns(self, inode: int, pids: Iterable[int]) -> bool | None:

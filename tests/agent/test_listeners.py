@@ -41,7 +41,7 @@ def test_a_listener_is_seen_as_soon_as_it_listens_and_no_longer(table: ListenTab
         assert port not in table.dump()
         server.listen()
         inode = os.fstat(server.fileno()).st_ino
-        assert table.dump()[port] == [Listener(host, port, inode, os.getuid())]
+        assert table.dump()[port] == [Listener(host, port, inode, os.getuid(), sockets.LISTEN)]
     assert port not in table.dump()
 
 
