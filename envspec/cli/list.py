@@ -44,6 +44,7 @@ def list_environments(form: str) -> int:
 
 
 def _look_at(file: Path) -> Listed:
+    from envspec.resolve import outline
     from envspec.session.requirements import check_requirements
     from envspec.spec.load import load
 
@@ -55,7 +56,7 @@ def _look_at(file: Path) -> Listed:
     services = [service.name for service in environment.services.values() if service.enabled]
     listed = Listed(environment.name, str(file), environment.description, services)
     try:
-        check_requirements(environment, os.environ)
+        check_requirements(outline(environment), os.environ)
     except RequirementError as error:
         return Listed(
             listed.name, listed.file, listed.description, services, runnable=False, missing=list(error.missing)

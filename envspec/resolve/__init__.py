@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from envspec.resolve.bindings import port_requests, stand_in
+from envspec.resolve.bindings import outline, port_requests, stand_in
 from envspec.resolve.environ import search_path
 from envspec.resolve.resolver import check, resolve
 
-__all__ = ["check", "port_requests", "resolve", "search_path", "stand_in"]
+__all__ = ["check", "outline", "port_requests", "resolve", "search_path", "stand_in"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from envspec.plan.plan import Bindings, PortRequest
+from envspec.plan.outline import Outline
+from envspec.plan.plan import Bindings, ModelPlan, PortRequest
 from envspec.spec.environment import Environment, position
 
 
@@ -26,6 +27,21 @@ def port_requests(environment: Environment) -> tuple[PortRequest, ...]:
         if service.attached is None
         for replica in service.replica_names()
         for port in service.ports.values()
+    )
+
+
+def outline(environment: Environment) -> Outline:
+    """Return what a session must know of an environment before it has leased anything."""
+    return Outline(
+        name=environment.name,
+        file=str(environment.file),
+        directory=str(environment.directory),
+        requires=environment.requires,
+        ports=port_requests(environment),
+        models=tuple(
+            ModelPlan(name, model.served_name, model.source, model.options, "", model.preload)
+            for name, model in environment.models.items()
+        ),
     )
 
 

@@ -17,7 +17,9 @@ from envspec.spec.diagnostics import suggest
 from envspec.spec.environment import position
 from envspec.spec.findings import Findings
 from envspec.spec.nodes import ListNode, Mark, Node, node_at, plain_data
+from envspec.spec.reading import read_bytes
 from envspec.spec.validator_spec import OneOf
+from envspec.spec.written import is_file
 
 PLACES = ("port", "endpoint", "url")
 PATTERNS = {"log": "match", "http": "text"}
@@ -192,11 +194,11 @@ def _function_exists(call: str, mark: Mark, findings: Findings) -> bool:
         findings.add(mark, "wrong-call", f"call is written module:function, not '{call}'")
         return False
     folder = Path(mark.file).parent.joinpath(*module.split("."))
-    source = next((file for file in (folder.with_suffix(".py"), folder / "__init__.py") if file.is_file()), None)
+    source = next((file for file in (folder.with_suffix(".py"), folder / "__init__.py") if is_file(file)), None)
     if source is None:
         return _is_installed(module, folder.with_suffix(".py"), mark, findings)
     try:
-        tree = ast.parse(source.read_bytes(), str(source))
+        tree = ast.parse(read_bytes(source), str(source))
     except SyntaxError as error:
         findings.add(mark, "wrong-call", f"{source}:{error.lineno}: {error.msg}")
         return False

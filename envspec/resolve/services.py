@@ -18,6 +18,7 @@ from envspec.spec.findings import Findings
 from envspec.spec.inputs import Surroundings
 from envspec.spec.layers import without_nulls
 from envspec.spec.nodes import MapNode, Node, node_at
+from envspec.spec.reading import read_bytes
 from envspec.spec.rendering import Scope, Scopes, render_keys
 from envspec.spec.scope import ENTRY_TEXT, OWN, TEXT
 from envspec.spec.service_spec import ServiceSpec
@@ -162,7 +163,7 @@ def _env_files(spec: ServiceSpec, node: Node | None, findings: Findings) -> list
     for index, path in enumerate(paths):
         mark = node_at(node, (index,))[0].mark
         try:
-            layers.append(environ.read_env_file(Path(path).read_text("utf-8")))
+            layers.append(environ.read_env_file(read_bytes(Path(path)).decode()))
         except OSError as error:
             findings.add(
                 mark, "no-such-file", f"{path} cannot be read: {error.strerror or error}", "relative to this file"

@@ -5,41 +5,35 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from envspec.agent.identity import boot_id, pid_namespace, start_time
 from envspec.agent.wire import Message
 from envspec.models import SOURCES
 from envspec.plan.codec import to_json
-from envspec.plan.plan import Bindings, Plan
+from envspec.plan.outline import Outline
+from envspec.plan.plan import Bindings, ModelPlan, Plan
 from envspec.session.agent_client import AgentClient
+from envspec.session.draft import Draft, draft
 from envspec.session.event_log import Redact
 from envspec.session.request import Request
 from envspec.session.requirements import check_requirements
 from envspec.session.state import PLAN, cache_directory, create_session_directory, usable, write_json
 
-if TYPE_CHECKING:
-    from envspec.spec.environment import Environment
 
-
-def read(request: Request) -> Environment:
+def read(request: Request) -> Draft:
     """Return the environment that is asked for, once this host has what it requires.
 
     Raises:
         SpecError: the file is wrong.
         RequirementError: something is missing here.
     """
-    # Here, not above: pydantic takes 150 ms to import, in which the agent comes up.
-    from envspec.spec.load import load
-
-    environment = load(request.file, sets=request.sets, environ=request.environ)
-    check_requirements(environment, request.environ)
-    return environment
+    found = draft(request)
+    check_requirements(found.outline, request.environ)
+    return found
 
 
-def take_directory(environment: Environment, backend: str) -> tuple[Path, socket.socket]:
+def take_directory(environment: Outline, backend: str) -> tuple[Path, socket.socket]:
     """Make the session's directory, with the record by which others find it, and return its control socket, too.
 
     Raises:
@@ -49,7 +43,7 @@ def take_directory(environment: Environment, backend: str) -> tuple[Path, socket
         environment.name,
         {
             "environment": environment.name,
-            "file": str(environment.file.absolute()),
+            "file": str(Path(environment.file).absolute()),
             "backend": backend,
             "pid": os.getpid(),
             "start_time": start_time(os.getpid()),
@@ -62,34 +56,30 @@ def take_directory(environment: Environment, backend: str) -> tuple[Path, socket
     )
 
 
-async def resolve_plan(
-    environment: Environment, agent: AgentClient, directory: Path, tmp: str, environ: Mapping[str, str]
-) -> Plan:
+async def resolve_plan(found: Draft, agent: AgentClient, directory: Path, tmp: str) -> Plan:
     """Lease all ports and return the plan with their numbers in it.
 
     Raises:
         PortUnavailableError: one of them cannot be had; none is held then.
         SpecError: the file is wrong in a way that only shows when everything is rendered.
     """
-    from envspec.resolve import port_requests, resolve
-
-    requests = [to_json(item) for item in port_requests(environment)]
+    requests = [to_json(item) for item in found.outline.ports]
     leased = await agent.request("lease", requests=requests) if requests else {}
     bindings = Bindings(
         session=directory.name,
         directory=str(directory),
         tmp=tmp,
         ports=_numbers(leased.get("ports", {})),
-        models={name: str(_model_path(model)) for name, model in environment.models.items()},
+        models={model.name: str(_model_path(model)) for model in found.outline.models},
     )
-    return resolve(environment, bindings, environ)
+    return found.plan(bindings)
 
 
 def _numbers(leased: Message) -> dict[str, dict[str, tuple[int, ...]]]:
     return {replica: {port: tuple(numbers) for port, numbers in ports.items()} for replica, ports in leased.items()}
 
 
-def _model_path(model: Any) -> Path:
+def _model_path(model: ModelPlan) -> Path:
     source = SOURCES[model.source]
     return source.cached_path(source.options(**model.options), cache_directory())
 

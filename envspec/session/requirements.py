@@ -8,19 +8,16 @@ import sys
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from envspec.errors import RequirementError
+from envspec.plan.outline import Outline, Requirements
 from envspec.session.state import state_directory
-
-if TYPE_CHECKING:
-    from envspec.spec.environment import Environment, Requirements
 
 SYSTEMS = {"linux": "linux", "darwin": "macos"}
 """The file's names of operating systems by Python's."""
 
 
-def check_requirements(environment: Environment, environ: Mapping[str, str]) -> None:
+def check_requirements(environment: Outline, environ: Mapping[str, str]) -> None:
     """Return when everything is here.
 
     Raises:
@@ -39,7 +36,7 @@ def check_requirements(environment: Environment, environ: Mapping[str, str]) -> 
         raise _error(environment, missing)
 
 
-def _error(environment: Environment, missing: list[tuple[str, str]]) -> RequirementError:
+def _error(environment: Outline, missing: list[tuple[str, str]]) -> RequirementError:
     sentences = [sentence for _, sentence in missing]
     extras = {environment.requires.extras[name]: None for name, _ in missing if name in environment.requires.extras}
     hint = f"pip install 'envspec[{','.join(extras)}]'" if extras else ""

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from envspec.agent.wire import Message
 from envspec.backends.base import Backend
 from envspec.backends.table import BACKENDS
 from envspec.errors import AgentLostError, ServiceError, StoppedError, UsageError
 from envspec.plan import events as e
+from envspec.plan.outline import Outline
 from envspec.plan.plan import Plan
 from envspec.session import opening
 from envspec.session.agent_client import AgentClient
@@ -31,17 +31,14 @@ from envspec.session.state import EVENTS, finish_session_directory, usable
 from envspec.session.status import SessionStatus, apply, planned
 from envspec.session.supervisor import Supervisor
 
-if TYPE_CHECKING:
-    from envspec.spec.environment import Environment
-
 
 class Session:
     """One run. Make it inside a running event loop, `start` it, and `stop` it whatever `start` said.
 
-    `environment`, `plan` and `directory` are there as soon as `start` has come so far; `status` always is.
+    `outline`, `plan` and `directory` are there as soon as `start` has come so far; `status` always is.
     """
 
-    environment: Environment
+    outline: Outline
     plan: Plan
     directory: Path
 
@@ -143,27 +140,27 @@ class Session:
     async def _bring_up(self) -> None:
         stream = await self._backend.open()
         self._agent = agent = AgentClient(stream, self._take)
-        self.environment = opening.read(self._request)
+        draft = opening.read(self._request)
+        self.outline = draft.outline
         clean()
-        self.directory, listener = opening.take_directory(self.environment, self._backend.name)
+        self.directory, listener = opening.take_directory(self.outline, self._backend.name)
         self._exists()
         await self._control.open(listener)
         hello = await agent.hello(
-            self._backend.ttl, session=self.id, directory=str(self.directory), folder=str(self.environment.directory)
+            self._backend.ttl, session=self.id, directory=str(self.directory), folder=self.outline.directory
         )
-        self.plan = await opening.resolve_plan(
-            self.environment, agent, self.directory, hello["tmp"], self._request.environ
-        )
+        self.plan = await opening.resolve_plan(draft, agent, self.directory, hello["tmp"])
         self._planned()
         self._supervisor = Supervisor(self.plan, agent, self._log, self._request.environ)
         self._faults = Faults(self._supervisor, self._log)
         agent.lost.add_done_callback(lambda _: self._agent_lost(agent))
         await self._supervisor.start()
         self._log.record(e.SessionHealthy(seconds=time.monotonic() - self._log.begin))
+        await asyncio.to_thread(draft.keep)
 
     def _exists(self) -> None:
         self.id = self.directory.name
-        name, file, directory = self.environment.name, str(self.environment.file), str(self.directory)
+        name, file, directory = self.outline.name, self.outline.file, str(self.directory)
         self.status = replace(self.status, id=self.id, environment=name, file=file, dir=directory)
         with usable(self.directory):
             self._log.open(self.directory / EVENTS)

@@ -7,8 +7,9 @@ opposite orders, and turning the one into the other must give the other, to the 
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from envspec.plan.outline import Outline
@@ -18,19 +19,18 @@ Swap = Mapping[str, str]
 
 
 def stand_ins(outline: Outline) -> tuple[Bindings, Bindings]:
-    """Return two sets of bindings that share nothing but fixed ports."""
-    count = sum(request.count for request in outline.ports)
-    return _bindings(outline, "first", iter(range(10007, 65536, 7))), _bindings(
-        outline, "other", iter(range(11003 + 11 * (count + len(outline.ports)), 1024, -11))
+    """Return two sets of bindings that share nothing but fixed ports: neither order, length, parity nor magnitude."""
+    return (
+        _bindings(outline, "one", itertools.count(64993, -8)),
+        _bindings(outline, "another", itertools.count(1034, 12)),
     )
 
 
-def _bindings(outline: Outline, word: str, numbers: Any) -> Bindings:
+def _bindings(outline: Outline, word: str, numbers: Iterator[int]) -> Bindings:
     ports: dict[str, dict[str, tuple[int, ...]]] = {}
     for request in outline.ports:
-        first = request.fixed if request.fixed is not None else next(numbers)
-        for _ in range(request.count - 1):
-            next(numbers)  # a block may not run into the next port's number
+        block = [next(numbers) for _ in range(request.count)]  # as many steps as numbers: no block meets another
+        first = request.fixed if request.fixed is not None else min(block)
         ports.setdefault(request.replica, {})[request.port] = tuple(range(first, first + request.count))
     return Bindings(
         session=f"envspec-{word}-id",
@@ -39,6 +39,12 @@ def _bindings(outline: Outline, word: str, numbers: Any) -> Bindings:
         ports=ports,
         models={model.name: f"/envspec-{word}-model/{model.name}" for model in outline.models},
     )
+
+
+def is_plain(bindings: Bindings) -> bool:
+    """Say whether no quoting or encoding would change what is put in, as it does not change the stand-ins."""
+    words = (bindings.session, bindings.directory, bindings.tmp, *bindings.models.values())
+    return all(re.fullmatch(r"[A-Za-z0-9_./-]+", word) for word in words)
 
 
 def swap(old: Bindings, new: Bindings) -> Swap:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict
 
+from envspec.plan.outline import Requirements
 from envspec.spec import inputs
-from envspec.spec.environment import Model, Requirements, Service
+from envspec.spec.environment import Model, Service
 from envspec.spec.findings import Findings
 from envspec.spec.inputs import Surroundings
 from envspec.spec.layers import is_null, without_null_entries

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from envspec.plan.outline import Requirements
 from envspec.plan.plan import Condition, Endpoint, Kind, ReplicaOrder
 from envspec.spec.catalog_entry import InputSpec
 from envspec.spec.nodes import MapNode, Mark, Node
@@ -95,24 +96,6 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
-class Requirements:
-    """What the host must have, from the file and from the entries of services that will be started.
-
-    `memory` and `disk` are bytes. `extras` maps a command or module to the extra of envspec that provides it, and
-    `needed_by` to the services that need it.
-    """
-
-    os: tuple[str, ...] = ()
-    commands: tuple[str, ...] = ()
-    modules: tuple[str, ...] = ()
-    env: tuple[str, ...] = ()
-    memory: int = 0
-    disk: int = 0
-    extras: Mapping[str, str] = field(default_factory=dict)
-    needed_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Environment:
     """A whole environment file. `tree` holds its top keys from all layers; `env` and `ready` of it are unrendered."""
 
@@ -128,7 +111,7 @@ class Environment:
     vars: Mapping[str, Any] = field(default_factory=dict)
     models: Mapping[str, Model] = field(default_factory=dict)
     services: Mapping[str, Service] = field(default_factory=dict)
-    requires: Requirements = Requirements()
+    requires: Requirements = field(default_factory=Requirements)
 
 
 def position(mark: Mark) -> str:

@@ -16,6 +16,7 @@ from envspec.spec.composer import Composer, line_and_column
 from envspec.spec.core_schema import core_value
 from envspec.spec.diagnostics import at
 from envspec.spec.nodes import ListNode, MapNode, Mark, Node, Scalar
+from envspec.spec.reading import read_bytes
 from envspec.spec.syntax_errors import Problem, explain
 
 __all__ = ["core_value", "parse", "read"]
@@ -68,8 +69,7 @@ def parse(text: str, file: str) -> Node:
 def _text_of(file: Path) -> str:
     start = Mark(str(file), 1, 1)
     try:
-        with file.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+        data = read_bytes(file, MAX_BYTES + 1)
     except IsADirectoryError:
         raise SpecError([at(start, "unreadable", "this is a directory, not a file")]) from None
     except FileNotFoundError:

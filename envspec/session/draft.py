@@ -1,0 +1,88 @@
+"""An environment that is known but has no ports yet: read from its file, or recalled from an earlier session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from envspec.plan.outline import Outline
+from envspec.plan.plan import Bindings, Plan
+from envspec.session.recall import Recalled, keep, recall
+from envspec.session.request import Request
+from envspec.session.stand_ins import stand_ins
+
+if TYPE_CHECKING:
+    from envspec.spec.environment import Environment
+
+
+class Draft(Protocol):
+    """What a session starts from."""
+
+    outline: Outline
+
+    def plan(self, bindings: Bindings) -> Plan:
+        """Return the plan with these numbers in it.
+
+        Raises:
+            SpecError: the file is wrong in a way that only shows when everything is rendered.
+        """
+
+    def keep(self) -> None:
+        """Remember the plan for the next session, where that saves anything. Never raises for the file system."""
+
+
+def draft(request: Request) -> Draft:
+    """Return the environment that is asked for.
+
+    Raises:
+        SpecError: the file is wrong.
+    """
+    recalled = recall(request)
+    return Written(request) if recalled is None else Known(request, recalled)
+
+
+class Written:
+    """An environment as its file has it."""
+
+    def __init__(self, request: Request) -> None:
+        # Here, not above: a draft that is recalled needs neither pydantic nor jinja2, and they take 150 ms to import.
+        from envspec.resolve import outline
+        from envspec.spec.load import load
+        from envspec.spec.reading import noted
+
+        self._request = request
+        with noted() as self._files:
+            self._environment: Environment = load(request.file, sets=request.sets, environ=request.environ)
+        self.outline = outline(self._environment)
+
+    def plan(self, bindings: Bindings) -> Plan:
+        """Render everything."""
+        from envspec.resolve import resolve
+
+        return resolve(self._environment, bindings, self._request.environ)
+
+    def keep(self) -> None:
+        """Make the plan for two stand-ins, which shows where it depends on what."""
+        from envspec.spec.reading import noted
+
+        with noted() as texts:
+            one, another = stand_ins(self.outline)
+            plans = (self.plan(one), self.plan(another))
+        files: Mapping[str, bytes] = {**self._files, **texts}
+        keep(self._request, self.outline, plans, files)
+
+
+class Known:
+    """An environment as an earlier session found it."""
+
+    def __init__(self, request: Request, recalled: Recalled) -> None:
+        self._request = request
+        self._recalled = recalled
+        self.outline = recalled.outline
+
+    def plan(self, bindings: Bindings) -> Plan:
+        """Put the numbers in; where that cannot be done safely, read the file after all."""
+        return self._recalled.plan(bindings) or Written(self._request).plan(bindings)
+
+    def keep(self) -> None:
+        """It is kept already."""

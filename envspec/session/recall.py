@@ -1,0 +1,145 @@
+"""Plans of earlier sessions, found again: most starts are of a file that has not changed since the last one.
+
+Reading a file takes 200 ms and more, nearly all of it imports (pydantic, jinja2) and the building of schemas. A plan
+that was made before is used again when nothing has changed that it was made of: the files, `--set`, the caller's
+environment and envspec itself. Only ports, directories and the session's id are new, and where they turn up in the
+plan was tried when it was kept (envspec.session.stand_ins). Where anything is in doubt, the file is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import envspec
+from envspec.plan.codec import from_json, to_json
+from envspec.plan.outline import Outline
+from envspec.plan.plan import Bindings, Plan
+from envspec.plan.redact import secrets_of
+from envspec.session.request import Request
+from envspec.session.stand_ins import is_plain, stand_ins, swap, swapped
+from envspec.session.state import cache_directory, write_json
+
+PACKAGE = Path(__file__).parent.parent
+MAKERS = ("catalog", "health", "plan", "resolve", "session", "spec")
+"""The parts of envspec that a plan is made by: in a checkout they change without a new version."""
+CHANGING = frozenset({"_", "OLDPWD", "PWD", "PYTEST_CURRENT_TEST", "SHLVL"})
+"""Variables that differ from one command to the next; a plan has their present values, whatever they were."""
+MOST_KEPT = 64
+"""Plans in the cache; the ones not used for longest go first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """A plan of before, and the bindings that stand in for this session's."""
+
+    outline: Outline
+    _plan: Mapping[str, Any]
+    _stand_in: Bindings
+    _environ: Mapping[str, str]
+
+    def plan(self, bindings: Bindings) -> Plan | None:
+        """Return the plan for this session, or None where putting the names in might need quoting."""
+        if not is_plain(bindings):
+            return None
+        return from_json(Plan, _with_environ(swapped(self._plan, swap(self._stand_in, bindings)), self._environ))
+
+
+def recall(request: Request) -> Recalled | None:
+    """Return the plan that was kept for the same request, if nothing that it was made of has changed."""
+    place = _place(request)
+    try:
+        kept = json.loads(place.read_bytes())
+        if any(_digest(Path(file).read_bytes()) != digest for file, digest in kept["files"].items()):
+            return None
+        os.utime(place)
+        return Recalled(
+            from_json(Outline, kept["outline"]), kept["plan"], from_json(Bindings, kept["stand_in"]), request.environ
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # not kept, or by another version, or half a file: reading is always right
+
+
+def keep(request: Request, outline: Outline, plans: tuple[Plan, Plan], files: Mapping[str, bytes]) -> None:
+    """Keep a plan for the next session. `plans` are those for the two `stand_ins`, `files` what they were read from.
+
+    Nothing is kept of a plan in which numbers or names turn up in another way than whole, or that holds a secret.
+    """
+    one, another = stand_ins(outline)
+    data, other = (_without_environ(to_json(plan), request.environ) for plan in plans)
+    if swapped(data, swap(one, another)) != other:
+        return
+    kept = {
+        "files": {file: _digest(content) for file, content in files.items()},
+        "outline": to_json(outline),
+        "stand_in": to_json(one),
+        "plan": data,
+    }
+    if any(secret in json.dumps(kept, ensure_ascii=False) for secret in secrets_of(_environs(request, plans))):
+        return
+    place = _place(request)
+    with suppress(OSError):  # a cache that cannot be written costs time, nothing else
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_json(place, kept)
+        _forget_old(place.parent)
+
+
+def _environs(request: Request, plans: tuple[Plan, Plan]) -> Iterator[Mapping[str, str]]:
+    yield request.environ
+    yield from (replica.env for replica in plans[0].replicas)  # what a file or an env_file calls a secret
+
+
+def _place(request: Request) -> Path:
+    made_of = [
+        envspec.__version__,
+        sys.executable,
+        str(request.file.absolute()),
+        str(cache_directory()),
+        sorted(request.sets.items()),
+        sorted((name, "" if name in CHANGING else value) for name, value in request.environ.items()),
+        list(_makers()),
+    ]
+    return cache_directory() / "plans" / f"{_digest(json.dumps(made_of).encode())[:32]}.json"
+
+
+def _makers() -> Iterator[tuple[str, int, int]]:
+    for part in MAKERS:
+        with os.scandir(PACKAGE / part) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if entry.is_file():
+                    stat = entry.stat()
+                    yield entry.path, stat.st_mtime_ns, stat.st_size
+
+
+def _forget_old(directory: Path) -> None:
+    by_age = sorted(directory.glob("*.json"), key=lambda file: file.stat().st_mtime, reverse=True)
+    for file in by_age[MOST_KEPT:]:
+        file.unlink(missing_ok=True)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _without_environ(plan: Any, environ: Mapping[str, str]) -> Any:
+    """Leave out of each replica's variables what is the caller's: what may be secret is never written down."""
+    for service in plan["services"]:
+        for replica in service["replicas"]:
+            env = replica["env"]
+            replica["inherited"] = [name for name, value in env.items() if environ.get(name) == value]
+            replica["env"] = {name: value for name, value in env.items() if environ.get(name) != value}
+    return plan
+
+
+def _with_environ(plan: Any, environ: Mapping[str, str]) -> Any:
+    for service in plan["services"]:
+        for replica in service["replicas"]:
+            replica["env"] |= {name: environ[name] for name in replica.pop("inherited")}
+    return plan
