@@ -6,19 +6,16 @@ This module and what it imports is all that runs before hello, so it stays clear
 
 from __future__ import annotations
 
-import errno
 import os
-import resource
 import signal
 import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from envspec.agent import tree
-from envspec.agent.calls import Call, Node, Verb
+from envspec.agent.calls import Call, Node, Verb, serve
 from envspec.agent.connection import Connection
 from envspec.agent.identity import boot_id
 from envspec.agent.loop import Loop, Timer
@@ -29,9 +26,6 @@ from envspec.agent.record import Record
 from envspec.agent.scratch import Scratch
 from envspec.agent.storage import writing
 from envspec.agent.wire import PROTOCOL, Message
-
-if TYPE_CHECKING:
-    from envspec.errors import EnvspecError
 
 STREAM = 0
 """The descriptor that is the stream to the owner."""
@@ -84,15 +78,7 @@ class Agent:
     def _on_message(self, message: Message) -> None:
         self._renew()
         call = Call(message, self._connection.send)
-        try:
-            self._verbs.get(call.verb, _unknown)(call)
-        except _refusal() as error:
-            call.fail(error)
-        except OSError as error:
-            call.fail(_refused_by_system(error))
-        except (KeyError, TypeError, ValueError) as error:  # a request with something missing or of the wrong type
-            sys.excepthook(type(error), error, error.__traceback__)
-            call.fail(_misunderstood(call, error))
+        serve(self._verbs.get(call.verb, _unknown), call)
 
     def _hello(self, call: Call) -> None:
         """Verb: learn what this node is for. Answers before the rest of the agent is imported."""
@@ -103,16 +89,23 @@ class Agent:
         with writing(self._scratch.path):
             self._scratch.make()
         record = Record(directory, call["session"], guardian, self._scratch.path)
-        python = call.get("python") or sys.executable
-        node = Node(self.loop, self._connection.send, call["session"], directory, Path(call["folder"]), python)
-        self._prober = ProberClient(node, self._reaper)
+        node = Node(
+            loop=self.loop,
+            reaper=self._reaper,
+            send=self._connection.send,
+            session=call["session"],
+            directory=directory,
+            folder=Path(call["folder"]),
+            python=call.get("python") or sys.executable,
+        )
+        self._prober = ProberClient(node)
         tmp = str(self._scratch.path)
         call.reply(pid=os.getpid(), guardian=guardian, boot_id=boot_id(), tmp=tmp, clock=time.monotonic())
         self._ttl = call.get("ttl")
         self._renew()
         from envspec.agent.parts import verbs
 
-        self._verbs = {**verbs(node, self._reaper, record, self._prober), "close": self._close}
+        self._verbs = {**verbs(node, record, self._prober), "close": self._close}
 
     def _renew(self) -> None:
         """Any sign of the owner moves its expiry, where the backend gave one."""
@@ -151,34 +144,8 @@ class Agent:
         self.loop.stop()
 
 
-def _refusal() -> type[EnvspecError]:
-    """Return the class of errors that are answers; only imported when there is one to catch."""
-    from envspec.errors import EnvspecError
-
-    return EnvspecError
-
-
 def _unknown(call: Call) -> None:
     raise ValueError(f"the agent knows no verb {call.verb!r}, or was not told hello first")
-
-
-def _misunderstood(call: Call, error: Exception) -> EnvspecError:
-    from envspec.errors import BackendError
-
-    return BackendError(f"the agent does not understand the request {call.verb!r}: {error!r}")
-
-
-def _refused_by_system(error: OSError) -> EnvspecError:
-    """Return what the kernel's refusal means, above all that of one more descriptor."""
-    from envspec.errors import BackendError, ResourceError
-
-    if error.errno not in (errno.EMFILE, errno.ENFILE):
-        return BackendError(f"the agent was refused something by the system: {error}")
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    message = (
-        f"the agent has no file descriptor left: it may have {limit}, and needs one per port and three per service"
-    )
-    return ResourceError(message, hint="Raise the hard limit (`ulimit -Hn`), or declare fewer services and ports.")
 
 
 def _redirect_output(directory: Path) -> None:

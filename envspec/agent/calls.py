@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import resource
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from envspec.agent.loop import Loop
+from envspec.agent.reaper import Reaper
 from envspec.agent.wire import Message, error_to_json
 
 if TYPE_CHECKING:
@@ -47,6 +51,43 @@ class Call:
 Verb = Callable[[Call], None]
 
 
+def serve(verb: Verb, call: Call) -> None:
+    """Let `verb` serve the call, and answer with what it raises. A bug in the agent itself still ends the agent."""
+    try:
+        verb(call)
+    except _refusal() as error:
+        call.fail(error)
+    except OSError as error:
+        call.fail(_refused_by_system(error))
+    except (KeyError, TypeError, ValueError) as error:  # something is missing in the request, or of the wrong type
+        sys.excepthook(type(error), error, error.__traceback__)
+        call.fail(_misunderstood(call, error))
+
+
+def _refusal() -> type[EnvspecError]:
+    """Return the class of errors that are answers; evaluated, and imported, only when there is one to catch."""
+    from envspec.errors import EnvspecError
+
+    return EnvspecError
+
+
+def _misunderstood(call: Call, error: Exception) -> EnvspecError:
+    from envspec.errors import BackendError
+
+    return BackendError(f"the agent does not understand the request {call.verb!r}: {error!r}")
+
+
+def _refused_by_system(error: OSError) -> EnvspecError:
+    """Return what the kernel's refusal means, above all that of one more descriptor."""
+    from envspec.errors import BackendError, ResourceError
+
+    if error.errno not in (errno.EMFILE, errno.ENFILE):
+        return BackendError(f"the agent was refused something by the system: {error}")
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    message = f"the agent has no file descriptor left: it may have {limit}, and needs two per port and two per service"
+    return ResourceError(message, hint="Raise the hard limit (`ulimit -Hn`), or declare fewer services and ports.")
+
+
 class Node(NamedTuple):
     """What every part of an agent needs, known once the owner has said hello.
 
@@ -54,6 +95,7 @@ class Node(NamedTuple):
     """
 
     loop: Loop
+    reaper: Reaper
     send: Callable[..., None]
     session: str
     directory: Path

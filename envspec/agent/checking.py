@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from envspec.agent.calls import Call, Node
 from envspec.agent.prober_client import Job, ProberClient
 from envspec.agent.readiness import Readiness
@@ -21,38 +23,9 @@ class Checking:
 
     def check(self, call: Call) -> None:
         """Verb: ask checks once, or until all pass; answers with what each of them said last."""
-        key, replica = f"check:{call['key']}", str(call.get("replica") or "")
-        subject = self._readiness.subject(replica)
-
-        def heard(message: Message) -> None:
-            if message["notice"] == "answer":
-                answer = {name: message.get(name) for name in FIELDS}
-                start = subject.start if subject else 0
-                self._node.notify("answer", droppable=True, replica=replica, start=start, **answer)
-            elif message["notice"] == "done":
-                self._calls.pop(key, None)
-                call.reply(passed=message["passed"], answers=message["answers"])
-
+        key = f"check:{call['key']}"
         self._calls[key] = call
-        self._prober.ask(
-            key,
-            Job(
-                {
-                    "do": call["mode"],
-                    "checks": call["checks"],
-                    "replica": replica,
-                    "env": call.get("env") or {},
-                    "cwd": call.get("cwd") or str(self._node.folder),
-                    "log": subject.plan.log if subject else "",
-                    "log_start": subject.log_start if subject else 0,
-                    "folder": str(self._node.folder),
-                    "every": None,
-                    "failures": None,
-                    "timeout": call.get("timeout"),
-                },
-                heard,
-            ),
-        )
+        self._prober.ask(key, Job(self._order(call), partial(self._heard, key)))
 
     def cancel(self, call: Call) -> None:
         """Verb: take a check back; its own reply then says that it did not pass."""
@@ -62,3 +35,23 @@ class Checking:
         if pending is not None:
             pending.reply(passed=False, answers=[])
         call.reply()
+
+    def _order(self, call: Call) -> Message:
+        replica, folder = str(call.get("replica") or ""), str(self._node.folder)
+        subject = self._readiness.subject(replica)
+        log = {"log": subject.plan.log, "log_start": subject.log_start} if subject else {"log": "", "log_start": 0}
+        about = {"replica": replica, "env": call.get("env") or {}, "cwd": call.get("cwd") or folder, "folder": folder}
+        timing = {"every": None, "failures": None, "timeout": call.get("timeout")}
+        return {"do": call["mode"], "checks": call["checks"], **about, **log, **timing}
+
+    def _heard(self, key: str, message: Message) -> None:
+        call = self._calls[key]
+        replica = str(call.get("replica") or "")
+        if message["notice"] == "answer":
+            subject = self._readiness.subject(replica)
+            answer = {name: message.get(name) for name in FIELDS}
+            start = subject.start if subject else 0
+            self._node.notify("answer", droppable=True, replica=replica, start=start, **answer)
+        elif message["notice"] == "done":
+            del self._calls[key]
+            call.reply(passed=message["passed"], answers=message["answers"])

@@ -7,7 +7,7 @@ from pathlib import Path
 from envspec.agent.calls import Call, Node
 from envspec.agent.piped import PipedChild, Program
 from envspec.agent.processes import SpawnError
-from envspec.agent.reaper import Exit, Reaper
+from envspec.agent.reaper import Exit
 from envspec.agent.wire import Message
 from envspec.errors import ModelUnavailableError
 
@@ -17,9 +17,8 @@ LOG = "fetcher.log"
 class Fetching:
     """The verb `fetch`."""
 
-    def __init__(self, node: Node, reaper: Reaper) -> None:
+    def __init__(self, node: Node) -> None:
         self._node = node
-        self._reaper = reaper
 
     def fetch(self, call: Call) -> None:
         """Verb: make or fetch a model, unless its directory is complete already."""
@@ -33,9 +32,7 @@ class Fetching:
         argv = (self._node.python, "-P", "-m", "envspec.models.fetcher")
         program = Program(argv, str(self._node.folder), self._node.directory / LOG)
         try:
-            child = PipedChild(
-                self._node.loop, self._reaper, program, results.append, lambda how: self._ended(call, results, how)
-            )
+            child = PipedChild(self._node, program, results.append, lambda how: self._ended(call, results, how))
         except SpawnError as error:
             call.fail(ModelUnavailableError(f"the model {model['name']} cannot be fetched: {error}"))
             return

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from envspec.agent.calls import Call, Node
 from envspec.agent.linux import punch_hole
-from envspec.agent.reaper import Reaper
 from envspec.agent.storage import writing
 
 PERIOD = 0.02
@@ -92,9 +91,8 @@ class Log:
 class Logs:
     """All logs of a node, sampled together, and the verbs that read them."""
 
-    def __init__(self, node: Node, reaper: Reaper) -> None:
+    def __init__(self, node: Node) -> None:
         self._node = node
-        self._reaper = reaper
         self._logs: dict[str, Log] = {}
         self._unbounded: set[str] = set()
 
@@ -130,7 +128,7 @@ class Logs:
                 log.sample()
             except OSError as error:
                 self._warn(replica, log, error)
-        self._reaper.reap()  # strays, whose end no pidfd announces
+        self._node.reaper.reap()  # strays, whose end no pidfd announces
         self._node.loop.after(PERIOD, self._tick)
 
     def _warn(self, replica: str, log: Log, error: OSError) -> None:

@@ -13,21 +13,21 @@ from envspec.agent.listen_gate import ListenGate
 from envspec.agent.logs import Logs
 from envspec.agent.prober_client import ProberClient
 from envspec.agent.readiness import Readiness
-from envspec.agent.reaper import Reaper
 from envspec.agent.record import Record
-from envspec.agent.services import Parts, Services
+from envspec.agent.services import Services
+from envspec.agent.starting import Starter
 
 
-def verbs(node: Node, reaper: Reaper, record: Record, prober: ProberClient) -> Mapping[str, Verb]:
+def verbs(node: Node, record: Record, prober: ProberClient) -> Mapping[str, Verb]:
     """Return the table of verbs that serve this node."""
-    family, holds, logs = Family(node.session), Holds(), Logs(node, reaper)
+    family, holds, logs = Family(node.session), Holds(), Logs(node)
     readiness = Readiness(node, ListenGate(node.loop, family), prober)
-    services = Services(node, Parts(reaper, family, holds, logs, record, readiness))
+    services = Services(node, family, record, Starter(node, logs, holds), readiness)
     checking = Checking(node, prober, readiness)
     return {
         "renew": lambda call: call.reply(),
         "lease": holds.lease,
-        "fetch": Fetching(node, reaper).fetch,
+        "fetch": Fetching(node).fetch,
         "start": services.start,
         "stop": services.stop,
         "signal": services.signal,

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from envspec.agent.loop import WRITE, Loop
+from envspec.agent.calls import Node
+from envspec.agent.loop import WRITE
 from envspec.agent.processes import Command, spawn
-from envspec.agent.reaper import Exit, Reaper
+from envspec.agent.reaper import Exit
 from envspec.agent.storage import writing
 from envspec.agent.tree import send
 from envspec.agent.wire import Message, OutputQueue, Splitter, WireError, decode
@@ -29,14 +30,9 @@ class PipedChild:
     """A running program. Lines of its stdout that are no JSON objects are left out: libraries print, too."""
 
     def __init__(
-        self,
-        loop: Loop,
-        reaper: Reaper,
-        program: Program,
-        on_message: Callable[[Message], None],
-        on_exit: Callable[[Exit], None],
+        self, node: Node, program: Program, on_message: Callable[[Message], None], on_exit: Callable[[Exit], None]
     ) -> None:
-        self._loop = loop
+        self._loop = node.loop
         self._on_message = on_message
         self._on_exit = on_exit
         self._splitter = Splitter()
@@ -54,8 +50,8 @@ class PipedChild:
             os.close(theirs_out)
         os.set_blocking(self._stdin, False)
         os.set_blocking(self._stdout, False)
-        loop.watch(self._stdout, self._read)
-        reaper.adopt(self.pid, self._exited)
+        self._loop.watch(self._stdout, self._read)
+        node.reaper.adopt(self.pid, self._exited)
 
     @staticmethod
     def _spawn(program: Program, stdin: int, stdout: int) -> int:

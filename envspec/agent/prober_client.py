@@ -10,33 +10,35 @@ from typing import NamedTuple
 from envspec.agent.calls import Node
 from envspec.agent.piped import PipedChild, Program
 from envspec.agent.processes import SpawnError
-from envspec.agent.reaper import Exit, Reaper
+from envspec.agent.reaper import Exit
 from envspec.agent.wire import Message
 
 LOG = "prober.log"
 QUICK_DEATH = 5.0
-"""Seconds within which a death counts as a failed start."""
-FAILED_STARTS = 3
-"""Failed starts in a row after which jobs hear that they cannot be asked; one more is tried every RETRY seconds."""
+"""Seconds within which a prober's death is counted: it cannot start, or something that it is asked kills it."""
+DEATHS = 3
+"""Quick deaths in a row after which jobs hear of it; from then on another prober is tried every RETRY seconds."""
 RETRY = 1.0
+
+
+OnNotice = Callable[[Message], None]
 
 
 class Job(NamedTuple):
     """What the prober is asked to do. `on_notice` gets its notices: answer, done, unhealthy."""
 
     message: Message
-    on_notice: Callable[[Message], None]
+    on_notice: OnNotice
 
 
 class ProberClient:
     """One prober process, and the jobs that it has not finished."""
 
-    def __init__(self, node: Node, reaper: Reaper) -> None:
+    def __init__(self, node: Node) -> None:
         self._node = node
-        self._reaper = reaper
         self._jobs: dict[str, Job] = {}
         self._child: PipedChild | None = None
-        self._failed_starts = 0
+        self._deaths = 0
         self._started = 0.0
         self._closed = False
         self._spawn()
@@ -73,7 +75,7 @@ class ProberClient:
         program = Program(argv, str(self._node.folder), self._node.directory / LOG)
         self._started = time.monotonic()
         try:
-            self._child = PipedChild(self._node.loop, self._reaper, program, self._heard, self._died)
+            self._child = PipedChild(self._node, program, self._heard, self._died)
         except SpawnError as error:
             self._unavailable(str(error))
             return
@@ -81,7 +83,6 @@ class ProberClient:
             self._child.send(job.message)
 
     def _heard(self, message: Message) -> None:
-        self._failed_starts = 0
         if message.get("notice") == "sick" and self._child is not None:
             self._child.kill()  # too many probes hang in it; its jobs go to the next one
         job = self._jobs.get(str(message.get("key")))
@@ -94,12 +95,12 @@ class ProberClient:
     def _died(self, how: Exit) -> None:
         self._child = None
         quick = time.monotonic() - self._started < QUICK_DEATH
-        self._failed_starts = self._failed_starts + 1 if quick else 0
-        if self._failed_starts < FAILED_STARTS:
+        self._deaths = self._deaths + 1 if quick else 0
+        if self._deaths < DEATHS:
             self._spawn()
         else:
             ending = how.signal or f"exit code {how.exit_code}"
-            self._unavailable(f"the prober does not start ({ending}): {self._last_line()}")
+            self._unavailable(f"the prober died {self._deaths} times in a row ({ending}): {self._last_line()}")
 
     def _unavailable(self, text: str) -> None:
         """Tell all jobs why nothing is asked; end those that somebody waits for; try again later."""

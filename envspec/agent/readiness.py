@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from envspec.agent.calls import Call, Node
 from envspec.agent.listen_gate import Awaited, ListenGate
-from envspec.agent.prober_client import Job, ProberClient
+from envspec.agent.log_wait import LogWait, wait_for_line
+from envspec.agent.loop import Timer
+from envspec.agent.prober_client import Job, OnNotice, ProberClient
 from envspec.agent.wire import Message
 from envspec.plan.codec import to_json
 from envspec.plan.plan import Check, ReplicaPlan
 
 if TYPE_CHECKING:
-    from envspec.health.log import LogScanner
+    from envspec.health.base import Answer
 
 QUIET = 0.5
 """Seconds before anybody is told that a port does not listen yet; most services need less."""
-LOG_PERIOD = 0.005
-"""Seconds between looks at a log that somebody waits for. A look is one fstat when nothing was written."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Subject:
-    """A start of a replica. `open` are the numbers of the checks that have not passed."""
+    """A start of a replica, on its way to healthy. Checks go by their number in the plan.
+
+    `open` are the checks that have not passed; `gates` the ports that have to listen before a check is asked; `notes`
+    says of a port why what listens there does not count; `waits` are to be cancelled when the start is over.
+    """
 
     plan: ReplicaPlan
     start: int
@@ -34,10 +37,8 @@ class Subject:
     began: float
     open: set[int] = field(default_factory=set)
     gates: dict[int, set[int]] = field(default_factory=dict)
-    """By number of the check: the ports that have to listen before it is asked."""
     notes: dict[int, str] = field(default_factory=dict)
-    """By port: why what listens there does not count."""
-    scanners: dict[int, LogScanner] = field(default_factory=dict)
+    waits: list[Timer | LogWait] = field(default_factory=list)
 
 
 class Readiness:
@@ -59,10 +60,8 @@ class Readiness:
         for number, check in enumerate(plan.health):
             subject.gates[number] = {end.port for end in check.endpoints if check.local}
         self._await_ports(subject)
-        for number, gate in list(subject.gates.items()):
-            if not gate:
-                self._ask(subject, number)
-        self._node.loop.after(QUIET, lambda: self._say_what_is_awaited(subject))
+        self._ask_what_is_open(subject)
+        subject.waits.append(self._node.loop.after(QUIET, lambda: self._say_what_is_awaited(subject)))
 
     def end(self, replica: str) -> None:
         """Forget a replica that has exited or is being stopped."""
@@ -70,6 +69,8 @@ class Readiness:
         if subject is None:
             return
         self._gate.forget(replica)
+        for wait in subject.waits:
+            wait.cancel()
         for number in subject.open:
             self._prober.cancel(_key(subject, number))
         self._prober.cancel(f"live:{replica}")
@@ -78,14 +79,9 @@ class Readiness:
         """Verb: go on asking a healthy replica's checks; `unhealthy` tells when they fail."""
         subject = self._subjects.get(call["replica"])
         if subject is not None:
-            timing = {"every": call["every"], "failures": call["failures"]}
-            name = subject.plan.name
-
-            def heard(message: Message) -> None:
-                if message["notice"] == "unhealthy":
-                    self._node.notify("unhealthy", replica=name, check=message["check"], text=message["text"])
-
-            self._prober.ask(f"live:{name}", self.job(subject, subject.plan.health, {"do": "live", **timing}, heard))
+            order = {"do": "live", "every": call["every"], "failures": call["failures"]}
+            heard = partial(self._heard_alive, subject.plan.name)
+            self._prober.ask(f"live:{subject.plan.name}", self._job(subject, subject.plan.health, order, heard))
         call.reply()
 
     def unwatch(self, call: Call) -> None:
@@ -97,12 +93,16 @@ class Readiness:
         """Return the present start of a replica."""
         return self._subjects.get(replica)
 
-    def job(self, subject: Subject, checks: tuple[Check, ...], order: dict[str, Any], heard: Any) -> Job:
-        """Return a prober's job about this start."""
+    def _job(self, subject: Subject, checks: tuple[Check, ...], order: Message, heard: OnNotice) -> Job:
         plan = subject.plan
-        about = {"replica": plan.name, "env": dict(plan.env), "cwd": plan.cwd, "folder": str(self._node.folder)}
-        written = [to_json(check) for check in checks]
-        return Job({"checks": written, **about, "log": plan.log, "log_start": subject.log_start, **order}, heard)
+        place = {"cwd": plan.cwd, "folder": str(self._node.folder), "log": plan.log, "log_start": subject.log_start}
+        about = {"replica": plan.name, "env": dict(plan.env), **place}
+        timing = {"every": None, "failures": None, "timeout": None}
+        return Job({"checks": to_json(checks), **about, **timing, **order}, heard)
+
+    def _heard_alive(self, replica: str, message: Message) -> None:
+        if message["notice"] == "unhealthy":
+            self._node.notify("unhealthy", replica=replica, check=message["check"], text=message["text"])
 
     def _await_ports(self, subject: Subject) -> None:
         plan = subject.plan
@@ -126,24 +126,27 @@ class Readiness:
         name = next((name for name, numbers in plan.ports.items() if port in numbers), None)
         if name is not None:
             self._node.notify("listening", replica=plan.name, start=subject.start, port=name, number=port)
-        for number, gate in list(subject.gates.items()):
-            if port in gate:
-                gate.discard(port)
-                if not gate:
-                    self._ask(subject, number)
+        for gate in subject.gates.values():
+            gate.discard(port)
+        self._ask_what_is_open(subject)
 
-    def _ask(self, subject: Subject, number: int) -> None:
-        """Ask a check whose ports all listen."""
-        check = subject.plan.health[number]
-        del subject.gates[number]
+    def _ask_what_is_open(self, subject: Subject) -> None:
+        """Ask the checks whose ports all listen."""
+        for number in [number for number, gate in subject.gates.items() if not gate]:
+            del subject.gates[number]
+            self._ask(subject, number, subject.plan.health[number])
+
+    def _ask(self, subject: Subject, number: int, check: Check) -> None:
         if check.kind == "tcp" and check.local:
             self._answer(subject, number, passed=True, text="listens")
         elif check.kind == "log":
-            self._scan(subject, number)
+            told = partial(self._read, subject, number)
+            match = str(check.fields["match"])
+            wait = wait_for_line(self._node.loop, subject.plan.log, subject.log_start, match, told)
+            subject.waits.append(wait)
         else:
             heard = partial(self._heard, subject, number)
-            order = {"do": "until", "every": None, "failures": None, "timeout": None}
-            self._prober.ask(_key(subject, number), self.job(subject, (check,), order, heard))
+            self._prober.ask(_key(subject, number), self._job(subject, (check,), {"do": "until"}, heard))
 
     def _heard(self, subject: Subject, number: int, message: Message) -> None:
         if message["notice"] == "answer":
@@ -151,25 +154,11 @@ class Readiness:
         elif message["notice"] == "done" and message["passed"]:
             self._passed(subject, number)
 
-    def _scan(self, subject: Subject, number: int) -> None:
-        if self._subjects.get(subject.plan.name) is not subject:
-            return
-        from envspec.health.log import LogScanner, found
-
-        match = str(subject.plan.health[number].fields["match"])
-        scanner_is_known = number in subject.scanners
-        try:
-            scanner = subject.scanners.setdefault(number, LogScanner(subject.plan.log, subject.log_start, match))
-        except re.error as error:
-            self._answer(subject, number, passed=False, text=f"{match!r} is not a regular expression: {error}")
-            return
-        answer = found(scanner.scan(), match)
-        if answer.passed or not scanner_is_known:
-            self._answer(subject, number, passed=answer.passed, text=answer.text)
-        if not answer.passed:
-            self._node.loop.after(LOG_PERIOD, lambda: self._scan(subject, number))
+    def _read(self, subject: Subject, number: int, answer: Answer) -> None:
+        self._answer(subject, number, passed=answer.passed, text=answer.text)
 
     def _answer(self, subject: Subject, number: int, *, passed: bool, text: str) -> None:
+        """Tell what the agent itself found out about a check."""
         check = subject.plan.health[number]
         about = {"check": check.where, "position": check.position}
         self._tell(subject, {**about, "passed": passed, "text": text, "tries": 1})
@@ -193,8 +182,6 @@ class Readiness:
         self._say_what_is_awaited(subject)
 
     def _say_what_is_awaited(self, subject: Subject) -> None:
-        if self._subjects.get(subject.plan.name) is not subject:
-            return
         for number, gate in subject.gates.items():
             ends = [end for end in subject.plan.health[number].endpoints if end.port in gate]
             text = "; ".join(subject.notes.get(end.port, f"nothing listens on {end.address} yet") for end in ends)

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
-from envspec.agent.calls import Call, Node
-from envspec.agent.family import REPLICA_TAG, SESSION_TAG, Family
-from envspec.agent.holds import Holds
-from envspec.agent.logs import Logs
+from envspec.agent.calls import Call, Node, serve
+from envspec.agent.family import Family
 from envspec.agent.oom import oom_kills
-from envspec.agent.processes import Command, SpawnError, spawn
 from envspec.agent.readiness import Readiness
-from envspec.agent.reaper import Exit, Reaper
+from envspec.agent.reaper import Exit
 from envspec.agent.record import Record
+from envspec.agent.starting import Starter
 from envspec.agent.stopping import ORPHANS_GRACE, Outcome, Stopping
-from envspec.agent.storage import write_text, writing
 from envspec.agent.tree import send
-from envspec.errors import BackendError, EnvspecError, ServiceStartError, StateDirectoryError
+from envspec.errors import BackendError, ServiceStartError, StateDirectoryError
 from envspec.plan.codec import from_json
 from envspec.plan.plan import ReplicaPlan
 
@@ -43,25 +38,17 @@ class Running:
     exit: Exit = NOT_YET
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What starting and stopping works with."""
-
-    reaper: Reaper
-    family: Family
-    holds: Holds
-    logs: Logs
-    record: Record
-    readiness: Readiness
-
-
 class Services:
     """All replicas of this node."""
 
-    def __init__(self, node: Node, parts: Parts) -> None:
+    def __init__(self, node: Node, family: Family, record: Record, starter: Starter, readiness: Readiness) -> None:
         self._node = node
-        self._parts = parts
+        self._family = family
+        self._record = record
+        self._starter = starter
+        self._readiness = readiness
         self._running: dict[str, Running] = {}
+        self._postponed: dict[str, Call] = {}
 
     def start(self, call: Call) -> None:
         """Verb: make a replica's directory and files, start it, and follow it until it is healthy.
@@ -73,14 +60,19 @@ class Services:
         if before is None:
             self._start(call, plan)
         elif before.ending:
-            before.stopping.when_done(lambda _: self._start(call, plan))
+            self._postponed[plan.name] = call
+            before.stopping.when_done(lambda _: self._start_postponed(call, plan))
         else:
-            call.fail(BackendError(f"{plan.name} runs already (pid {before.pid})"))
+            raise BackendError(f"{plan.name} runs already (pid {before.pid})")
 
     def stop(self, call: Call) -> None:
         """Verb: take a replica down; answers once nothing of its tree is left."""
-        self._parts.readiness.end(call["replica"])
-        running = self._running.get(call["replica"])
+        name = call["replica"]
+        self._readiness.end(name)
+        if name in self._postponed:
+            error = ServiceStartError(f"{name} was stopped before it could start again", service=name)
+            self._postponed.pop(name).fail(error)
+        running = self._running.get(name)
         if running is None:
             call.reply(killed=False, exit_code=None, signal=None, survivors=[])
             return
@@ -97,72 +89,60 @@ class Services:
         """Verb: send a signal to a replica's leader or to its whole tree."""
         running = self._running.get(call["replica"])
         if running is None:
-            call.fail(BackendError(f"{call['replica']} does not run"))
-            return
+            raise BackendError(f"{call['replica']} does not run")
         number = signal_number(call["signal"])
         if call.get("scope", "leader") == "tree":
             self._signal_tree(call["replica"], number)
-        elif self._parts.reaper.knows(running.pid):
+        elif self._node.reaper.knows(running.pid):
             send(running.pid, number)
         call.reply()
 
     def _signal_tree(self, replica: str, number: int) -> None:
         met: set[int] = set()
         for _ in range(STABLE_ROUNDS):
-            new = [pid for pid in self._parts.family.tree(replica) if pid not in met]
+            new = [pid for pid in self._family.tree(replica) if pid not in met]
             for pid in new:
                 send(pid, number)
             met.update(new)
             if not new:
                 return
 
+    def _start_postponed(self, call: Call, plan: ReplicaPlan) -> None:
+        if self._postponed.get(plan.name) is call:
+            del self._postponed[plan.name]
+            serve(lambda call: self._start(call, plan), call)
+
     def _start(self, call: Call, plan: ReplicaPlan) -> None:
         start = int(call["start"])
-        try:
-            pid, log_start = (None, 0) if plan.attached else self._spawn(plan, start)
-        except EnvspecError as error:
-            call.fail(error)
-            return
+        pid, log_start = (None, 0) if plan.attached else self._starter.spawn(plan)
+        if pid is not None:
+            self._take_in(Running(plan, start, pid, Stopping(self._node, self._family, plan.name, pid), oom_kills()))
         call.reply(pid=pid, at=time.monotonic())
-        self._parts.readiness.begin(plan, start, log_start)
+        self._readiness.begin(plan, start, log_start)
 
-    def _spawn(self, plan: ReplicaPlan, start: int) -> tuple[int, int]:
-        log = self._parts.logs.open(plan.name, plan.log)
-        _prepare(plan)
-        log.sample()
-        log_start = log.size
-        self._parts.holds.release(plan.release)
-        pid = self._execute(plan, log.open_for_service())
-        stopping = Stopping(self._node.loop, self._parts.reaper, self._parts.family, plan.name, pid)
-        running = Running(plan, start, pid, stopping, oom_kills())
-        self._running[plan.name] = running
-        self._parts.family.add(plan.name, pid)
-        self._parts.reaper.adopt(pid, lambda how: self._exited(running, how))
-        stopping.when_done(lambda _: self._gone(running))
+    def _take_in(self, running: Running) -> None:
+        """Know a process from its first moment to its last.
+
+        Raises:
+            StateDirectoryError: it cannot be recorded, and so is killed again.
+        """
+        name = running.plan.name
+        self._running[name] = running
+        self._family.add(name, running.pid)
+        self._node.reaper.adopt(running.pid, lambda how: self._exited(running, how))
+        running.stopping.when_done(lambda _: self._gone(running))
         try:
-            self._parts.record.add(plan.name, pid)
+            self._record.add(name, running.pid)
         except StateDirectoryError:
             running.ordered = running.ending = True
-            stopping.ask(signal.SIGKILL, 0.0)
+            running.stopping.ask(signal.SIGKILL, 0.0)
             raise
-        return pid, log_start
-
-    def _execute(self, plan: ReplicaPlan, output: int) -> int:
-        tagged = {**plan.env, SESSION_TAG: self._node.session, REPLICA_TAG: plan.name}
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        try:
-            return spawn(Command(plan.argv, tagged, plan.cwd, nothing, output, output))
-        except SpawnError as error:
-            raise ServiceStartError(f"{plan.name}: {error}", service=plan.name, hint=plan.hint) from error
-        finally:
-            os.close(nothing)
-            os.close(output)
 
     def _exited(self, running: Running, how: Exit) -> None:
         running.exit = how
         plan = running.plan
-        self._parts.family.leader_reaped(plan.name)
-        self._parts.readiness.end(plan.name)
+        self._family.leader_reaped(plan.name)
+        self._readiness.end(plan.name)
         self._node.notify(
             "exited",
             replica=plan.name,
@@ -180,8 +160,8 @@ class Services:
             running.stopping.ask(signal.SIGTERM, min(plan.stop.timeout, ORPHANS_GRACE))
 
     def _gone(self, running: Running) -> None:
-        self._parts.family.remove(running.plan.name)
-        self._parts.record.remove(running.plan.name)
+        self._family.remove(running.plan.name)
+        self._record.remove(running.plan.name)
         del self._running[running.plan.name]
 
 
@@ -192,11 +172,3 @@ def signal_number(name: str) -> int:
         KeyError: there is no such signal.
     """
     return signal.Signals[f"SIG{name.removeprefix('SIG')}"].value
-
-
-def _prepare(plan: ReplicaPlan) -> None:
-    directory = Path(plan.dir)
-    with writing(directory):
-        directory.mkdir(parents=True, exist_ok=True)
-    for name, text in plan.files.items():
-        write_text(directory / name, text)

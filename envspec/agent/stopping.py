@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from envspec.agent.calls import Node
 from envspec.agent.family import Family
-from envspec.agent.loop import Loop, Timer
-from envspec.agent.reaper import Reaper
+from envspec.agent.loop import Timer
 from envspec.agent.tree import KILL_PATIENCE, command_of, send, send_group
 
 ORPHANS_GRACE = 1.0
@@ -29,9 +29,9 @@ class Outcome:
 class Stopping:
     """One replica on its way down."""
 
-    def __init__(self, loop: Loop, reaper: Reaper, family: Family, replica: str, leader: int) -> None:
-        self._loop = loop
-        self._reaper = reaper
+    def __init__(self, node: Node, family: Family, replica: str, leader: int) -> None:
+        self._loop = node.loop
+        self._reaper = node.reaper
         self._family = family
         self._replica = replica
         self._leader = leader

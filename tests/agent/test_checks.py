@@ -111,8 +111,17 @@ def test_a_prober_that_cannot_start_is_an_answer_not_a_hang(tmp_path: Path) -> N
     with agent_in(tmp_path / "session", python="/bin/false") as agent:
         agent.start("web", "sleep", "600", health=(shell("true"),))
         answer = agent.wait_notice("answer", replica="web", passed=False)
-        assert "the prober does not start (exit code 1)" in answer["text"]
+        assert "the prober died 3 times in a row (exit code 1)" in answer["text"]
         assert not agent.call("check", key="k", **order(shell("true")))["passed"]
+
+
+def test_a_check_that_kills_the_prober_again_and_again_is_told_so(agent: AgentClient) -> None:
+    (agent.directory / "deadly.py").write_text("import os\ndef check(ctx):\n    os._exit(9)\n")
+    deadly = Check("python", {"call": "deadly:check", "args": {}}, 5.0, "services.web.health[0] (python)")
+    agent.start("web", "sleep", "600", health=(deadly,))
+    assert "(exit code 9)" in agent.wait_notice("answer", replica="web", passed=False)["text"]
+    agent.stop("web")
+    assert agent.call("check", key="k", **order(shell("true")))["passed"]
 
 
 def test_an_interpreter_that_does_not_exist_is_an_answer(tmp_path: Path) -> None:

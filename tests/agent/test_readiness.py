@@ -118,6 +118,12 @@ def test_a_line_of_the_log_makes_healthy_but_not_one_of_the_start_before(agent: 
     assert not agent.heard("healthy", start=1)
 
 
+def test_what_is_no_regular_expression_is_an_answer_not_a_crash(agent: AgentClient) -> None:
+    check = replace(port_check("log", 0, match="(ready"), endpoints=())
+    agent.start("web", "sh", "-c", "echo ready; sleep 600", health=(check,))
+    assert "not a regular expression" in agent.wait_notice("answer", replica="web", passed=False)["text"]
+
+
 def test_all_checks_must_pass(agent: AgentClient, number: int) -> None:
     late = replace(port_check("log", 0, match="second"), endpoints=(), where="services.x.health[1] (log)")
     code = SERVER.replace("print(", "time.sleep(0.2); print('second',")

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from envspec.agent import tree
+from envspec.errors import ServiceStartError
 from tests.agent.agent_client import AgentClient, alive, state, with_port
 
 STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
@@ -109,6 +110,15 @@ def test_a_start_waits_for_what_the_one_before_left(agent: AgentClient) -> None:
     agent.wait_notice("exited", replica="web")
     agent.start("web", "sleep", "600", start=1)
     assert not alive([daemon])
+
+
+def test_a_start_that_waits_is_taken_back_by_a_stop(agent: AgentClient) -> None:
+    agent.python("web", DAEMONISE, "setsid", "leave")
+    agent.wait_notice("exited", replica="web")
+    waiting = agent.send("start", replica=agent.plan_json("web", "sleep", "600"), start=1)
+    agent.stop("web")
+    with pytest.raises(ServiceStartError, match="web was stopped before it could start again"):
+        agent.result(waiting)
 
 
 def test_stopping_what_does_not_run_is_done_at_once(agent: AgentClient) -> None:

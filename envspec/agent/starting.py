@@ -1,0 +1,50 @@
+"""From a replica's plan to its running process: directory, files, log, ports, environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from envspec.agent.calls import Node
+from envspec.agent.family import REPLICA_TAG, SESSION_TAG
+from envspec.agent.holds import Holds
+from envspec.agent.logs import Logs
+from envspec.agent.processes import Command, SpawnError, spawn
+from envspec.agent.storage import write_text, writing
+from envspec.errors import ServiceStartError
+from envspec.plan.plan import ReplicaPlan
+
+
+class Starter:
+    """Makes what a replica needs on this node, and starts it."""
+
+    def __init__(self, node: Node, logs: Logs, holds: Holds) -> None:
+        self._session = node.session
+        self._logs = logs
+        self._holds = holds
+        self._nothing = os.open(os.devnull, os.O_RDONLY)
+
+    def spawn(self, plan: ReplicaPlan) -> tuple[int, int]:
+        """Start a replica; return its pid, and the offset in its log where this start begins.
+
+        Raises:
+            ServiceStartError: its command cannot be executed.
+            StateDirectoryError: its directory, a file or its log cannot be written.
+        """
+        log = self._logs.open(plan.name, plan.log)
+        with writing(plan.dir):
+            Path(plan.dir).mkdir(parents=True, exist_ok=True)
+        for name, text in plan.files.items():
+            write_text(Path(plan.dir) / name, text)
+        log.sample()
+        log_start = log.size
+        output = log.open_for_service()
+        # As late as can be: from here until the server binds, anybody may take these ports.
+        self._holds.release(plan.release)
+        tagged = {**plan.env, SESSION_TAG: self._session, REPLICA_TAG: plan.name}
+        try:
+            return spawn(Command(plan.argv, tagged, plan.cwd, self._nothing, output, output)), log_start
+        except SpawnError as error:
+            raise ServiceStartError(f"{plan.name}: {error}", service=plan.name, hint=plan.hint) from error
+        finally:
+            os.close(output)
