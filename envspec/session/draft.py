@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from envspec.plan.outline import Outline
 from envspec.plan.plan import Bindings, Plan
-from envspec.session.recall import Recalled, keep, recall
+from envspec.session.recall import Recalled, keep, recall, with_other_changing_values
 from envspec.session.request import Request
 from envspec.session.stand_ins import stand_ins
 
@@ -65,11 +65,12 @@ class Written:
         """Make the plan for two stand-ins, which shows where it depends on what."""
         from envspec.spec.reading import noted
 
-        with noted() as texts:
-            one, another = stand_ins(self.outline)
-            plans = (self.plan(one), self.plan(another))
-        files: Mapping[str, bytes] = {**self._files, **texts}
-        keep(self._request, self.outline, plans, files)
+        one, another = stand_ins(self.outline)
+        with noted() as files:
+            plan = self.plan(one)
+            environ = with_other_changing_values(self._request.environ)
+            other = Written(replace(self._request, environ=environ)).plan(another)
+        keep(self._request, self.outline, (plan, other), {**self._files, **files})
 
 
 class Known:

@@ -30,8 +30,11 @@ from envspec.session.state import cache_directory, write_json
 PACKAGE = Path(__file__).parent.parent
 MAKERS = ("catalog", "health", "plan", "resolve", "session", "spec")
 """The parts of envspec that a plan is made by: in a checkout they change without a new version."""
-CHANGING = frozenset({"_", "OLDPWD", "PWD", "PYTEST_CURRENT_TEST", "SHLVL"})
-"""Variables that differ from one command to the next; a plan has their present values, whatever they were."""
+CHANGING = frozenset(
+    {"_", "ENVSPEC_STATE_DIR", "OLDPWD", "PWD", "PYTEST_CURRENT_TEST", "PYTEST_XDIST_TESTRUNUID", "SHLVL"}
+)
+"""Variables that differ from one command to the next. Services inherit their present values, whatever they were; that
+nothing else of a plan depends on them is tried when it is kept."""
 MOST_KEPT = 64
 """Plans in the cache; the ones not used for longest go first."""
 
@@ -67,13 +70,20 @@ def recall(request: Request) -> Recalled | None:
         return None  # not kept, or by another version, or half a file: reading is always right
 
 
-def keep(request: Request, outline: Outline, plans: tuple[Plan, Plan], files: Mapping[str, bytes]) -> None:
-    """Keep a plan for the next session. `plans` are those for the two `stand_ins`, `files` what they were read from.
+def with_other_changing_values(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables as another command might have them."""
+    return {name: f"another {value}" if name in CHANGING else value for name, value in environ.items()}
 
-    Nothing is kept of a plan in which numbers or names turn up in another way than whole, or that holds a secret.
+
+def keep(request: Request, outline: Outline, plans: tuple[Plan, Plan], files: Mapping[str, bytes]) -> None:
+    """Keep a plan for the next session. `files` are what it was made of.
+
+    `plans` are that for the first of the two `stand_ins`, and that for the second `with_other_changing_values`. Nothing
+    is kept of a plan in which numbers, names or such values turn up in another way than whole, or that holds a secret.
     """
     one, another = stand_ins(outline)
-    data, other = (_without_environ(to_json(plan), request.environ) for plan in plans)
+    environs = (request.environ, with_other_changing_values(request.environ))
+    data, other = (_without_environ(to_json(plan), environ) for plan, environ in zip(plans, environs, strict=True))
     if swapped(data, swap(one, another)) != other:
         return
     kept = {

@@ -58,6 +58,7 @@ class Session:
         self._starting: asyncio.Task[None] | None = None
         self._down: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._keeping: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
         self._over = asyncio.Event()
 
@@ -156,7 +157,7 @@ class Session:
         agent.lost.add_done_callback(lambda _: self._agent_lost(agent))
         await self._supervisor.start()
         self._log.record(e.SessionHealthy(seconds=time.monotonic() - self._log.begin))
-        await asyncio.to_thread(draft.keep)
+        self._keeping = asyncio.create_task(asyncio.to_thread(draft.keep))
 
     def _exists(self) -> None:
         self.id = self.directory.name
@@ -222,6 +223,8 @@ class Session:
         for error in errors:
             self._log.record(e.Warned(message=str(error)))
         await self._let_agent_go()
+        if self._keeping is not None:
+            await asyncio.wait([self._keeping])
         if self.id:
             self._log.record(e.SessionStopped(seconds=time.monotonic() - began))
         if self._error is not None:

@@ -147,6 +147,24 @@ def test_a_plan_that_reckons_with_its_ports_is_not_kept(file: Path, expression: 
     assert isinstance(draft(request), Written)
 
 
+def test_variables_that_change_with_each_command_do_not_matter(file: Path) -> None:
+    draft(request_for(file, {"PATH": "/bin", "SHLVL": "1", "PWD": "/one"})).keep()
+
+    recalled = draft(request_for(file, {"PATH": "/bin", "SHLVL": "2", "PWD": "/two"}))
+
+    assert isinstance(recalled, Known)
+    assert recalled.plan(bindings()).replicas[0].env["PWD"] == "/two"
+
+
+def test_a_plan_that_a_template_made_of_such_a_variable_is_not_kept(file: Path) -> None:
+    file.write_text(TWO.replace("{{ session.id }}", "{{ env.PWD }}"))
+    request = request_for(file, {"PATH": "/bin", "PWD": "/one"})
+
+    draft(request).keep()
+
+    assert isinstance(draft(request), Written)
+
+
 def test_where_a_path_might_need_quoting_the_file_is_read_after_all(file: Path) -> None:
     file.write_text(TWO.replace("{{ replica.dir }}", "{{ replica.dir | quote }}"))
     request = request_for(file)
