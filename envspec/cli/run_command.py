@@ -15,7 +15,7 @@ from envspec.cli.interruption import Interruption
 from envspec.cli.run_environ import environ_of
 from envspec.cli.screen import screen_on
 from envspec.errors import StoppedError
-from envspec.report.text import line
+from envspec.report.text import first_line, line
 from envspec.session.request import Request
 from envspec.session.session import Session
 
@@ -45,7 +45,7 @@ async def _around(session: Session, command: Sequence[str]) -> int:
         screen.close()
     code = await foreground(command, environ_of(session.status, os.environ))
     if session.status.message:
-        warning = f"while the command ran, {session.status.message}"
+        warning = f"while the command ran, {first_line(session.status.message)}"
         terminal.show([line(("warning: ", "yellow"), warning)], sys.stderr)
     with Interruption(session.stop, screen.close):
         await session.stop("the command ended")

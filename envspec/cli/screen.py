@@ -16,6 +16,7 @@ from envspec.report.event_lines import event_line
 from envspec.report.live_table import live_table
 from envspec.report.progress import Progress
 from envspec.report.states import FRAMES_PER_SECOND
+from envspec.report.text import plain
 from envspec.session.status import SessionStatus
 
 if TYPE_CHECKING:
@@ -50,12 +51,13 @@ class LineScreen:
         self._stream = stream
         self._name_width = 8
 
-    def event(self, event: e.Event, _status: SessionStatus) -> None:
+    def event(self, event: e.Event, status: SessionStatus) -> None:
         """Write the event's line, if it has one."""
         if isinstance(event, e.PortsLeased):
             self._name_width = max([self._name_width, *map(len, event.ports)])
         words = event_line(event, self._name_width)
-        if words is not None:
+        never_began = isinstance(event, e.SessionFailed) and not status.id
+        if words is not None and not never_began:
             terminal.show([words], self._stream)
 
     def close(self) -> None:
@@ -105,6 +107,8 @@ class LiveScreen:
         if self._progress is None:
             return Text()
         lines = live_table(self._progress, time.monotonic() - self._began, terminal.size(self._stream))
+        if not terminal.coloured(self._stream):
+            return Text(plain(lines).rstrip("\n"), no_wrap=True, overflow="crop")
         return Text("\n", no_wrap=True, overflow="crop").join(Text.assemble(*item) for item in lines)
 
     def close(self) -> None:

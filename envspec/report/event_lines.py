@@ -7,7 +7,7 @@ from typing import Any
 
 from envspec.plan import events as e
 from envspec.report.replicas import short_check
-from envspec.report.text import Line, line, one_line
+from envspec.report.text import Line, first_line, line, one_line
 from envspec.units import format_seconds
 
 LONGEST_ANSWER = 200
@@ -57,14 +57,14 @@ _WORDS: dict[type[e.Event], Callable[[Any], tuple[str, str, str]]] = {
     e.ReplicaUnhealthy: _about("yellow", lambda x: f"unhealthy, {short_check(x.check)} says: {x.answer}"),
     e.ReplicaExited: _about("yellow", _ended),
     e.ReplicaSucceeded: _about("green", lambda x: f"succeeded after {format_seconds(x.seconds)}"),
-    e.ReplicaFailed: _about("red", lambda x: f"failed: {x.message}"),
+    e.ReplicaFailed: _about("red", lambda x: f"failed: {first_line(x.message)}"),
     e.ReplicaStopping: _about("dim", lambda x: f"stopping, sent SIG{x.signal.removeprefix('SIG')}"),
     e.ReplicaStopped: _about("dim", _stopped),
     e.FaultOrdered: _about("yellow", lambda x: f"{x.action} was ordered"),
     e.SessionHealthy: lambda x: ("", f"environment healthy after {format_seconds(x.seconds)}", "bold green"),
-    e.SessionDegraded: lambda x: (x.replica, f"environment degraded: {x.message}", "yellow"),
+    e.SessionDegraded: lambda x: (x.replica, f"environment degraded: {first_line(x.message)}", "yellow"),
     e.SessionRecovered: lambda _: ("", "environment healthy again", "green"),
-    e.SessionFailed: lambda x: ("", f"environment failed: {x.message.partition(chr(10))[0]}", "bold red"),
+    e.SessionFailed: lambda x: ("", f"environment failed: {first_line(x.message)}", "bold red"),
     e.SessionStopping: lambda x: ("", f"stopping: {x.reason}", "bold"),
     e.SessionStopped: lambda x: ("", f"stopped after {format_seconds(x.seconds)}", "bold"),
     e.Warned: lambda x: (x.replica, f"warning: {x.message}", "yellow"),

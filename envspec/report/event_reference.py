@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import get_type_hints
 
 from envspec.plan.events import EVENTS, Event, event_fields
 
+PAGE = Path(__file__).parents[2] / "docs" / "events.md"
+
 HEAD = """\
 # Events
 
-<!-- Written from the docstrings of envspec/plan/events.py; do not edit, but run:
-python -c "from envspec.report.event_reference import event_reference as page; print(page(), end='')" > docs/events.md
--->
+<!-- Made from the docstrings of envspec/plan/events.py by `python -m envspec.report.event_reference`; do not edit. -->
 
 A run says what happens in events and in nothing else: the live table, `ps`, the timeline and every report are drawn
 from them. `events.jsonl` in the session's directory holds one JSON object a line, in the order in which they happened:
@@ -54,3 +55,7 @@ _TYPES = {
     "collections.abc.Mapping[str, object]": "object",
     "collections.abc.Mapping[str, collections.abc.Mapping[str, tuple[int, ...]]]": "object of objects of lists",
 }
+
+
+if __name__ == "__main__":
+    PAGE.write_text(event_reference(), "utf-8")

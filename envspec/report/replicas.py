@@ -7,7 +7,7 @@ from typing import Any
 
 from envspec.report import states
 from envspec.report.progress import shown_state
-from envspec.report.text import Line, Span, columns, one_line
+from envspec.report.text import Line, Span, columns, first_line, one_line
 from envspec.session.status import ReplicaStatus
 from envspec.units import format_seconds
 
@@ -56,7 +56,7 @@ def trouble(replica: ReplicaStatus) -> Span | None:
     if replica.state == "waiting" and replica.waits_for:
         return f"waits for {', '.join(replica.waits_for)}", "dim"
     if replica.state in ("failed", "exited"):
-        return one_line(replica.message or ending(replica)), "red" if replica.state == "failed" else "yellow"
+        return first_line(replica.message or ending(replica)), "red" if replica.state == "failed" else "yellow"
     if replica.state in ("starting", "unhealthy") and replica.check:
         return f"{short_check(replica.check)}: {one_line(replica.answer)}", "yellow"
     return None

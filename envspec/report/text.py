@@ -135,6 +135,11 @@ def _visible(letter: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
+def first_line(text: str) -> str:
+    """Return the first line of `text`, harmless: of an error, what happened, without the facts."""
+    return harmless(text.partition("\n")[0])
+
+
 def one_line(text: str) -> str:
     """Return `text` harmless and on a single line."""
     return harmless(" ".join(text.split()))

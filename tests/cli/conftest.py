@@ -104,6 +104,7 @@ class Cli:
 
     project: Path
     environ: dict[str, str]
+    program: str = PROGRAM
 
     def write(self, text: str, name: str = "local") -> Path:
         """Write an environment of that name."""
@@ -170,6 +171,12 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
     assert result.returncode == 0, result.stderr
     yield cli
     cli("down", "--all")
+
+
+@pytest.fixture(name="eventually")
+def eventually_fixture() -> Callable[..., Any]:
+    """Wait for a condition, with a deadline."""
+    return eventually
 
 
 @pytest.fixture

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from envspec.plan.events import EVENTS, event_fields
-from envspec.report.event_reference import event_reference
-
-PAGE = Path(__file__).parents[2] / "docs" / "events.md"
+from envspec.report.event_reference import PAGE, event_reference
 
 
 def test_the_page_is_up_to_date() -> None:
