@@ -66,7 +66,8 @@ def test_a_full_disk_from_the_beginning_refuses_hello(small_disk: Path) -> None:
 def test_a_service_whose_log_meets_a_full_disk_does_not_take_the_others_along(small_disk: Path) -> None:
     with agent_in(small_disk / "session") as agent:
         agent.start("good", "sleep", "600")
-        agent.start("flood", "sh", "-c", "exec cat /dev/zero")
+        agent.start("flood", "sh", "-c", "until test -e go; do sleep 0.01; done; exec cat /dev/zero")
+        (small_disk / "session/replicas/flood/go").touch()
         assert agent.wait_notice("exited", replica="flood")["exit_code"] == 1
         agent.call("renew")
         assert not agent.heard("exited", replica="good")
