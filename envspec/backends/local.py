@@ -23,10 +23,14 @@ _streams: WeakSet[socket.socket] = WeakSet()
 
 
 class LocalStart:
-    """An agent that is coming up, and our end of its stream. `wait` returns when its guardian has ended."""
+    """An agent that is coming up, and our end of its stream.
 
-    def __init__(self, stream: socket.socket, wait: Callable[[], object]) -> None:
+    `pid` is its guardian's, `wait` returns when that has ended.
+    """
+
+    def __init__(self, stream: socket.socket, pid: int, wait: Callable[[], object]) -> None:
         self.stream = stream
+        self.pid = pid
         self._wait = wait
 
     def close(self) -> None:
@@ -50,7 +54,7 @@ def launch_early() -> LocalStart:
     finally:
         theirs.close()
     _streams.add(ours)
-    return LocalStart(ours, guardian.wait)
+    return LocalStart(ours, guardian.pid, guardian.wait)
 
 
 class LocalBackend:
@@ -79,11 +83,26 @@ class LocalBackend:
 
     async def close(self) -> None:
         """Wait for the guardian, whose end means that nothing is left."""
-        import asyncio
-
         start, self._start = self._start, None
         if start is not None:
-            await asyncio.get_running_loop().run_in_executor(None, start.close)
+            start.stream.close()
+            await _end_of(start.pid)
+            start.close()
+
+
+async def _end_of(pid: int) -> None:
+    """Wait for a child to end. Not in an executor's thread: at the exit of the interpreter there are none any more."""
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+    descriptor = os.pidfd_open(pid)
+    loop.add_reader(descriptor, ended.cancel)  # unlike set_result, it may be called twice
+    try:
+        await asyncio.wait([ended])
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
 
 
 def _leave_streams_to_the_parent() -> None:

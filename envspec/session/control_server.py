@@ -98,6 +98,8 @@ class ControlServer:
             return {"ok": await verb(message)}
         except EnvspecError as error:
             return {"error": error_to_json(error)}
+        except (KeyError, TypeError, ValueError) as error:  # something is missing, or of the wrong type
+            return {"error": error_to_json(UsageError(f"the session does not understand the request: {error!r}"))}
 
     async def _status(self, _message: Message) -> Message:
         status: Message = to_json(self._session.status)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -23,9 +24,6 @@ from envspec.session.state import state_directory, usable
 
 LOG = "detached.log"
 """In the state directory: what a detached session prints, which is tracebacks or nothing."""
-
-_left_alone: list[object] = []
-"""Handles of processes that outlive us: dropped, each would warn that it still runs."""
 
 
 def start_detached(request: Request, on_event: Callable[[Event], None] | None = None) -> Control:
@@ -76,7 +74,9 @@ def _launched() -> socket.socket:
         ours, theirs = socket.socketpair()
         argv = [sys.executable, "-P", "-m", "envspec.session.daemon", str(theirs.fileno())]
         with theirs:
-            _left_alone.append(spawn_detached(argv, os.environ, state / LOG, [theirs.fileno()]))
+            session = spawn_detached(argv, os.environ, state / LOG, [theirs.fileno()])
+    # Should it end before us, somebody has to take its exit status, or it stays as a zombie.
+    threading.Thread(target=session.wait, name="envspec detached", daemon=True).start()
     return ours
 
 

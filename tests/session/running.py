@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -140,6 +142,25 @@ class Bench:
     def touch(self, name: str) -> None:
         """Make a file that a service of the test waits for."""
         (self.path / name).touch()
+
+
+class Owner:
+    """A process of its own that owns a session."""
+
+    def __init__(self, bench: Bench, text: str) -> None:
+        argv = [sys.executable, "-m", "tests.session.owner", str(bench.file(text))]
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self) -> subprocess.Popen[str]:
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline().startswith("env-")
+        return self.process
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
 
 def is_gone(pid: int) -> bool:

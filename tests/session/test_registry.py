@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from envspec.agent.identity import boot_id, pid_namespace
 from envspec.session import registry
 from envspec.session.control import Control
 from envspec.session.state import RECORD, sessions_directory, state_directory, write_json
-from tests.session.running import Bench, eventually, is_gone
+from tests.session.running import Bench, Owner, eventually, is_gone
 
 SLEEPER = "services: {web: {command: [sleep, '100'], ports: {http: auto}}}"
 
@@ -77,7 +75,7 @@ def test_nobody_else_may_look_into_the_state_directory(bench: Bench) -> None:
 
 
 def test_nothing_outlives_an_owner_that_is_killed(bench: Bench) -> None:
-    with _owner(bench, SLEEPER) as owner:
+    with Owner(bench, SLEEPER) as owner:
         directory = registry.sessions()[0].directory
         pids = [replica.pid or 0 for replica in Control(directory).status().services.values()]
         owner.send_signal(signal.SIGKILL)
@@ -87,7 +85,7 @@ def test_nothing_outlives_an_owner_that_is_killed(bench: Bench) -> None:
 
 
 def test_who_meets_a_dead_session_cleans_up_after_it(bench: Bench) -> None:
-    with _owner(bench, SLEEPER) as owner:
+    with Owner(bench, SLEEPER) as owner:
         directory = registry.sessions()[0].directory
         processes = json.loads((directory / "processes.json").read_text())
         pid = processes["processes"]["web"]["pid"]
@@ -101,25 +99,6 @@ def test_who_meets_a_dead_session_cleans_up_after_it(bench: Bench) -> None:
         assert json.loads((directory / RECORD).read_text())["ended"] is not None
         assert (directory / "events.jsonl").exists()
         assert not (directory / "replicas").exists()
-
-
-class _owner:  # noqa: N801  reads as a function
-    """A process that owns a session."""
-
-    def __init__(self, bench: Bench, text: str) -> None:
-        argv = [sys.executable, "-m", "tests.session.owner", str(bench.file(text))]
-        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
-
-    def __enter__(self) -> subprocess.Popen[str]:
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline().startswith("env-")
-        return self.process
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
 
 
 def _record(name: str, **fields: Any) -> Path:

@@ -1,0 +1,122 @@
+"""The control socket: what other processes of the same user can ask and order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from envspec.errors import StoppedError, UsageError
+from envspec.plan import events as e
+from envspec.session.control import Control
+from envspec.session.unix_socket import LONGEST_PATH, connect
+from tests.session.running import Bench, Owner, Running, eventually, is_gone
+
+PAIR = """
+services:
+  store: {command: [sh, -c, "echo hello; exec sleep 100"], ports: {http: auto, block: {count: 2}}}
+  front: {command: [sleep, "100"], depends_on: [store]}
+"""
+
+
+@pytest.fixture
+def session(bench: Bench) -> Running:
+    return bench.session(PAIR).up()
+
+
+@pytest.fixture
+def control(session: Running) -> Control:
+    return Control(Path(session.background.status().dir))
+
+
+def test_the_status_is_the_sessions_own(session: Running, control: Control) -> None:
+    assert control.status() == session.background.status()
+
+
+def test_a_log_is_read_in_pieces_and_from_its_end(session: Running, control: Control) -> None:
+    eventually(lambda: session.log("store") == "hello\n")
+    assert control.read_log("store", 0, 3) == (b"hel", 3)
+    assert control.read_log("store", 3, 100) == (b"lo\n", 6)
+    assert control.read_log("store", 6, 100) == (b"", 6)
+    chunk = control.log("store", -2, 100)
+    assert (chunk.data, chunk.offset, chunk.size) == (b"o\n", 4, 6)
+
+
+def test_faults_are_done_when_the_call_returns(session: Running, control: Control) -> None:
+    states = []
+    for action in ("kill", "start", "stop"):
+        control.fault(action, "store")
+        states.append(session["store"].state)
+    assert states == ["exited", "healthy", "stopped"]
+    with pytest.raises(UsageError, match="no service 'stroe'") as caught:
+        control.fault("kill", "stroe")
+    assert caught.value.hint == "it has: store, front"
+
+
+def test_events_come_from_the_first_to_the_last(session: Running, control: Control) -> None:
+    heard: list[e.Event] = []
+    listener = threading.Thread(target=lambda: heard.extend(control.events()))
+    listener.start()
+    with Control(control.directory) as other:
+        other.stop("the test says so")
+    listener.join()
+    assert heard == session.events
+    assert isinstance(heard[0], e.SessionStarting)
+    assert isinstance(heard[-1], e.SessionStopped)
+
+
+def test_stop_returns_when_nothing_runs_any_more(session: Running, control: Control) -> None:
+    pids = [event.pid for event in session.of(e.ReplicaSpawned)]
+    control.stop("enough")
+    assert all(map(is_gone, pids))
+    assert session.of(e.SessionStopping)[0].reason == "enough"
+    with pytest.raises(UsageError, match="does not answer"):
+        control.status()
+
+
+def test_a_start_that_is_stopped_from_elsewhere_says_so(bench: Bench) -> None:
+    session = bench.session("services: {web: {command: [sleep, '1'], health: [{exec: {command: ['false']}}]}}").begin()
+    directory = Path(session.wait(e.SessionStarting).directory)
+    session.wait(e.ReplicaSpawned)
+    Control(directory).stop("changed my mind")
+    session.join()
+    assert isinstance(session.error, StoppedError)
+
+
+def test_a_directory_deeper_than_a_socket_path_may_be(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = bench.path / ("d" * 60) / ("e" * 60)
+    monkeypatch.setenv("ENVSPEC_STATE_DIR", str(deep))
+    session = bench.session(PAIR).up()
+    directory = Path(session.background.status().dir)
+    assert len(str(directory / "control.sock")) > LONGEST_PATH
+    assert Control(directory).status().state == "healthy"
+
+
+def test_a_client_that_talks_nonsense_or_leaves_hurts_nobody(control: Control) -> None:
+    for nonsense in (b"", b"\n", b"GET / HTTP/1.1\r\n\r\n", b"[1]\n", b'{"do": "dance"}\n', b"x" * 100_000):
+        with connect(control.directory / "control.sock") as line:
+            line.sendall(nonsense)
+    assert control.status().state == "healthy"
+
+
+def test_a_request_with_something_missing_is_refused_in_words(control: Control) -> None:
+    with pytest.raises(UsageError, match="'replica'"):
+        control._ask("log")
+    assert control.status().state == "healthy"
+
+
+def test_a_session_whose_process_stands_still_is_not_waited_for_for_ever(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("envspec.session.control.PATIENCE", 0.2)
+    with Owner(bench, PAIR) as owner:
+        directory = next(bench.state.glob("sessions/env-*"))
+        os.kill(owner.pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(UsageError, match="it took the question, and says nothing"):
+                Control(directory).status()
+        finally:
+            os.kill(owner.pid, signal.SIGCONT)

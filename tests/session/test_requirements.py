@@ -1,0 +1,61 @@
+"""What this host lacks is said at once, in full, before anything is started."""
+
+from __future__ import annotations
+
+import pytest
+
+from envspec.errors import RequirementError
+from envspec.plan import events as e
+from tests.session.running import Bench
+
+
+def test_everything_that_is_missing_is_named_at_once(bench: Bench) -> None:
+    session = bench.session(
+        """
+        requires:
+          commands: [sh, no-such-command]
+          modules: [json, no_such_module, json.no_such_submodule]
+          env: [BENCH, NO_SUCH_VARIABLE]
+          memory: 900TiB
+          disk: 900TiB
+          os: [macos]
+        services: {web: {command: [sleep, "100"]}}
+        """
+    )
+    error = session.fails()
+    assert isinstance(error, RequirementError)
+    assert len(error.missing) == 7
+    for name in ("no-such-command", "no_such_module", "json.no_such_submodule", "NO_SUCH_VARIABLE", "macos"):
+        assert name in str(error)
+    assert str(error).count("921600.0 GiB") == 2
+    assert [type(event) for event in session.events] == [e.SessionFailed]
+    assert not bench.state.exists()
+
+
+def test_what_is_here_is_enough(bench: Bench) -> None:
+    bench.session(
+        """
+        requires: {commands: [sh], modules: [json, xml.dom], env: [BENCH], memory: 1MiB, disk: 1MiB, os: [linux]}
+        services: {web: {command: [sleep, "100"]}}
+        """
+    ).up()
+
+
+def test_a_command_beside_the_interpreter_is_found_without_an_activated_environment(bench: Bench) -> None:
+    bench.session(
+        """
+        requires: {commands: [ruff]}
+        services: {web: {command: [sleep, "100"]}}
+        """,
+        environ={"PATH": "/usr/bin:/bin"},
+    ).up()
+
+
+@pytest.mark.parametrize("shape", ["enabled: false", "replicas: 0"])
+def test_an_entry_names_the_extra_that_provides_it_unless_the_service_is_off(bench: Bench, shape: str) -> None:
+    entry = bench.path / "entry.yaml"
+    entry.write_text("version: 1\nrequires: {commands: [no-such-command]}\nservice: {command: [sleep, '100']}\n")
+    error = bench.session("services: {thing: {use: ./entry.yaml}}").fails()
+    assert isinstance(error, RequirementError)
+    assert "no-such-command is not on PATH (for thing)" in str(error)
+    bench.session(f"services: {{thing: {{use: ./entry.yaml, {shape}}}, web: {{command: [sleep, '1000']}}}}").up()

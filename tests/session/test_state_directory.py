@@ -1,0 +1,106 @@
+"""A state directory that cannot be used is said before anything is started."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from envspec.errors import StateDirectoryError
+from envspec.plan import events as e
+from envspec.session.state import cache_directory, state_directory
+from tests.session.running import Bench
+
+SLEEPER = "services: {web: {command: [sleep, '100']}}"
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of a megabyte and a half: a tmpfs, since nothing else can be had without a device."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1536k", "tmpfs", place], check=False)
+    if mounted.returncode != 0:
+        pytest.skip("no file system may be mounted here")
+    yield place
+    subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def _fill(disk: Path) -> None:
+    with (disk / "ballast").open("wb", buffering=0) as ballast, suppress(OSError):
+        while True:
+            ballast.write(b"x" * 512)
+
+
+def _refused(bench: Bench) -> StateDirectoryError:
+    session = bench.session(SLEEPER)
+    error = session.fails()
+    assert isinstance(error, StateDirectoryError)
+    assert error.exit_code == 3
+    assert "ENVSPEC_STATE_DIR" in error.hint
+    assert [type(event) for event in session.events] == [e.SessionFailed]
+    return error
+
+
+def test_a_disk_that_is_nearly_full(bench: Bench, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVSPEC_STATE_DIR", str(small_disk / "state"))
+    (small_disk / "ballast").write_bytes(b"x" * 2**20)
+    assert "are free on its file system" in str(_refused(bench))
+
+
+def test_a_disk_that_is_full_to_the_last_byte(bench: Bench, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVSPEC_STATE_DIR", str(small_disk / "state"))
+    _fill(small_disk)
+    assert str(small_disk) in str(_refused(bench))
+
+
+def test_a_disk_that_fills_while_services_run_does_not_bring_the_session_down(
+    bench: Bench, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENVSPEC_STATE_DIR", str(small_disk / "state"))
+    session = bench.session(SLEEPER).up()
+    _fill(small_disk)
+    for _ in range(50):
+        session.background.fault("pause", "web")
+        session.background.fault("resume", "web")
+    warned = [event.message for event in session.of(e.Warned)]
+    assert warned == ["events are no longer written to disk: No space left on device"]
+    session.stop()
+    assert session.background.status().state == "stopped"
+
+
+@needs_root
+def test_a_directory_of_somebody_else(bench: Bench) -> None:
+    (bench.state / "sessions").mkdir(parents=True)
+    os.chown(bench.state / "sessions", 12345, 12345)
+    assert "it belongs to user 12345" in str(_refused(bench))
+
+
+def test_a_file_where_the_directory_should_be(bench: Bench) -> None:
+    bench.state.write_text("")
+    assert str(bench.state) in str(_refused(bench))
+
+
+def test_a_read_only_place(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVSPEC_STATE_DIR", "/proc/envspec")
+    assert "/proc/envspec" in str(_refused(bench))
+
+
+def test_where_things_are_kept(bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert state_directory() == bench.state
+    monkeypatch.delenv("ENVSPEC_STATE_DIR")
+    monkeypatch.delenv("ENVSPEC_CACHE_DIR")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert state_directory() == tmp_path / ".local" / "state" / "envspec"
+    assert cache_directory() == tmp_path / ".cache" / "envspec"
+    monkeypatch.setenv("XDG_STATE_HOME", "/xdg/state")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/xdg/cache")
+    assert state_directory() == Path("/xdg/state/envspec")
+    assert cache_directory() == Path("/xdg/cache/envspec")

@@ -1,0 +1,95 @@
+"""A session in a thread: what interpreters and forks do to it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from envspec.errors import UsageError
+from envspec.plan import events as e
+from envspec.session.request import Request
+from envspec.session.thread import BackgroundSession
+from tests.session.running import Bench, eventually, is_gone
+
+SLEEPER = "services: {web: {command: [sleep, '100']}}"
+PROGRAM = """
+import os, sys
+from pathlib import Path
+from envspec.session.request import Request
+from envspec.session.thread import BackgroundSession
+session = BackgroundSession(Request(Path(sys.argv[1]), environ=dict(os.environ)))
+session.start()
+print(session.status().dir, flush=True)
+"""
+
+
+def test_it_is_stopped_in_order_when_the_interpreter_exits(bench: Bench) -> None:
+    file = bench.file(SLEEPER)
+    done = subprocess.run([sys.executable, "-c", PROGRAM, str(file)], capture_output=True, text=True, check=True)
+    events = (Path(done.stdout.strip()) / "events.jsonl").read_text()
+    assert '"reason": "the interpreter exits"' in events
+    assert events.splitlines()[-1].startswith('{"event": "session-stopped"')
+    assert done.stderr == ""
+
+
+def test_a_forked_child_neither_stops_it_nor_keeps_it_alive(bench: Bench) -> None:
+    session = bench.session(SLEEPER).up()
+    web = session["web"].pid or 0
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(writing)
+        session.background.stop("from the child")
+        try:
+            session.background.fault("kill", "web")
+        except UsageError:
+            os.read(reading, 1)  # lives until the parent has seen what it wants to see
+        os._exit(0)
+    os.close(reading)
+    try:
+        assert not is_gone(web)
+        session.stop()
+        assert is_gone(web)
+    finally:
+        os.close(writing)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_the_stream_ends_with_its_owner_also_while_a_forked_child_lives(bench: Bench) -> None:
+    program = PROGRAM + (
+        "import signal\n"
+        "if (child := os.fork()) == 0:\n    os.close(1)\n    signal.pause()\n"
+        "print(child, session.status().services['web'].pid, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    owner = subprocess.run(
+        [sys.executable, "-c", program, str(bench.file(SLEEPER))], stdout=subprocess.PIPE, text=True, check=False
+    )
+    child, web = map(int, owner.stdout.splitlines()[1].split())
+    try:
+        eventually(lambda: is_gone(web))
+        assert not is_gone(child)
+    finally:
+        os.kill(child, 9)
+
+
+def test_what_it_says_of_a_backend_that_does_not_exist(bench: Bench) -> None:
+    with pytest.raises(UsageError, match="no backend 'moon'") as caught:
+        BackgroundSession(bench.request(SLEEPER, backend="moon")).start()
+    assert caught.value.hint == "there are: local"
+
+
+def test_whoever_subscribes_late_hears_everything(bench: Bench) -> None:
+    session = bench.session(SLEEPER).up()
+    late: list[e.Event] = []
+    session.background.subscribe(late.append)
+    session.stop()
+    assert late == session.events
+
+
+def test_stopping_what_never_started_does_nothing(bench: Bench) -> None:
+    BackgroundSession(Request(bench.file(SLEEPER))).stop("never mind")
