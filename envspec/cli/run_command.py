@@ -14,6 +14,7 @@ from envspec.cli.foreground_command import foreground
 from envspec.cli.interruption import Interruption
 from envspec.cli.run_environ import environ_of
 from envspec.cli.screen import screen_on
+from envspec.cli.watch import watch
 from envspec.errors import StoppedError
 from envspec.report.text import first_line, line
 from envspec.session.request import Request
@@ -34,7 +35,7 @@ def run_command(request: Request, agent: LocalStart | None, command: Sequence[st
 
 async def _around(session: Session, command: Sequence[str]) -> int:
     screen = screen_on(sys.stderr)
-    forget = session.subscribe(lambda event: screen.event(event, session.status))
+    forget = watch(session, screen)
     try:
         with Interruption(session.stop, screen.close):
             await session.start()

@@ -41,7 +41,7 @@ def _of_port(prefix: str, host: str, number: Any, endpoint: Any) -> Iterator[tup
 
 
 def _host(url: str) -> str:
-    return url.partition("://")[2].partition("/")[0].rpartition(":")[0]
+    return url.partition("://")[2].partition("/")[0].rpartition(":")[0].strip("[]")
 
 
 def environ_of(status: SessionStatus, inherited: Mapping[str, str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ each change throughout.
 from __future__ import annotations
 
 import os
+import threading
 import time
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 UNDER_WAY = ("starting", "stopping")
+EARLY = (e.SessionStarting, e.PortsLeased, e.ReplicaWaiting, e.ReplicaStarting)
+"""What comes before anything takes time: there is nothing to watch yet."""
 TOLD_OTHERWISE = (e.SessionHealthy, e.SessionFailed, e.SessionStopped)
 """What has a picture of its own: where things are, an error, the last line."""
 
@@ -71,8 +74,10 @@ class LiveScreen:
         self._stream = stream
         self._lines = LineScreen(stream)
         self._progress: Progress | None = None
-        self._live: Live | None = None
         self._began = 0.0
+        self._live: Live | None = None
+        self._wanted = False
+        self._changing = threading.Lock()
 
     def event(self, event: e.Event, status: SessionStatus) -> None:
         """Take the event into the table; write it as a line where no table stands."""
@@ -84,14 +89,16 @@ class LiveScreen:
             self.close()
             if not isinstance(event, TOLD_OTHERWISE):
                 self._lines.event(event, status)
-        elif self._live is None:
-            self._open()
+        elif not self._wanted and not isinstance(event, EARLY):
+            self._wanted = True
+            # In a thread: rich takes 100 ms to import, in which the session has services to start.
+            threading.Thread(target=self._open, daemon=True).start()
 
     def _open(self) -> None:
         from rich.console import Console
         from rich.live import Live
 
-        self._live = Live(
+        live = Live(
             get_renderable=self._draw,
             console=Console(file=self._stream, highlight=False, soft_wrap=False),
             refresh_per_second=FRAMES_PER_SECOND,
@@ -99,7 +106,10 @@ class LiveScreen:
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._live.start(refresh=True)
+        with self._changing:
+            if self._wanted and self._live is None:
+                self._live = live
+                live.start(refresh=True)
 
     def _draw(self) -> Text:
         from rich.text import Text
@@ -113,6 +123,8 @@ class LiveScreen:
 
     def close(self) -> None:
         """Take the table away and give the cursor back."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+        with self._changing:
+            self._wanted = False
+            live, self._live = self._live, None
+            if live is not None:
+                live.stop()

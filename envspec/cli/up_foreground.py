@@ -10,6 +10,7 @@ from envspec.backends.local import LocalBackend
 from envspec.cli import terminal
 from envspec.cli.interruption import Interruption
 from envspec.cli.screen import screen_on
+from envspec.cli.watch import watch
 from envspec.errors import ServiceError, StoppedError
 from envspec.report.failure import failure, failure_lines
 from envspec.report.summary import stopped, summary
@@ -36,11 +37,13 @@ async def _run(request: Request, agent: LocalStart | None, *, as_json: bool) -> 
     session = Session(request, LocalBackend(agent) if agent else None)
     stream = sys.stderr if as_json else sys.stdout
     screen = screen_on(stream)
-    session.subscribe(lambda event: screen.event(event, session.status))
+    watch(session, screen)
     try:
         with Interruption(session.stop, screen.close):
-            code = await _live(session, request, as_json=as_json)
-            await session.stop("it is over")
+            try:
+                code = await _live(session, request, as_json=as_json)
+            finally:
+                await session.stop("it is over")
     finally:
         screen.close()
     terminal.show([stopped(session.status)], stream)

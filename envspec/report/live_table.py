@@ -69,8 +69,6 @@ def _footer(progress: Progress) -> Line:
     if status.state in ("stopping", "failed"):
         left = sum(replica.pid is not None for replica in replicas)
         return line((f"stopping, {left} left · Ctrl-C again leaves at once", "dim"))
-    if not replicas:
-        return line(("reading the file, leasing ports · Ctrl-C stops", "dim"))
     settled = sum(replica.state in SETTLED for replica in replicas)
     fetching = f"making or fetching model {', '.join(progress.fetching)} · " if progress.fetching else ""
     return line((f"{fetching}{settled} of {len(replicas)} healthy · Ctrl-C stops", "dim"))

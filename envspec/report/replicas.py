@@ -26,9 +26,10 @@ def replica_rows(
     With `now`, in seconds since the session began, rows also say how long the start took or has been going on.
     Without `urls`, ports are numbers alone, for narrow terminals.
     """
-    rows = [
-        [*_state_cells(replica, now, stopping), trouble(replica) or _place(replica, urls=urls)] for replica in replicas
-    ]
+    rows = []
+    for replica in replicas:
+        why_not = None if replica.name in stopping else trouble(replica)
+        rows.append([*_state_cells(replica, now, stopping), why_not or _place(replica, urls=urls)])
     return columns(rows, right=frozenset({3, 4}))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import subprocess
 import urllib.request
 from typing import Any
 
@@ -82,6 +83,17 @@ def test_a_second_ctrl_c_leaves_at_once_and_the_agent_finishes(envspec: Any, pro
     up.signal(signal.SIGINT)
 
     assert up.end() == 130
+    processes_of(envspec, gone=True)
+
+
+def test_a_reader_that_goes_away_is_a_stop(envspec: Any, web: str, processes_of: Any) -> None:
+    envspec.write(web)
+    up = subprocess.Popen([envspec.program, "up"], cwd=envspec.project, env=envspec.environ, stdout=subprocess.PIPE)
+    assert up.stdout is not None
+    assert b"session local-" in up.stdout.readline()
+    up.stdout.close()
+
+    assert up.wait(20) == 1
     processes_of(envspec, gone=True)
 
 
