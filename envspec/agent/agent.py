@@ -46,7 +46,8 @@ def run_agent(owner_descriptor: int, scratch: Scratch) -> None:
     woken, wake = socket.socketpair()
     wake.settimeout(0)
     signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
-    signal.signal(signal.SIGTERM, lambda _number, _frame: agent.shut_down())  # how we hear of the guardian's death
+    # How we hear of the guardian's death; Python runs the handler when the descriptor has woken the loop.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: agent.shut_down())
     agent.loop.watch(woken.fileno(), lambda: _drain(woken))
     agent.loop.run()
     scratch.remove()

@@ -68,6 +68,7 @@ class Family:
         tag = tags(stray)
         if tag.get(SESSION_TAG) == self._session and tag.get(REPLICA_TAG) in self._leaders:
             return tag[REPLICA_TAG]
+        # A session's number is not given to another process while anybody is in that session.
         fields = stat_fields(stray)
         session = int(fields[3]) if fields else -1
         by_session = (name for name, leader in self._leaders.items() if leader == session)

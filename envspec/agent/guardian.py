@@ -59,6 +59,8 @@ def _become_agent(owner_descriptor: int, scratch: Scratch) -> NoReturn:
     guardian = os.getppid()
     os.setsid()
     linux.become_subreaper()
+    # The kernel's signal follows the thread that forked, which here is the only one. Seen from the owner, whose
+    # threads come and go, neither of the two may be armed like this.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     linux.die_with_parent(signal.SIGTERM)
     if os.getppid() != guardian:

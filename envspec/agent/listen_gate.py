@@ -71,6 +71,7 @@ class ListenGate:
             return
         listening = self._table.dump()
         now = time.monotonic()
+        # The set operation spares us the ports in between: a busy host has thousands, a tick comes every 2 ms.
         for number in self._awaited.keys() & listening.keys():
             for awaited in tuple(self._awaited.get(number, ())):
                 if self._accepts(awaited, listening[number], now):

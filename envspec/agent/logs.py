@@ -128,7 +128,8 @@ class Logs:
                 log.sample()
             except OSError as error:
                 self._warn(replica, log, error)
-        self._node.reaper.reap()  # strays, whose end no pidfd announces
+        # Strays, whose end no pidfd announces.
+        self._node.reaper.reap()
         self._node.loop.after(PERIOD, self._tick)
 
     def _warn(self, replica: str, log: Log, error: OSError) -> None:

@@ -84,7 +84,8 @@ class ProberClient:
 
     def _heard(self, message: Message) -> None:
         if message.get("notice") == "sick" and self._child is not None:
-            self._child.kill()  # too many probes hang in it; its jobs go to the next one
+            # Too many probes hang in its threads, which nobody can end. Its jobs go to the next one.
+            self._child.kill()
         job = self._jobs.get(str(message.get("key")))
         if job is None:
             return

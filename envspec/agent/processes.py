@@ -82,8 +82,9 @@ def spawn(command: Command) -> int:
     if pid == 0:
         _become(command, program, parent, writing)
     os.close(writing)
+    # Ends with exec, which closes the pipe: a service that runs is never reported as one that failed to.
     with os.fdopen(reading, "rb") as report:
-        failure = report.read().decode()  # ends at once with exec, which closes the pipe
+        failure = report.read().decode()
     if failure:
         os.waitid(os.P_PID, pid, os.WEXITED)
         raise SpawnError(failure)
@@ -101,8 +102,10 @@ def _become(command: Command, program: str, parent: int, report: int) -> NoRetur
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         resource.setrlimit(resource.RLIMIT_NOFILE, _LIMITS)
+        # Descendants are not covered, a fork clears it: those are the guardian's.
         linux.die_with_parent(signal.SIGKILL)
-        if os.getppid() == parent:  # else we were orphaned before the kernel knew whom to ask
+        # With another parent by now, we were orphaned before the kernel knew whose death to tell us.
+        if os.getppid() == parent:
             doing = f"cannot enter the working directory {command.cwd}"
             os.chdir(command.cwd)
             doing = f"cannot execute {program}"

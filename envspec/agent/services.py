@@ -139,6 +139,7 @@ class Services:
             raise
 
     def _exited(self, running: Running, how: Exit) -> None:
+        # From here on the number may be another process: everything that would signal it is told first.
         running.exit = how
         plan = running.plan
         self._family.leader_reaped(plan.name)

@@ -50,7 +50,8 @@ class Stopping:
 
         Asked again, it signals again, and the earlier end of grace counts.
         """
-        tree = self._family.tree(self._replica)  # remembers who belongs to it, before anybody daemonises in fright
+        # Asked before the signal, so that whoever daemonises in fright is known already.
+        tree = self._family.tree(self._replica)
         if self._reaper.knows(self._leader) and not send_group(self._leader, number):
             send(self._leader, number)
         for pid in tree:
@@ -75,6 +76,7 @@ class Stopping:
         elif now >= self._deadline:
             self._kill(tree, now)
         elif self._reaper.knows(self._leader):
+            # Its pidfd wakes us; a hundred services that stop at once are not looked at in turns.
             self._again(self._deadline - now)
         else:
             self._tell_orphans(tree, now)

@@ -74,6 +74,7 @@ def end_descendants() -> list[int]:
     that took 20 s and filled the pid table where a fork bomb was at work.
     """
     deadline = time.monotonic() + KILL_PATIENCE
+    # Blocked, so that the wait below returns at the next death instead of after the whole pause.
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGCHLD,))
     while time.monotonic() < deadline:
         for pid in descendants(os.getpid()):

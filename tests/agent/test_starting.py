@@ -10,18 +10,16 @@ from pathlib import Path
 import pytest
 
 from envspec.errors import BackendError, ServiceStartError
-from tests.agent.agent_client import AgentClient
+from tests.agent.agent_client import AgentClient, agent_in
 
 SELF_PORTRAIT = """
-import json, os, resource, signal
+import json, os
 print(json.dumps({
     "descriptors": sorted(os.listdir("/proc/self/fd"))[:-1],
     "stdin": os.readlink("/proc/self/fd/0"),
     "leads_session": os.getsid(0) == os.getpid(),
     "cwd": os.getcwd(),
     "env": dict(os.environ),
-    "limit": resource.getrlimit(resource.RLIMIT_NOFILE),
-    "ignored": [line.split()[1] for line in open("/proc/self/status") if line.startswith(("SigIgn", "SigBlk"))],
 }), flush=True)
 """
 
@@ -37,10 +35,22 @@ def test_a_service_starts_clean_whatever_its_owner_is_like(agent: AgentClient) -
     assert seen["leads_session"]
     assert seen["cwd"] == plan.cwd
     assert seen["env"] == {**env, "ENVSPEC_SESSION": agent.session, "ENVSPEC_REPLICA": "web"}
-    assert seen["limit"] == list(resource.getrlimit(resource.RLIMIT_NOFILE))
-    # CPython itself ignores SIGPIPE and SIGXFSZ in the child; nothing else may be ignored or blocked.
-    expected = (1 << (signal.SIGPIPE - 1)) | (1 << (signal.SIGXFSZ - 1))
-    assert [int(mask, 16) for mask in seen["ignored"]] == [0, expected]
+
+
+def test_what_the_owner_ignores_or_lacks_is_not_handed_on(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as under nohup
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft // 2, hard))
+    try:
+        with agent_in(tmp_path / "session") as agent:
+            agent.start("web", "sh", "-c", "ulimit -Sn; grep -E 'SigBlk|SigIgn' /proc/self/status")
+            agent.wait_notice("exited", replica="web", exit_code=0)
+            limit, *masks = agent.log("web").decode().splitlines()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert int(limit) == soft // 2, "the agent raises its own limit, not that of services"
+    assert [int(mask.split()[1], 16) for mask in masks] == [0, 0]
 
 
 def test_files_are_in_the_directory_before_the_service_starts(agent: AgentClient) -> None:

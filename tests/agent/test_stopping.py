@@ -9,7 +9,7 @@ import time
 import pytest
 
 from envspec.agent import tree
-from envspec.errors import ServiceStartError
+from envspec.errors import BackendError, ServiceStartError
 from tests.agent.agent_client import AgentClient, alive, state, with_port
 
 STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
@@ -188,6 +188,15 @@ def test_close_answers_when_nothing_is_left(agent: AgentClient) -> None:
     agent.call("close")
     assert not alive(everybody)
     assert os.waitid(os.P_PID, agent.process.pid, os.WEXITED | os.WNOWAIT) is not None
+
+
+def test_nothing_is_started_any_more_while_closing(agent: AgentClient) -> None:
+    agent.python("deaf", STUBBORN)
+    agent.wait_log("deaf", "deaf")
+    closing = agent.send("close")
+    with pytest.raises(BackendError, match="'start'"):
+        agent.start("late", "sleep", "600")
+    assert agent.result(closing) == {}
 
 
 def test_many_are_stopped_at_once_in_the_time_of_one(agent: AgentClient) -> None:
