@@ -39,7 +39,7 @@ def test_a_wrong_file_starts_nothing(envspec: Any, text: str, place: str, messag
     assert first.startswith(f"{file}:{place}")
     assert message in first
     assert "^" in result.stderr
-    assert envspec.json("ps") == []
+    assert envspec.live == []
 
 
 def test_a_fixed_port_that_is_taken_names_its_owner(envspec: Any) -> None:

@@ -48,7 +48,7 @@ def test_it_says_what_happens_and_where_things_are_and_stops_at_ctrl_c(envspec: 
     assert "○ local is stopped" in up.out
     assert up.err == ""
     assert CONTROL.search(up.out) is None
-    assert envspec.json("ps") == []
+    assert envspec.live == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -118,7 +118,7 @@ def test_a_failed_start_tells_the_whole_story_and_exits_with_4(envspec: Any) -> 
     assert "error: never exited with code 3" in up.stderr
     assert "held up  never ← after" in up.stderr
     assert "│ said it" in up.stderr
-    assert envspec.json("ps") == []
+    assert envspec.live == []
 
 
 def test_keep_on_failure_leaves_everything_up_until_ctrl_c(envspec: Any, processes_of: Any) -> None:
@@ -159,7 +159,7 @@ def test_a_second_up_of_the_same_environment_has_ports_and_a_directory_of_its_ow
 
     envspec("down", "local")
 
-    assert envspec.json("ps") == []
+    assert envspec.live == []
 
 
 def test_set_changes_a_var_and_a_mistake_in_it_is_said(envspec: Any) -> None:
