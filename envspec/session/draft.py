@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from envspec.errors import SpecError
 from envspec.plan.outline import Outline
 from envspec.plan.plan import Bindings, Plan
 from envspec.session.recall import Recalled, keep, recall, with_other_changing_values
@@ -28,7 +29,7 @@ class Draft(Protocol):
         """
 
     def keep(self) -> None:
-        """Remember the plan for the next session, where that saves anything. Never raises for the file system."""
+        """Remember the plan for the next session, where that saves anything. Never raises."""
 
 
 def draft(request: Request) -> Draft:
@@ -66,10 +67,13 @@ class Written:
         from envspec.spec.reading import noted
 
         one, another = stand_ins(self.outline)
-        with noted() as files:
-            plan = self.plan(one)
-            environ = with_other_changing_values(self._request.environ)
-            other = Written(replace(self._request, environ=environ)).plan(another)
+        try:
+            with noted() as files:
+                plan = self.plan(one)
+                environ = with_other_changing_values(self._request.environ)
+                other = Written(replace(self._request, environ=environ)).plan(another)
+        except SpecError:
+            return  # a template that this session's numbers please may choke on these
         keep(self._request, self.outline, (plan, other), {**self._files, **files})
 
 
