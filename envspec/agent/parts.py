@@ -33,6 +33,7 @@ def verbs(node: Node, record: Record, prober: ProberClient) -> Mapping[str, Verb
         "signal": services.signal,
         "check": checking.check,
         "cancel": checking.cancel,
+        "answers": readiness.answers,
         "watch": readiness.watch,
         "unwatch": readiness.unwatch,
         "log": logs.log,

@@ -80,8 +80,8 @@ class Inquiry:
         self._mode = message["do"]
         self._every = message.get("every") or 0.0
         self._failures = message.get("failures") or 1
+        self._patience = message.get("timeout") or float("inf")
         self._begin = time.monotonic()
-        self._deadline = self._begin + message["timeout"] if message.get("timeout") else float("inf")
         self._report, self._attempts, self._threads = report, attempts, threads
         self._news: list[dict[str, Any]] = []
         self._lock = threading.Lock()
@@ -93,7 +93,15 @@ class Inquiry:
 
     def start(self) -> None:
         """Begin to ask, in a thread that is free."""
+        self._begin = time.monotonic()
+        self._go_on()
+
+    def _go_on(self) -> None:
         self._threads.run(partial(self._run, self._turn))
+
+    @property
+    def _deadline(self) -> float:
+        return self._begin + self._patience
 
     def cancel(self) -> None:
         """Ask no more, and say no more."""
@@ -101,6 +109,14 @@ class Inquiry:
             self.over = True
             self._turn += 1
         self._cancelled.set()
+
+    def tell_all(self) -> None:
+        """Report the last answer of every check that was asked, news or not, and then that this was all."""
+        with self._lock:
+            asked = [record for record in self._records if record.tries]
+            self._news += [{"key": self.key, "notice": "answer", **record.to_json()} for record in asked]
+            self._news.append({"key": self.key, "notice": "told"})
+            self._tell()
 
     def give_up_hanging(self, now: float) -> bool:
         """If the probe being asked hangs past its timeout, leave its thread to itself and go on in another."""
@@ -113,7 +129,7 @@ class Inquiry:
             self._conclude(record)
             self._tell()
         if not self.over:
-            self.start()
+            self._go_on()
         return True
 
     def _run(self, turn: int) -> None:

@@ -2,9 +2,10 @@
 
 Run by the agent as `python -P -m envspec.agent.prober`, in the folder of the environment file. JSON lines on stdin:
 `{"key", "do": "until" | "once" | "live" | "cancel", "checks", "replica", "env", "cwd", "log", "log_start", "folder",
-"every", "failures", "timeout"}`, and `{"do": "warm", "kinds": […]}`, which imports early what those validators need.
-JSON lines on stdout: the notices `answer`, `done` and `unhealthy` of envspec.agent.probe_inquiry, and `{"notice":
-"sick"}` when too many probes hang, after which the agent does well to start another prober. It ends with its stdin.
+"every", "failures", "timeout"}`, `{"do": "tell", "key"}`, which asks for all last answers, and `{"do": "warm", "kinds":
+[…]}`, which imports early what those validators need. JSON lines on stdout: the notices `answer`, `told`, `done` and
+`unhealthy` of envspec.agent.probe_inquiry, and `{"notice": "sick"}` when too many probes hang, after which the agent
+does well to start another prober. It ends with its stdin.
 """
 
 from __future__ import annotations
@@ -68,16 +69,27 @@ class Prober:
             self._obey(decode(line))
 
     def _obey(self, message: Message) -> None:
-        if message["do"] == "warm":
+        verb = message["do"]
+        if verb == "warm":
             warm_up(message["kinds"])
-            return
-        former = self._inquiries.pop(message["key"], None)
+        elif verb == "go":
+            self._start(message["key"])
+        else:
+            self._replace(message["key"], None if verb == "cancel" else message)
+
+    def _replace(self, key: str, message: Message | None) -> None:
+        """Forget what `key` asks; take in its new inquiry, and begin it unless it is held."""
+        former = self._inquiries.pop(key, None)
         if former is not None:
             former.cancel()
-        if message["do"] != "cancel":
-            inquiry = Inquiry(message, self.report, self._attempts, self._threads)
-            self._inquiries[inquiry.key] = inquiry
-            inquiry.start()
+        if message is not None:
+            self._inquiries[key] = Inquiry(message, self.report, self._attempts, self._threads)
+            if not message.get("held"):
+                self._start(key)
+
+    def _start(self, key: str) -> None:
+        if key in self._inquiries:
+            self._inquiries[key].start()
             self._keep_sweeping()
 
     def _keep_sweeping(self) -> None:

@@ -62,6 +62,13 @@ class ProberClient:
             self._child.send({"key": key, "do": "cancel"})
         return known
 
+    def tell(self, key: str) -> bool:
+        """Have a job report its last answers, and `told` behind them; False where nobody asks its checks now."""
+        if key not in self._jobs or self._child is None:
+            return False
+        self._child.send({"key": key, "do": "tell"})
+        return True
+
     def close(self) -> None:
         """End the prober for good."""
         self._closed = True

@@ -28,7 +28,8 @@ class Subject:
     """A start of a replica, on its way to healthy. Checks go by their number in the plan.
 
     `open` are the checks that have not passed; `gates` the ports that have to listen before a check is asked; `notes`
-    says of a port why what listens there does not count; `waits` are to be cancelled when the start is over.
+    says of a port why what listens there does not count; `waits` are to be cancelled when the start is over. `curious`
+    are calls that wait for the last answers of the checks in `untold`.
     """
 
     plan: ReplicaPlan
@@ -39,6 +40,8 @@ class Subject:
     gates: dict[int, set[int]] = field(default_factory=dict)
     notes: dict[int, str] = field(default_factory=dict)
     waits: list[Timer | LogWait] = field(default_factory=list)
+    curious: list[Call] = field(default_factory=list)
+    untold: set[int] = field(default_factory=set)
 
 
 class Readiness:
@@ -74,6 +77,16 @@ class Readiness:
         for number in subject.open:
             self._prober.cancel(_key(subject, number))
         self._prober.cancel(f"live:{replica}")
+
+    def answers(self, call: Call) -> None:
+        """Verb: send the last answer of every check that has not passed, with its tries so far; then reply."""
+        subject = self._subjects.get(call["replica"])
+        if subject is not None:
+            subject.curious.append(call)
+            subject.untold = {number for number in subject.open if self._prober.tell(_key(subject, number))}
+            if subject.untold:
+                return
+        call.reply()
 
     def watch(self, call: Call) -> None:
         """Verb: go on asking a healthy replica's checks; `unhealthy` tells when they fail."""
@@ -153,6 +166,11 @@ class Readiness:
             self._tell(subject, message)
         elif message["notice"] == "done" and message["passed"]:
             self._passed(subject, number)
+        elif message["notice"] == "told":
+            subject.untold.discard(number)
+            if not subject.untold:
+                for call in subject.curious:
+                    call.reply()
 
     def _read(self, subject: Subject, number: int, answer: Answer) -> None:
         self._answer(subject, number, passed=answer.passed, text=answer.text)

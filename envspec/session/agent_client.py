@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable
 from typing import Any
 
+from envspec.agent.identity import boot_id
 from envspec.agent.wire import PROTOCOL, Message, decode, encode, error_from_json
 from envspec.backends.base import Stream
 from envspec.errors import AgentLostError
@@ -28,6 +30,7 @@ class AgentClient:
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Message]] = {}
         self.greeted = False
+        self._clock_difference = 0.0
         self.lost: asyncio.Future[AgentLostError] = asyncio.get_running_loop().create_future()
         self._reading = asyncio.create_task(self._read())
         self._renewing: asyncio.Task[None] | None = None
@@ -40,6 +43,8 @@ class AgentClient:
         """
         answer = await self.request("hello", protocol=PROTOCOL, ttl=ttl, **arguments)
         self.greeted = True
+        if answer["boot_id"] != boot_id():  # another machine, whose clock began at another time
+            self._clock_difference = time.monotonic() - answer["clock"]
         if ttl is not None:
             self._renewing = asyncio.create_task(self._renew(ttl))
         return answer
@@ -82,7 +87,7 @@ class AgentClient:
 
     def _take(self, message: Message) -> None:
         if "notice" in message:
-            self._on_notice(message)
+            self._on_notice(self._in_our_time(message))
             return
         reply = self._waiting.get(message.get("id", 0))
         if reply is None or reply.done():
@@ -90,7 +95,11 @@ class AgentClient:
         if "error" in message:
             reply.set_exception(error_from_json(message["error"]))
         else:
-            reply.set_result(message.get("ok", {}))
+            reply.set_result(self._in_our_time(message.get("ok", {})))
+
+    def _in_our_time(self, message: Message) -> Message:
+        """Return a message with the agent's monotonic time as ours."""
+        return {**message, "at": message["at"] + self._clock_difference} if "at" in message else message
 
     def _lose(self, why: str) -> None:
         error = AgentLostError(

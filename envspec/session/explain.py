@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 
 from envspec.errors import (
     EnvironmentNotReadyError,
+    EnvspecError,
     ServiceError,
     ServiceExitedError,
     ServiceNotReadyError,
@@ -20,6 +23,9 @@ from envspec.session.failure import Failure, ending, held_up
 from envspec.session.log_tail import read_tail
 from envspec.session.run import Run
 from envspec.units import format_seconds
+
+LAST_ANSWERS = 1.0
+"""Seconds for the agent to bring its answers up to date: how often a validator was asked is told only on request."""
 
 
 class Explainer:
@@ -49,6 +55,8 @@ class Explainer:
 
     async def not_ready(self, attempt: Attempt, restarts: int) -> ServiceError:
         """The start took longer than `start_timeout`."""
+        with suppress(EnvspecError, TimeoutError):  # then the answers that were told on the way have to do
+            await asyncio.wait_for(self._run.agent.request("answers", replica=self._plan.name), LAST_ANSWERS)
         what = "did not finish" if self._is_task else "did not become healthy"
         timeout = format_seconds(self._plan.start_timeout)
         return await self._explain(
