@@ -52,6 +52,7 @@ def test_a_full_disk_under_the_session_is_an_answer_that_names_the_path(small_di
         with pytest.raises(StateDirectoryError, match=r"processes\.json"):
             agent.start("web", "sleep", "600")
         agent.wait(lambda: len(agent.pids()) == before, "the end of what could not be recorded")
+        assert not list(agent.directory.glob(".processes.json*")), "half a record is not left lying about"
         assert not agent.heard("exited", replica="good")
         ballast.unlink()
         assert alive([agent.start("web", "sleep", "600")])

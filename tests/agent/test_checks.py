@@ -69,11 +69,16 @@ def test_a_check_that_never_passes_ends_with_its_time(agent: AgentClient, number
     assert "connection refused" in answered["answers"][0]["text"]
 
 
-def test_a_check_can_be_taken_back(agent: AgentClient) -> None:
-    waiting = agent.send("check", key="k", **order(shell("exit 1"), mode="until", timeout=600.0))
+def test_a_check_can_be_taken_back(agent: AgentClient, tmp_path: Path) -> None:
+    tries = tmp_path / "tries"
+    waiting = agent.send("check", key="k", **order(shell(f"echo >> {tries}; exit 1"), mode="until", timeout=600.0))
     agent.wait_notice("answer", replica="")
     agent.call("cancel", key="k")
     assert agent.result(waiting) == {"passed": False, "answers": []}
+    agent.call("check", key="other", **order(shell("true")))  # by then the cancelled one has been taken out
+    before = tries.stat().st_size
+    agent.call("check", key="other", **order(shell("sleep 0.3")))
+    assert tries.stat().st_size <= before + 1, "at most the try under way was finished"
 
 
 def test_a_service_that_stops_answering_is_told_unhealthy(agent: AgentClient, tmp_path: Path) -> None:
