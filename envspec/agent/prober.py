@@ -69,13 +69,22 @@ class Prober:
             self._obey(decode(line))
 
     def _obey(self, message: Message) -> None:
-        verb = message["do"]
+        verb, key = message["do"], message.get("key", "")
         if verb == "warm":
             warm_up(message["kinds"])
         elif verb == "go":
-            self._start(message["key"])
+            self._start(key)
+        elif verb == "tell":
+            self._tell(key)
         else:
-            self._replace(message["key"], None if verb == "cancel" else message)
+            self._replace(key, None if verb == "cancel" else message)
+
+    def _tell(self, key: str) -> None:
+        """Report all last answers of an inquiry; one that is over has done so."""
+        if key in self._inquiries:
+            self._inquiries[key].tell_all()
+        else:
+            self.report([{"key": key, "notice": "told"}])
 
     def _replace(self, key: str, message: Message | None) -> None:
         """Forget what `key` asks; take in its new inquiry, and begin it unless it is held."""

@@ -137,6 +137,27 @@ def test_an_answer_that_stays_the_same_is_told_once(prober: Prober, page: Any) -
     assert prober.heard[-1]["answers"][0]["tries"] > 5
 
 
+def test_the_last_answers_are_told_on_request_with_their_tries(prober: Prober, page: Any) -> None:
+    prober.ask("a", "until", check("http", page.port))
+    prober.wait(lambda said: said["notice"] == "answer")
+    prober.send({"key": "a", "do": "tell"})
+    prober.wait(lambda said: said["notice"] == "told")
+    assert [said["notice"] for said in prober.heard] == ["answer", "answer", "told"]
+    assert "HTTP 503" in prober.heard[1]["text"]
+    prober.send({"key": "unknown", "do": "tell"})
+    prober.wait(lambda said: said["notice"] == "told" and said["key"] == "unknown")
+
+
+def test_a_held_inquiry_begins_when_told_to_go(prober: Prober, page: Any) -> None:
+    page.status = 200
+    prober.ask("a", "until", check("http", page.port), held=True)
+    prober.ask("b", "until", check("http", page.port))
+    prober.done("b")
+    prober.send({"key": "a", "do": "go"})
+    assert prober.done("a")["passed"]
+    assert [said["key"] for said in prober.heard if said["notice"] == "done"] == ["b", "a"]
+
+
 def test_checks_are_asked_in_order_and_a_round_ends_at_the_first_bad_one(prober: Prober, page: Any) -> None:
     look = callback(prober, "def look(ctx): open('asked', 'w').close()")
     prober.ask("a", "once", check("http", page.port), check("python", call=look))
