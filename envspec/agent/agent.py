@@ -1,17 +1,20 @@
 """The agent: serves its owner's requests, and in the end leaves nothing behind.
 
-This module and what it imports is all that runs before hello, so it stays clear of dataclasses and the plan; the rest
-(envspec.agent.parts) is imported while the owner and the prober are busy with their own start.
+This module and what it imports is all that must run before hello, so it stays clear of dataclasses and the plan; the
+rest (envspec.agent.parts) is imported while the owner is busy with its own start: before hello where that has not come
+yet, as under a command line, else after its answer.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 
 from envspec.agent import tree
@@ -49,6 +52,8 @@ def run_agent(owner_descriptor: int, scratch: Scratch) -> None:
     # How we hear of the guardian's death; Python runs the handler when the descriptor has woken the loop.
     signal.signal(signal.SIGTERM, lambda _number, _frame: agent.shut_down())
     agent.loop.watch(woken.fileno(), lambda: _drain(woken))
+    if not select.select([STREAM], [], [], 0)[0]:
+        import_module("envspec.agent.parts")
     agent.loop.run()
     scratch.remove()
 
@@ -82,7 +87,7 @@ class Agent:
         serve(self._verbs.get(call.verb, _unknown), call)
 
     def _hello(self, call: Call) -> None:
-        """Verb: learn what this node is for. Answers before the rest of the agent is imported."""
+        """Verb: learn what this node is for. Answers before the rest of the agent is imported, if it is not yet."""
         if call["protocol"] != PROTOCOL:
             raise ValueError(f"the agent speaks protocol {PROTOCOL}, its owner {call['protocol']}")
         directory, guardian = Path(call["directory"]), os.getppid()
