@@ -2,21 +2,23 @@
 
 Run by the agent as `python -P -m envspec.agent.prober`, in the folder of the environment file. JSON lines on stdin:
 `{"key", "do": "until" | "once" | "live" | "cancel", "checks", "replica", "env", "cwd", "log", "log_start", "folder",
-"every", "failures", "timeout"}`, `{"do": "tell", "key"}`, which asks for all last answers, and `{"do": "warm", "kinds":
-[…]}`, which imports early what those validators need. JSON lines on stdout: the notices `answer`, `told`, `done` and
-`unhealthy` of envspec.agent.probe_inquiry, and `{"notice": "sick"}` when too many probes hang, after which the agent
-does well to start another prober. It ends with its stdin.
+"every", "failures", "timeout"}`. With `"held": true` it is asked only after `{"key", "do": "go"}`: what can be prepared
+is, which makes the first answer come soonest. `{"key", "do": "tell"}` asks for all last answers.
+
+JSON lines on stdout: the notices `answer`, `told`, `done` and `unhealthy` of envspec.agent.probe_inquiry, and
+`{"notice": "sick"}` when too many probes hang, after which the agent does well to start another prober. It ends with
+its stdin.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+import sys
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
-
 from envspec.agent.loop import Loop
 from envspec.agent.probe_attempt import Attempts
 from envspec.agent.probe_command import Commands
@@ -69,10 +71,8 @@ class Prober:
             self._obey(decode(line))
 
     def _obey(self, message: Message) -> None:
-        verb, key = message["do"], message.get("key", "")
-        if verb == "warm":
-            warm_up(message["kinds"])
-        elif verb == "go":
+        verb, key = message["do"], message["key"]
+        if verb == "go":
             self._start(key)
         elif verb == "tell":
             self._tell(key)
@@ -93,7 +93,9 @@ class Prober:
             former.cancel()
         if message is not None:
             self._inquiries[key] = Inquiry(message, self.report, self._attempts, self._threads)
-            if not message.get("held"):
+            if message.get("held"):
+                warm_up(check["kind"] for check in message["checks"])
+            else:
                 self._start(key)
 
     def _start(self, key: str) -> None:
@@ -116,20 +118,20 @@ class Prober:
         self._keep_sweeping()
 
 
-def warm_up(kinds: list[str]) -> None:
-    """Import in the background what the first answer would else wait for, while the services still start."""
-    threading.Thread(target=_import, args=(kinds,), daemon=True, name="warm-up").start()
+def warm_up(kinds: Iterable[str]) -> None:
+    """Import in the background what the first answers would else wait for, while the services still start."""
+    needs = [VALIDATORS[kind].needs for kind in kinds if kind in VALIDATORS]
+    modules = ["http.client", *(need[0] for need in needs if need)]
+    if not all(module in sys.modules for module in modules):
+        threading.Thread(target=_import, args=(modules,), daemon=True, name="warm-up").start()
 
 
-def _import(kinds: list[str]) -> None:
-    import http.client  # noqa: F401  imported for its being imported
-
+def _import(modules: list[str]) -> None:
     # The first getaddrinfo of a process imports this codec and its tables.
     "localhost".encode("idna")
-    needed: list[Any] = [VALIDATORS[kind].needs for kind in kinds if kind in VALIDATORS]
-    for need in filter(None, needed):
+    for module in modules:
         with suppress(ImportError):
-            importlib.import_module(need[0])
+            importlib.import_module(module)
 
 
 def main() -> None:
@@ -139,7 +141,7 @@ def main() -> None:
     os.dup2(nothing, 0)
     os.dup2(2, 1)
     prober = Prober(source, sink)
-    warm_up([])
+    warm_up(())
     prober.run()
     # Neither the user's threads nor what they have registered for the exit may keep the process.
     os._exit(0)
