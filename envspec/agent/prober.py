@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+
 from envspec.agent.loop import Loop
 from envspec.agent.probe_attempt import Attempts
 from envspec.agent.probe_command import Commands
