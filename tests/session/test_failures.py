@@ -75,7 +75,7 @@ def test_a_service_that_never_becomes_healthy(bench: Bench) -> None:
           web:
             command: [sh, -c, "echo started; exec sleep 100"]
             health: [{exec: {command: [sh, -c, "echo not yet; exit 9"]}}]
-            start_timeout: 400ms
+            start_timeout: 1500ms
           front: {command: [sleep, "100"], depends_on: [web]}
         """
     ).fails()

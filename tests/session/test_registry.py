@@ -84,17 +84,35 @@ def test_nothing_outlives_an_owner_that_is_killed(bench: Bench) -> None:
         eventually(lambda: all(map(is_gone, pids)))
 
 
+DAEMONISING = """
+services:
+  forker:
+    command: [python, daemon.py]
+    files:
+      daemon.py: |
+        import os, time
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                with open("pid", "w") as file:
+                    file.write(str(os.getpid()))
+        time.sleep(100)
+    health: [{exec: {command: [test, -s, pid]}}]
+"""
+
+
 def test_who_meets_a_dead_session_cleans_up_after_it(bench: Bench) -> None:
-    with Owner(bench, SLEEPER) as owner:
+    with Owner(bench, DAEMONISING) as owner:
         directory = registry.sessions()[0].directory
         processes = json.loads((directory / "processes.json").read_text())
-        pid = processes["processes"]["web"]["pid"]
-        # The owner, the guardian and the agent at once: nobody is left who could end the service.
+        pid = int((directory / "replicas" / "forker" / "pid").read_text())
+        # The owner, the guardian and the agent at once: nobody is left who could end what the service left.
         for victim in (owner.pid, processes["guardian"]["pid"], processes["agent"]["pid"]):
             os.kill(victim, signal.SIGKILL)
         owner.wait()
         eventually(lambda: is_gone(processes["guardian"]["pid"]) and is_gone(processes["agent"]["pid"]))
-        registry.sessions()
+        assert not is_gone(pid)
+        assert registry.sessions() == []
         assert is_gone(pid)
         assert json.loads((directory / RECORD).read_text())["ended"] is not None
         assert (directory / "events.jsonl").exists()

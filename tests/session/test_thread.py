@@ -43,7 +43,7 @@ def test_a_forked_child_neither_stops_it_nor_keeps_it_alive(bench: Bench) -> Non
     child = os.fork()
     if child == 0:
         os.close(writing)
-        session.background.stop("from the child")
+        session.background.stop("from the child", force=True)
         try:
             session.background.fault("kill", "web")
         except UsageError:
@@ -52,7 +52,7 @@ def test_a_forked_child_neither_stops_it_nor_keeps_it_alive(bench: Bench) -> Non
     os.close(reading)
     try:
         assert not is_gone(web)
-        session.stop()
+        session.background.stop("now", force=True)  # by the end of the stream, which the child must not hold
         assert is_gone(web)
     finally:
         os.close(writing)
