@@ -13,6 +13,28 @@ SECRET_NAMES = ("*_TOKEN", "*SECRET*", "*PASSWORD*", "*_KEY")
 SHORTEST_SECRET = 8
 """Shorter values would turn up in ordinary text by chance."""
 MASK = "***"
+NAMES = frozenset(
+    {
+        *(
+            "action",
+            "backend",
+            "check",
+            "environment",
+            "error",
+            "event",
+            "host",
+            "kind",
+            "last",
+            "model",
+            "name",
+            "port",
+        ),
+        *("replica", "scheme", "served_name", "service", "session", "signal", "source", "waits_for", "where"),
+        *("cwd", "dir", "directory", "file", "log", "position", "project"),
+    }
+)
+"""Keys of events and plans under which things are called by name, or found: were a password `postgres`, masking it
+there would make the service of that name unknown."""
 
 
 def secrets_of(environments: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
@@ -27,13 +49,13 @@ def secrets_of(environments: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
 
 
 def redacted(data: Any, secrets: tuple[str, ...]) -> Any:
-    """Return JSON data or text with every secret in it masked; keys stay."""
+    """Return JSON data or text with every secret in it masked; keys stay, and so do the values of NAMES."""
     if isinstance(data, str):
         for secret in secrets:
             data = data.replace(secret, MASK)
         return data
     if isinstance(data, Mapping):
-        return {key: redacted(value, secrets) for key, value in data.items()}
+        return {key: value if key in NAMES else redacted(value, secrets) for key, value in data.items()}
     if isinstance(data, list | tuple):
         return [redacted(item, secrets) for item in data]
     return data

@@ -80,22 +80,27 @@ class AgentClient:
         ended = "its end of the stream was closed"
         try:
             while line := await self._stream.reader.readline():
-                self._take(decode(line))
+                if self._take(decode(line)):
+                    # Whoever waits for a reply hears it before the notices behind it: a process is known by its pid
+                    # before it has exited. Lines that are here already would else be read without a pause.
+                    await asyncio.sleep(0)
         except (OSError, ValueError) as error:
             ended = f"{type(error).__name__}: {error}"
         self._lose(ended)
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: Message) -> bool:
+        """Hand a message on; return whether somebody waited for it."""
         if "notice" in message:
             self._on_notice(self._in_our_time(message))
-            return
+            return False
         reply = self._waiting.get(message.get("id", 0))
         if reply is None or reply.done():
-            return  # whoever asked was cancelled meanwhile
+            return False  # whoever asked was cancelled meanwhile
         if "error" in message:
             reply.set_exception(error_from_json(message["error"]))
         else:
             reply.set_result(self._in_our_time(message.get("ok", {})))
+        return True
 
     def _in_our_time(self, message: Message) -> Message:
         """Return a message with the agent's monotonic time as ours."""

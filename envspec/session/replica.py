@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from envspec.agent.wire import Message
-from envspec.errors import EnvspecError, ServiceStartError, ServiceStopError
+from envspec.errors import AgentLostError, EnvspecError, ServiceStartError, ServiceStopError
 from envspec.plan import events as e
 from envspec.plan.codec import to_json
 from envspec.plan.plan import Check, ReplicaPlan, ServicePlan
@@ -28,7 +28,7 @@ class Replica:
         self.plan = plan
         self.service = service
         self.attempt: Attempt | None = None
-        self.up: asyncio.Future[EnvspecError | None] = asyncio.get_running_loop().create_future()
+        self.up: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
         self._run = run
         self._explain = Explainer(run, plan)
         self._starts = 0
@@ -114,7 +114,7 @@ class Replica:
     def _life_over(self, life: asyncio.Task[None]) -> None:
         # What gets here is the agent's end, or a bug: neither may leave a start waiting.
         if not life.cancelled() and (error := life.exception()) is not None:
-            self._run.on_lost(self.plan.name, error)
+            self._give_up(error)
 
     async def _wait(self) -> str:
         def waiting(missing: tuple[str, ...]) -> None:
@@ -144,7 +144,7 @@ class Replica:
 
     async def _spawn(self, attempt: Attempt) -> None:
         try:
-            answer = await self._ask_to_start(attempt)
+            answer = await self._run.agent.request("start", replica=to_json(self.plan), start=attempt.number)
         except ServiceStartError as error:
             raise await self._explain.not_started(attempt, error) from error
         attempt.spawned = answer.get("at", attempt.spawned)
@@ -154,9 +154,6 @@ class Replica:
                 e.ReplicaSpawned(replica=self.plan.name, pid=pid, argv=self.plan.argv), attempt.spawned
             )
         self._run.order.reach(self.plan, "started")
-
-    async def _ask_to_start(self, attempt: Attempt) -> Message:
-        return await self._run.agent.request("start", replica=to_json(self.plan), start=attempt.number)
 
     async def _complete(self, attempt: Attempt) -> EnvspecError | None:
         """See a task through."""
@@ -230,11 +227,13 @@ class Replica:
         return await self._explain.exited(attempt, attempt.exited.result(), self._restarts.count)
 
     def _lose(self, error: EnvspecError, attempt: Attempt) -> None:
-        if attempt.signalled is None or not attempt.exited.done():
-            kind = type(error).__name__
-            self._run.log.record(
-                e.ReplicaFailed(replica=self.plan.name, error=kind, message=str(error), hint=error.hint)
-            )
+        ordered = attempt.signalled is not None and attempt.exited.done()
+        if not ordered and not isinstance(error, AgentLostError):
+            name, kind = self.plan.name, type(error).__name__
+            self._run.log.record(e.ReplicaFailed(replica=name, error=kind, message=str(error), hint=error.hint))
+        self._give_up(error)
+
+    def _give_up(self, error: BaseException) -> None:
         if not self.up.done():
             self.up.set_result(error)
         self._run.on_lost(self.plan.name, error)

@@ -219,21 +219,27 @@ class Session:
         await _cancelled(self._starting)
         if self.id:
             self._log.record(e.SessionStopping(reason=reason))
-        errors = await self._supervisor.stop() if self._supervisor is not None else []
+        try:
+            errors = await self._supervisor.stop() if self._supervisor is not None else []
+        finally:
+            await self._let_agent_go()
         for error in errors:
             self._log.record(e.Warned(message=str(error)))
-        await self._let_agent_go()
-        if self._keeping is not None:
-            await asyncio.wait([self._keeping])
         if self.id:
             self._log.record(e.SessionStopped(seconds=time.monotonic() - began))
         if self._error is not None:
             self._log.record(failed_event(self._error))
+        await self._put_away()
+        if errors and self._error is None:
+            raise errors[0]
+
+    async def _put_away(self) -> None:
+        """Leave behind what is worth keeping of a session that is over."""
+        if self._keeping is not None:
+            await asyncio.wait([self._keeping])
         self._log.close()
         if self.id:
             finish_session_directory(self.directory)
-        if errors and self._error is None:
-            raise errors[0]
 
     async def _let_agent_go(self) -> None:
         """Close the agent, and whatever the backend borrowed for it: all leases end with that."""

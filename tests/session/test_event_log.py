@@ -55,6 +55,16 @@ def test_secrets_are_masked_wherever_they_stand(tmp_path: Path) -> None:
     log.close()
 
 
+def test_a_password_that_is_called_like_a_service_does_not_hide_the_service() -> None:
+    log = EventLog({"DB_PASSWORD": "postgres"})
+    heard: list[e.Event] = []
+    log.subscribe(heard.append)
+    log.record(e.ReplicaSpawned(replica="postgres", pid=1, argv=("serve", "--password", "postgres")))
+    assert isinstance(heard[0], e.ReplicaSpawned)
+    assert heard[0].replica == "postgres"
+    assert heard[0].argv == ("serve", "--password", "***")
+
+
 def test_a_full_disk_is_told_once_and_survived() -> None:
     log = EventLog()
     heard: list[e.Event] = []

@@ -52,6 +52,8 @@ def test_a_service_that_exits_at_once(bench: Bench) -> None:
     assert error.service == "store"
     assert error.details["exit_code"] == 3
     assert error.details["held_up"] == [["store", "worker", "front"]]
+    assert session.index(e.ReplicaSpawned, replica="store") < session.index(e.ReplicaExited, replica="store")
+    assert session["store"].pid is None
     assert session.starts() == ["store"]
 
 
