@@ -55,6 +55,14 @@ class ProberClient:
         if self._child is not None:
             self._child.send(job.message)
 
+    def go(self, key: str) -> None:
+        """Let a job begin that was given with `held`."""
+        job = self._jobs.get(key)
+        if job is not None:
+            job.message["held"] = False
+            if self._child is not None:
+                self._child.send({"key": key, "do": "go"})
+
     def cancel(self, key: str) -> bool:
         """Take a job back; return whether there was one. Nothing is heard of it any more."""
         known = self._jobs.pop(key, None) is not None

@@ -19,6 +19,8 @@ from envspec.plan.plan import Check, ReplicaPlan
 if TYPE_CHECKING:
     from envspec.health.base import Answer
 
+SETTLE = 0.1
+"""Seconds that a process without validators must have lived to count as healthy: most that cannot run end at once."""
 QUIET = 0.5
 """Seconds before anybody is told that a port does not listen yet; most services need less."""
 
@@ -58,10 +60,12 @@ class Readiness:
         subject = Subject(plan, start, log_start, time.monotonic(), set(range(len(plan.health))))
         self._subjects[plan.name] = subject
         if not subject.open:
-            self._healthy(subject)
+            subject.waits.append(self._node.loop.after(SETTLE, lambda: self._healthy(subject)))
             return
         for number, check in enumerate(plan.health):
             subject.gates[number] = {end.port for end in check.endpoints if check.local}
+            if not _is_ours(check):
+                self._prepare(subject, number, check)
         self._await_ports(subject)
         self._ask_what_is_open(subject)
         subject.waits.append(self._node.loop.after(QUIET, lambda: self._say_what_is_awaited(subject)))
@@ -158,8 +162,12 @@ class Readiness:
             wait = wait_for_line(self._node.loop, subject.plan.log, subject.log_start, match, told)
             subject.waits.append(wait)
         else:
-            heard = partial(self._heard, subject, number)
-            self._prober.ask(_key(subject, number), self._job(subject, (check,), {"do": "until"}, heard))
+            self._prober.go(_key(subject, number))
+
+    def _prepare(self, subject: Subject, number: int, check: Check) -> None:
+        """Hand a check to the prober before its ports listen: asking it then costs one small message."""
+        heard = partial(self._heard, subject, number)
+        self._prober.ask(_key(subject, number), self._job(subject, (check,), {"do": "until", "held": True}, heard))
 
     def _heard(self, subject: Subject, number: int, message: Message) -> None:
         if message["notice"] == "answer":
@@ -211,3 +219,8 @@ class Readiness:
 
 def _key(subject: Subject, number: int) -> str:
     return f"health:{subject.plan.name}:{subject.start}:{number}"
+
+
+def _is_ours(check: Check) -> bool:
+    """Say whether the agent answers a check by itself, without the prober."""
+    return check.kind == "log" or (check.kind == "tcp" and check.local)
