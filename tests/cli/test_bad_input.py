@@ -54,6 +54,16 @@ def test_a_fixed_port_that_is_taken_names_its_owner(envspec: Any) -> None:
     assert Path(sys.executable).name in result.stderr
 
 
+def test_a_service_without_validators_that_exits_at_once_fails_the_start(envspec: Any) -> None:
+    envspec.write(HEAD + "  web: {shell: 'echo bad flag; exit 7'}\n")
+    result = envspec("up")
+
+    assert result.returncode == 4
+    assert "web exited with code 7" in result.stderr
+    assert "bad flag" in result.stderr
+    assert envspec.live == []
+
+
 def test_a_command_that_does_not_exist_names_the_path_that_was_searched(envspec: Any, processes_of: Any) -> None:
     envspec.write(HEAD + "  web: {command: [no-such-engine]}\n  other: {command: [sleep, '60']}\n")
     result = envspec("up")
