@@ -30,19 +30,21 @@ class AgentClient:
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Message]] = {}
         self.greeted = False
+        self._log = ""
         self._clock_difference = 0.0
         self.lost: asyncio.Future[AgentLostError] = asyncio.get_running_loop().create_future()
         self._reading = asyncio.create_task(self._read())
         self._renewing: asyncio.Task[None] | None = None
 
-    async def hello(self, ttl: float | None, **arguments: Any) -> Message:
+    async def hello(self, ttl: float | None, *, directory: str, **arguments: Any) -> Message:
         """Introduce the session, and from then on renew its time to live where the backend has one.
 
         Raises:
             BackendError: the agent refuses, speaks another protocol, or is gone.
         """
-        answer = await self.request("hello", protocol=PROTOCOL, ttl=ttl, **arguments)
+        answer = await self.request("hello", protocol=PROTOCOL, ttl=ttl, directory=directory, **arguments)
         self.greeted = True
+        self._log = f"{directory}/agent.log"
         if answer["boot_id"] != boot_id():  # another machine, whose clock began at another time
             self._clock_difference = time.monotonic() - answer["clock"]
         if ttl is not None:
@@ -109,7 +111,8 @@ class AgentClient:
     def _lose(self, why: str) -> None:
         error = AgentLostError(
             f"the agent is gone ({why}), and with it everything that it ran",
-            hint="something outside envspec ended it: look for the out-of-memory killer in dmesg, or a kill by name",
+            hint="something ended it: a kill by name, the out-of-memory killer (dmesg says so), or a bug in envspec"
+            + (f"; what it said last is in {self._log}" if self._log else ""),
         )
         if not self.lost.done():
             self.lost.set_result(error)

@@ -1,0 +1,40 @@
+"""The last lines of a log, whatever bytes a program wrote."""
+
+from __future__ import annotations
+
+import pytest
+
+from envspec.session.log_tail import LINES, LONGEST_LINE, tail
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (b"", ()),
+        (b"one\ntwo\n", ("one", "two")),
+        (b"no newline at the end", ("no newline at the end",)),
+        (b"windows\r\nlines\r\n", ("windows", "lines")),
+        (b"10%\r50%\r100%\ndone\n", ("100%", "done")),
+        (b"\x1b[1;31mred\x1b[0m \x1b]0;title\x07text\n", ("red text",)),
+        (b"bell \x07 null \x00 high \x9b\n", ("bell \\x07 null \\x00 high \N{REPLACEMENT CHARACTER}",)),
+        ("tab\there, umlaut ü, hidden \u200b\u202e\n".encode(), ("tab\there, umlaut ü, hidden \\u200b\\u202e",)),
+        (b"\xff\xfe\xfd\n", ("\N{REPLACEMENT CHARACTER}" * 3,)),
+    ],
+)
+def test_what_a_terminal_would_obey_is_spelt_out(written: bytes, shown: tuple[str, ...]) -> None:
+    assert tail(written, whole=True) == shown
+
+
+def test_only_the_last_lines_are_kept() -> None:
+    lines = tail(b"".join(b"line %d\n" % number for number in range(100)), whole=True)
+    assert lines == tuple(f"line {number}" for number in range(100 - LINES, 100))
+
+
+def test_a_first_line_that_is_cut_is_left_out_unless_there_is_no_other() -> None:
+    assert tail(b"alf a line\nwhole\n", whole=False) == ("whole",)
+    assert tail(b"no end in sight", whole=False) == ("no end in sight",)
+
+
+def test_a_line_of_a_megabyte_says_how_long_it_is() -> None:
+    (line,) = tail(b"x" * 10_000, whole=True)
+    assert line == "x" * LONGEST_LINE + " … (10000 characters)"
