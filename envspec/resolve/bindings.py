@@ -48,9 +48,12 @@ def outline(environment: Environment) -> Outline:
 def stand_in(environment: Environment) -> Bindings:
     """Return plausible bindings without leasing anything: each port the first number of its range not used yet."""
     taken: set[int] = set()
+    candidates: dict[object, Iterator[range]] = {}
     ports: dict[str, dict[str, tuple[int, ...]]] = {}
     for request in port_requests(environment):
-        numbers = next(block for block in _blocks(request) if not taken & set(block))
+        same = (request.fixed, request.ranges, request.max, request.count)
+        blocks = candidates.setdefault(same, _blocks(request))
+        numbers = next(block for block in blocks if taken.isdisjoint(block))
         taken.update(numbers)
         ports.setdefault(request.replica, {})[request.port] = tuple(numbers)
     session = f"{environment.name}-00000"

@@ -14,7 +14,7 @@ from envspec.spec.findings import Findings
 from envspec.spec.nodes import MapNode, Node, Scalar, plain_data
 from envspec.spec.service_spec import ServiceSpec
 from envspec.spec.source import read
-from envspec.spec.written import beside, known_keys, named, subset
+from envspec.spec.written import beside, is_file, known_keys, named, subset
 
 SHIPPED = Path(__file__).parent.parent / "catalog"
 STATIC_KEYS = frozenset({"version", "description", "extra"})
@@ -61,13 +61,12 @@ class Catalog:
         name = use.value if isinstance(use, Scalar) else None
         if isinstance(name, str) and ("/" in name or name.endswith((".yaml", ".yml"))):
             path = beside(use, "use", self.findings)
-            if path is None or path.is_file():
+            if path is None or is_file(path):
                 return path
             self.findings.add(use.mark, "no-such-file", f"there is no file {path}", "a path is relative to this file")
             return None
-        path = SHIPPED / f"{name}.yaml"
-        if isinstance(name, str) and path.is_file():
-            return path
+        if isinstance(name, str) and name in shipped_names():
+            return SHIPPED / f"{name}.yaml"
         hint = suggest(str(name), shipped_names()) or "an entry of your own is a path, such as ./my-entry.yaml"
         self.findings.add(use.mark, "unknown-entry", f"the catalog has no entry {name!r}", hint)
         return None

@@ -24,6 +24,8 @@ else:
     HealthItem = ValidatorSpec
     ActionItem = ActionSpec
 
+MOST_REPLICAS = 1000  # on one machine; a larger number is a slip of the finger, which would take minutes to plan
+
 
 class StopSpec(Spec):
     """How a replica is asked to stop."""
@@ -72,8 +74,8 @@ class ServiceSpec(Spec):
     """A service runs until it is stopped; a task runs to completion, and succeeds with exit code 0."""
     enabled: bool = True
     """`false`: not started, and dropped from every `depends_on`."""
-    replicas: int = Field(default=1, ge=0)
-    """Copies to run. Written, even as 1, the replicas are called `worker.0`, `worker.1`, …"""
+    replicas: int = Field(default=1, ge=0, le=MOST_REPLICAS)
+    """Copies to run. Written, even as 1, the replicas are called `worker.0`, `worker.1`, …; 1000 is the most."""
     start: Literal["parallel", "ordered"] = "parallel"
     """Whether replicas start together, or each once the one before it is healthy."""
     command: list[str] | None = None

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, create_model, model_validator
 
 from envspec.health import ACTIONS, VALIDATORS
-from envspec.spec.base import Exact, Spec
+from envspec.spec.base import Exact, Spec, is_extension
 
 
 class OneOf(Spec):
@@ -24,9 +24,13 @@ class OneOf(Spec):
         if not isinstance(data, dict):
             message = f"an item is a mapping with one key, which is one of {kinds}"
             raise ValueError(message)  # noqa: TRY004  pydantic turns only ValueError into a finding
-        if len(data) != 1:
-            found = " and ".join(map(str, data)) or "nothing"
+        written = [key for key in data if not is_extension(str(key))]
+        if len(written) != 1:
+            found = " and ".join(written) or "nothing"
             message = f"an item has exactly one key, which is one of {kinds}; here is {found}"
+            raise ValueError(message)
+        if written[0] in cls.model_fields and data[written[0]] is None:
+            message = f"{written[0]} is null, and must be a mapping of its fields"
             raise ValueError(message)
         return data
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from envspec.errors import SpecError
 from envspec.spec.base import is_extension, name_error
 from envspec.spec.diagnostics import at, suggest
 from envspec.spec.environment_file import EnvironmentFile
-from envspec.spec.findings import Findings
+from envspec.spec.findings import Findings, growth
 from envspec.spec.layers import is_null, overlay_file
 from envspec.spec.nodes import ListNode, MapNode, Mark, Node, Scalar
 from envspec.spec.service_spec import ServiceSpec
@@ -43,7 +44,7 @@ def read_layers(file: Path, findings: Findings, above: tuple[Path, ...] = ()) ->
     if base in chain:
         circle = " → ".join(str(path) for path in (*chain[chain.index(base) :], base))
         raise SpecError([at(extends.mark, "extends-cycle", f"these files extend one another: {circle}")])
-    if not base.is_file():
+    if not is_file(base):
         raise SpecError(
             [at(extends.mark, "no-such-file", f"there is no file {base}", "extends is relative to this file")]
         )
@@ -61,6 +62,13 @@ def beside(node: Node, what: str, findings: Findings) -> Path | None:
 def path_beside(node: Scalar) -> Path:
     """Return the path that `node` says, relative to the file that wrote it."""
     return Path(os.path.normpath(Path(node.mark.file).parent / Path(node.text).expanduser()))
+
+
+def is_file(path: Path) -> bool:
+    """Say whether there is such a file; a path that no file can have is none."""
+    with suppress(OSError, ValueError):
+        return path.is_file()
+    return False
 
 
 def known_keys(node: MapNode, model: type[BaseModel], what: str, findings: Findings) -> MapNode:
@@ -109,8 +117,9 @@ def top_keys(root: MapNode, findings: Findings) -> MapNode:
 def service_keys(key: Scalar, node: Node, findings: Findings) -> MapNode:
     """Return a service's known keys; a service that is not a mapping is noted, and taken as an empty one."""
     if isinstance(node, MapNode):
+        new = growth(findings)
         kept = known_keys(node, ServiceSpec, f"the service '{key.text}'", findings)
-        if len(kept.items) < len(node.items) and not any(kept.get(name) for name in RUNNING):
+        if new and not any(kept.get(name) for name in RUNNING):
             findings.spoil("commands", key.text)
         return kept
     findings.add(node.mark, "wrong-type", f"the service '{key.text}' must be a mapping of keys")

@@ -189,3 +189,22 @@ def test_a_plan_survives_its_journey_as_json(plan_text: PlanText) -> None:
             health: [tcp: {port: x}, http: {url: "http://x", tls: {insecure: true}, json: {a: [1]}}]
     """)
     assert to_json(from_json(Plan, json.loads(json.dumps(to_json(plan))))) == to_json(plan)
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        ("{http: null}", "http is null, and must be a mapping of its fields"),
+        ("{x-why: because}", "here is nothing"),
+        ("null", "an item is a mapping with one key"),
+        ("{log: {}}", "'log' needs the key 'match'"),
+    ],
+)
+def test_an_item_that_is_no_validator_is_told(refused: Refused, item: str, message: str) -> None:
+    (finding,) = refused(f"services: {{s: {{command: [s], health: [{item}]}}}}\n")
+    assert message in finding
+
+
+def test_an_item_may_carry_the_users_own_keys(plan_text: PlanText) -> None:
+    (check,) = checks(plan_text, "[{tcp: {port: http}, x-why: because}]")
+    assert check.kind == "tcp"

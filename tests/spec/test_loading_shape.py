@@ -219,3 +219,14 @@ def test_sizes_of_a_model_that_do_not_fit_are_told_at_the_model(refused: Refused
 def test_a_fixed_block_needs_room_below_its_limit(refused: Refused) -> None:
     (finding,) = refused("services: {s: {command: [s], ports: {a: {range: 65535, count: 2}}}}\n")
     assert "range-too-small: port 65536 is above 65535" in finding
+
+
+def test_more_replicas_than_a_machine_can_run_are_refused_at_once(refused: Refused) -> None:
+    (finding,) = refused("services: {s: {command: [s], ports: {http: auto}, replicas: 20000}}\n")
+    assert "'replicas' must be at most 1000, not 20000" in finding
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, f"./{'x' * 5000}.yaml", "./a\\0b.yaml", "..", "/"])
+def test_an_entry_that_no_file_can_be_is_not_found(refused: Refused, name: str) -> None:
+    (finding,) = refused(f'services: {{s: {{use: "{name}"}}}}\n')
+    assert "unknown-entry" in finding or "no-such-file" in finding
