@@ -202,6 +202,9 @@ def _function_exists(call: str, mark: Mark, findings: Findings) -> bool:
     except SyntaxError as error:
         findings.add(mark, "wrong-call", f"{source}:{error.lineno}: {error.msg}")
         return False
+    except (OSError, ValueError) as error:  # not to be read, or not text
+        findings.add(mark, "wrong-call", f"{source} cannot be read: {error}")
+        return False
     names = _defined(tree)
     if function not in names and "*" not in names:
         findings.add(mark, "unknown-function", f"{source} defines no '{function}'", suggest(function, names))
