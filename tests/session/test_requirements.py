@@ -6,6 +6,8 @@ import pytest
 
 from envspec.errors import RequirementError
 from envspec.plan import events as e
+from envspec.plan.outline import Outline, Requirements
+from envspec.session.requirements import check_requirements
 from tests.session.running import Bench
 
 
@@ -59,3 +61,21 @@ def test_an_entry_names_the_extra_that_provides_it_unless_the_service_is_off(ben
     assert isinstance(error, RequirementError)
     assert "no-such-command is not on PATH (for thing)" in str(error)
     bench.session(f"services: {{thing: {{use: ./entry.yaml, {shape}}}, web: {{command: [sleep, '1000']}}}}").up()
+
+
+def test_the_pip_command_names_every_extra_that_would_help_once() -> None:
+    requires = Requirements(
+        commands=("no-such-etcd", "no-such-nats", "no-such-tool"),
+        modules=("no_such_dynamo",),
+        extras={"no-such-etcd": "local", "no-such-nats": "local", "no_such_dynamo": "dynamo"},
+        needed_by={"no-such-etcd": ("etcd",), "no_such_dynamo": ("frontend", "worker")},
+    )
+    with pytest.raises(RequirementError) as caught:
+        check_requirements(Outline("stack", "/stack.yaml", "/", requires, (), ()), {"PATH": "/usr/bin"})
+    assert caught.value.hint == "pip install 'envspec[local,dynamo]'"
+    assert caught.value.missing == (
+        "the command no-such-etcd is not on PATH (for etcd)",
+        "the command no-such-nats is not on PATH",
+        "the command no-such-tool is not on PATH",
+        "the Python module no_such_dynamo is not installed (for frontend, worker)",
+    )
