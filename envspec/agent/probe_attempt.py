@@ -32,7 +32,7 @@ class Attempts:
             log_start=message.get("log_start") or 0,
             run=self._commands.run,
             values=check.context,
-            folder=message.get("folder") or ".",
+            folder=check.folder or message.get("folder") or ".",
         )
 
     def ask(self, check: Check, context: Context, timeout: float) -> Answer:

@@ -14,6 +14,7 @@ from envspec.resolve.scope import World, world_of
 from envspec.resolve.services import Resolved, resolve_service
 from envspec.resolve.texts import checks as check_texts
 from envspec.resolve.texts import texts
+from envspec.spec.base import part_of
 from envspec.spec.environment import Environment, Service
 from envspec.spec.environment_file import EnvironmentFile
 from envspec.spec.findings import Findings
@@ -97,7 +98,7 @@ def _top_key(key: str, world: World, findings: Findings) -> tuple[EnvironmentFil
     if rendered is None:
         return None, None
     rendered = texts(rendered) if key == "env" else check_texts(rendered)
-    return findings.validated(EnvironmentFile, MapNode(tree.mark, ((name, rendered),))), rendered
+    return findings.validated(part_of(EnvironmentFile, key), MapNode(tree.mark, ((name, rendered),))), rendered
 
 
 def _models(environment: Environment, bindings: Bindings) -> Iterator[ModelPlan]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, ClassVar, cast
+from functools import cache
+from typing import Annotated, Any, ClassVar, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, model_validator
-from pydantic_core import CoreSchema
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, TypeAdapter, create_model, model_validator
+from pydantic_core import CoreSchema, core_schema
 
 NAME_PATTERN = r"^[a-z_][a-z0-9_]*$"
 EXTENSION_PATTERN = r"^x-"
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 """A name that templates can say: `{{ services.NAME }}`."""
+
+M = TypeVar("M", bound="Spec")
 
 
 class Spec(BaseModel):
@@ -48,6 +51,13 @@ class Spec(BaseModel):
         return super().model_json_schema(*args, **kwargs)
 
 
+@cache
+def part_of(model: type[M], *keys: str) -> type[M]:
+    """Return `model` with some of its keys alone, for which nothing but these keys' schemas is built."""
+    fields: dict[str, Any] = {key: (model.model_fields[key].annotation, model.model_fields[key]) for key in keys}
+    return cast("type[M]", create_model(model.__name__, __base__=Spec, __module__=model.__module__, **fields))
+
+
 class Exact:
     """Annotates a dataclass whose scalars are taken only as what they are: "false" is no bool, 1 is no text.
 
@@ -67,6 +77,21 @@ class Exact:
             source.__pydantic_config__ = config
         _make_strict(handler.resolve_ref_schema(schema), handler)
         return schema
+
+
+class Late:
+    """Annotates a dataclass of which a file needs few of many: its schema is built when the first value comes."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        if Exact.described:  # for a JSON Schema there is no later
+            return Exact.__get_pydantic_core_schema__(source, handler)
+        return core_schema.no_info_plain_validator_function(lambda data: _adapter(source).validate_python(data))
+
+
+@cache
+def _adapter(source: type) -> TypeAdapter[Any]:
+    return TypeAdapter(Annotated[source, Exact])
 
 
 def _make_strict(schema: Any, handler: GetCoreSchemaHandler) -> None:

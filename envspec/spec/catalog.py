@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from envspec.errors import SpecError
+from envspec.spec.base import part_of
 from envspec.spec.catalog_entry import CatalogEntry, InputSpec
 from envspec.spec.diagnostics import suggest
 from envspec.spec.environment import Entry
@@ -86,7 +87,7 @@ def read_entry(path: Path, findings: Findings) -> Entry | None:
         return None
     known = _service(service, findings)
     declared = {key.text: _input(key, node, findings) for key, node in named(root.get("inputs"), "input", findings)}
-    spec = findings.validated(CatalogEntry, literals, {**plain_data(literals), "service": {}})
+    spec = findings.validated(part_of(CatalogEntry, *sorted(STATIC_KEYS)), literals)
     inputs = {name: declared_input for name, declared_input in declared.items() if declared_input is not None}
     if spec is None or len(inputs) < len(declared):
         return None

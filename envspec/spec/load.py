@@ -9,6 +9,7 @@ from typing import Any
 from envspec.errors import SpecError
 from envspec.spec import variables
 from envspec.spec.assembly import assemble
+from envspec.spec.base import part_of
 from envspec.spec.declared import models_of, requirements_of
 from envspec.spec.dependencies import note_cycle
 from envspec.spec.environment import Environment
@@ -91,7 +92,7 @@ def _head(tree: MapNode, scope: Scope, findings: Findings) -> EnvironmentFile:
         if rendered is None:
             continue
         rendered = without_null_entries(rendered)
-        one = findings.validated(EnvironmentFile, MapNode(tree.mark, ((key, rendered),)))
+        one = findings.validated(part_of(EnvironmentFile, key.text), MapNode(tree.mark, ((key, rendered),)))
         if one is not None:
             good[key.text] = getattr(one, key.text)
     note_range_names(tree, findings)

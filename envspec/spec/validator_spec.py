@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, create_model, model_validator
 
 from envspec.health import ACTIONS, VALIDATORS
-from envspec.spec.base import Exact, Spec, is_extension
+from envspec.spec.base import Late, Spec, is_extension
 
 
 class OneOf(Spec):
@@ -48,7 +48,7 @@ class OneOf(Spec):
 def _one_of(name: str, doc: str, kinds: Iterable[str]) -> type[OneOf]:
     fields: dict[str, Any] = {
         kind: (
-            Annotated[VALIDATORS[kind], Exact] | None,
+            Annotated[VALIDATORS[kind], Late] | None,
             Field(default=None, description=(VALIDATORS[kind].__doc__ or "").split("\n")[0]),
         )
         for kind in kinds
