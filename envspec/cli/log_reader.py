@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from envspec.report.text import harmless
+from envspec.session.harmless import harmless
 from envspec.session.log_chunk import LogChunk
 
 CHUNK = 65536

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envspec.errors import EnvspecError, SpecError
-from envspec.report.text import harmless
+from envspec.session.harmless import harmless
 from envspec.units import format_seconds
 
 if TYPE_CHECKING:

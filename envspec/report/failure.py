@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from envspec.errors import EnvspecError
-from envspec.report.text import BLANK, Line, harmless, line
+from envspec.report.text import BLANK, Line, line
+from envspec.session.harmless import harmless
 
 
 def failure(error: EnvspecError) -> list[Line]:

@@ -11,6 +11,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from envspec.session.harmless import harmless
+
 Span = tuple[str, str]
 Line = tuple[Span, ...]
 
@@ -115,24 +117,6 @@ def _coloured(span: Span) -> str:
 
 
 _SGR_SEQUENCE = re.compile(r"\x1b\[[0-9;]*m")
-_ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
-
-
-def harmless(text: str) -> str:
-    """Return `text` with nothing in it that a terminal obeys.
-
-    Escape sequences are dropped, other control characters stand as `^A`, or as Python writes them.
-    """
-    return "".join(map(_visible, _ESCAPE_SEQUENCE.sub("", text)))
-
-
-def _visible(letter: str) -> str:
-    if letter == "\t" or letter.isprintable() or letter == "\N{NO-BREAK SPACE}":
-        return letter
-    code = ord(letter)
-    if code < 0x20 or code == 0x7F:
-        return f"^{chr(code ^ 0x40)}"
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def first_line(text: str) -> str:

@@ -16,7 +16,8 @@ from envspec.plan.graph import dependents
 from envspec.plan.plan import Plan, ReplicaPlan
 from envspec.session.attempt import Exit, LastAnswer
 from envspec.session.event_log import Redact
-from envspec.session.log_tail import LONGEST_LINE, harmless
+from envspec.session.harmless import harmless
+from envspec.session.log_tail import LONGEST_LINE
 from envspec.units import format_seconds
 
 LABEL_WIDTH = 9

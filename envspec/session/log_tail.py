@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import base64
-import re
 
 from envspec.errors import EnvspecError
 from envspec.session.agent_client import AgentClient
+from envspec.session.harmless import harmless
 
 LINES = 20
 LONGEST_LINE = 300
 """Characters kept of a line. Programs that dump JSON or progress bars write some of a megabyte."""
 BYTES = 16384
-
-_ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
 
 
 def tail(data: bytes, *, whole: bool) -> tuple[str, ...]:
@@ -28,17 +26,6 @@ def tail(data: bytes, *, whole: bool) -> tuple[str, ...]:
     if lines and not lines[-1]:
         del lines[-1]
     return tuple(_clipped(harmless(line)) for line in lines[-LINES:])
-
-
-def harmless(text: str) -> str:
-    """Return one line without escape sequences; other control characters are spelt out."""
-    return "".join(map(_visible, _ESCAPE_SEQUENCE.sub("", text)))
-
-
-def _visible(letter: str) -> str:
-    if letter == "\t" or letter.isprintable() or letter == "\N{NO-BREAK SPACE}":
-        return letter
-    return f"\\x{ord(letter):02x}" if ord(letter) < 0x100 else f"\\u{ord(letter):04x}"
 
 
 def _clipped(line: str) -> str:

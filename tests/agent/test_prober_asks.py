@@ -231,6 +231,15 @@ def test_a_missing_module_names_the_folder(prober: Prober) -> None:
     assert f"there is no checks.py in {prober.folder}" in prober.once("python", call="checks:look")["text"]
 
 
+def test_a_callback_is_sought_beside_the_file_that_wrote_it(prober: Prober) -> None:
+    elsewhere = prober.folder / "catalog"
+    elsewhere.mkdir()
+    (elsewhere / "checks.py").write_text("def look(ctx): raise LookupError('asked beside the entry')\n")
+    prober.ask("entry", "once", {**check("python", call="checks:look"), "folder": str(elsewhere)})
+
+    assert "asked beside the entry" in prober.done("entry")["answers"][0]["text"]
+
+
 def test_prints_never_get_among_the_messages(prober: Prober) -> None:
     look = callback(
         prober,

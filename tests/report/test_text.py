@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from envspec.report.text import ansi, clip, columns, harmless, line, line_width, one_line, plain
+from envspec.report.text import ansi, clip, columns, line, line_width, one_line, plain
+from envspec.session.harmless import harmless
 
 
 def test_columns_stand_under_one_another_and_end_without_blanks() -> None:
