@@ -47,7 +47,7 @@ def test_a_service_that_exits_at_once(bench: Bench) -> None:
         "log      BENCH/state/sessions/env-ID/logs/store.log, its last 2 lines:\n"
         "\n"
         "│ loading\n"
-        "│ red\\x07\N{REPLACEMENT CHARACTER}"
+        "│ red^G\N{REPLACEMENT CHARACTER}"
     )
     assert error.service == "store"
     assert error.details["exit_code"] == 3

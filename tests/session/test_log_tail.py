@@ -16,7 +16,7 @@ from envspec.session.log_tail import LINES, LONGEST_LINE, tail
         (b"windows\r\nlines\r\n", ("windows", "lines")),
         (b"10%\r50%\r100%\ndone\n", ("100%", "done")),
         (b"\x1b[1;31mred\x1b[0m \x1b]0;title\x07text\n", ("red text",)),
-        (b"bell \x07 null \x00 high \x9b\n", ("bell \\x07 null \\x00 high \N{REPLACEMENT CHARACTER}",)),
+        (b"bell \x07 null \x00 high \x9b\n", ("bell ^G null ^@ high \N{REPLACEMENT CHARACTER}",)),
         ("tab\there, umlaut ü, hidden \u200b\u202e\n".encode(), ("tab\there, umlaut ü, hidden \\u200b\\u202e",)),
         (b"\xff\xfe\xfd\n", ("\N{REPLACEMENT CHARACTER}" * 3,)),
     ],
