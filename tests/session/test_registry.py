@@ -106,11 +106,13 @@ def test_who_meets_a_dead_session_cleans_up_after_it(bench: Bench) -> None:
         directory = registry.sessions()[0].directory
         processes = json.loads((directory / "processes.json").read_text())
         pid = int((directory / "replicas" / "forker" / "pid").read_text())
-        # The owner, the guardian and the agent at once: nobody is left who could end what the service left.
-        for victim in (owner.pid, processes["guardian"]["pid"], processes["agent"]["pid"]):
+        pair = [processes[half]["pid"] for half in ("guardian", "agent")]
+        for half in pair:
+            os.kill(half, signal.SIGSTOP)  # or one of them would see the others die, and do its work
+        for victim in (owner.pid, *pair):
             os.kill(victim, signal.SIGKILL)
         owner.wait()
-        eventually(lambda: is_gone(processes["guardian"]["pid"]) and is_gone(processes["agent"]["pid"]))
+        eventually(lambda: all(map(is_gone, pair)))
         assert not is_gone(pid)
         assert registry.sessions() == []
         assert is_gone(pid)
