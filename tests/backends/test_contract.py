@@ -57,7 +57,13 @@ def test_an_agent_answers_on_the_stream(make: MakeBackend, tmp_path: Path) -> No
 
 
 def test_closing_what_was_never_opened_is_allowed(make: MakeBackend) -> None:
-    asyncio.run(make().close())
+    async def close_twice() -> bool:
+        backend = make()
+        await backend.close()
+        await backend.close()
+        return True
+
+    assert asyncio.run(close_twice())
 
 
 def test_the_death_of_the_agent_ends_the_stream(make: MakeBackend, tmp_path: Path) -> None:
@@ -137,15 +143,16 @@ def test_a_failure_is_told_the_same_way_over_every_backend(make: MakeBackend, tm
 
 
 def test_a_session_that_falls_silent_loses_an_agent_with_a_time_to_live(tmp_path: Path) -> None:
-    async def scenario() -> None:
+    async def scenario() -> AgentLostError:
         backend = TcpBackend(ttl=0.3)
         client = AgentClient(await backend.open(), lambda _: None)
         await client.request("hello", protocol=1, ttl=0.3, **_greeting(tmp_path))
-        await client.lost  # nobody renews
+        error = await client.lost  # nobody renews
         await client.close()
         await backend.close()
+        return error
 
-    asyncio.run(asyncio.wait_for(scenario(), 20))
+    assert "the agent is gone" in str(asyncio.run(asyncio.wait_for(scenario(), 20)))
 
 
 def _request(directory: Path, text: str) -> Request:

@@ -35,22 +35,24 @@ def test_everything_that_is_missing_is_named_at_once(bench: Bench) -> None:
 
 
 def test_what_is_here_is_enough(bench: Bench) -> None:
-    bench.session(
+    session = bench.session(
         """
         requires: {commands: [sh], modules: [json, xml.dom], env: [BENCH], memory: 1MiB, disk: 1MiB, os: [linux]}
         services: {web: {command: [sleep, "100"]}}
         """
     ).up()
+    assert session.background.status().state == "healthy"
 
 
 def test_a_command_beside_the_interpreter_is_found_without_an_activated_environment(bench: Bench) -> None:
-    bench.session(
+    session = bench.session(
         """
         requires: {commands: [ruff]}
         services: {web: {command: [sleep, "100"]}}
         """,
         environ={"PATH": "/usr/bin:/bin"},
     ).up()
+    assert session.background.status().state == "healthy"
 
 
 @pytest.mark.parametrize("shape", ["enabled: false", "replicas: 0"])
