@@ -41,15 +41,6 @@ class Spec(BaseModel):
             return {key: value for key, value in data.items() if not is_extension(key)}
         return data
 
-    @classmethod
-    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Return the JSON Schema, with the descriptions that stand under each field."""
-        # Imported here, since it reads source files that nobody else needs.
-        from envspec.spec.descriptions import describe
-
-        describe()
-        return super().model_json_schema(*args, **kwargs)
-
 
 @cache
 def part_of(model: type[M], *keys: str) -> type[M]:

@@ -12,12 +12,19 @@ import textwrap
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 from envspec.spec.base import Exact, Spec
 
 
+def described_schema(model: type[Spec]) -> dict[str, Any]:
+    """Return a class's JSON Schema, with the descriptions that stand under each field."""
+    _describe()
+    return model.model_json_schema()
+
+
 @cache
-def describe() -> None:
+def _describe() -> None:
     """Give every field of the file format its description, once in a process."""
     Exact.described = True
     for spec in _below(Spec):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from envspec.errors import Diagnostic
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
-
-    from envspec.spec.nodes import Mark, Node
+    from envspec.spec.nodes import Mark
 
 
 def at(mark: Mark, code: str, message: str, hint: str = "") -> Diagnostic:
@@ -29,13 +27,6 @@ def suggest(word: str, candidates: Iterable[str]) -> str:
     if 0 < len(known) <= 12:
         return f"known here: {', '.join(known.values())}"
     return ""
-
-
-def from_validation_error(error: ValidationError, root: Node, model: Any) -> list[Diagnostic]:
-    """Return what pydantic found wrong with `root` as a `model`, in the words of the file and with its positions."""
-    from envspec.spec.validation_errors import diagnostics_of  # pydantic is imported by whoever had it complain
-
-    return diagnostics_of(error, root, model)
 
 
 def _folded(word: str) -> str:

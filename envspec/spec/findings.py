@@ -58,9 +58,9 @@ class Findings:
             return model.model_validate(plain_data(node) if data is None else data)
         except ValidationError as error:
             # Imported here, since most files are right and never need it.
-            from envspec.spec.diagnostics import from_validation_error
+            from envspec.spec.validation_errors import diagnostics_of
 
-            self.diagnostics.extend(from_validation_error(error, node, model))
+            self.diagnostics.extend(diagnostics_of(error, node, model))
             return None
 
     def in_order(self) -> list[Diagnostic]:

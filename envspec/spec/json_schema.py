@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import BaseModel
-
 from envspec.health import VALIDATORS
+from envspec.spec.base import Spec
 from envspec.spec.catalog import SHIPPED, shipped_names
 from envspec.spec.catalog_entry import CatalogEntry, InputSpec
+from envspec.spec.descriptions import described_schema
 from envspec.spec.environment_file import EnvironmentFile
 from envspec.spec.nodes import MapNode, plain_data
 from envspec.spec.source import read
@@ -52,8 +52,8 @@ SCHEMAS: dict[str, Callable[[], Schema]] = {
 """By the name of its file in `schemas/`."""
 
 
-def _schema(model: type[BaseModel], title: str, nullable: set[str]) -> Schema:
-    schema = as_written(model.model_json_schema(), nullable)
+def _schema(model: type[Spec], title: str, nullable: set[str]) -> Schema:
+    schema = as_written(described_schema(model), nullable)
     definitions = schema["$defs"]
     for kind, validator in VALIDATORS.items():
         for holder in ("ValidatorSpec", "ActionSpec"):

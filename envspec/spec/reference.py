@@ -20,6 +20,7 @@ from typing import Any
 from envspec.health import VALIDATORS
 from envspec.spec.catalog import shipped_names
 from envspec.spec.catalog_entry import CatalogEntry, InputSpec
+from envspec.spec.descriptions import described_schema
 from envspec.spec.environment_file import EnvironmentFile
 from envspec.spec.json_schema import head
 from envspec.spec.written_schema import Schema, described
@@ -55,7 +56,7 @@ def rewritten(page: str) -> str:
 @cache
 def definitions() -> dict[str, Schema]:
     """Return the schemas of all classes of the format, by their names, the root's included."""
-    entry, root = CatalogEntry.model_json_schema(), EnvironmentFile.model_json_schema()
+    entry, root = described_schema(CatalogEntry), described_schema(EnvironmentFile)
     return {**entry.pop("$defs"), **root.pop("$defs"), "CatalogEntry": entry, "EnvironmentFile": root}
 
 

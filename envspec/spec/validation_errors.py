@@ -51,7 +51,10 @@ _SHOWN = 40
 
 
 def diagnostics_of(error: ValidationError, root: Node, model: Any) -> list[Diagnostic]:
-    """Return one finding for each mistake; a scalar whose template failed has been told, and is left out."""
+    """Return what pydantic found wrong with `root` as a `model`, in the words of the file and with its positions.
+
+    One finding for each mistake; a scalar whose template failed has been told, and is left out.
+    """
     mistakes = [_Mistake.of(item, root) for item in error.errors(include_url=False)]
     # An unknown key is wrong whatever its value would have said.
     open_ones = [m for m in mistakes if m.type in _UNKNOWN or not has_template(m.node)]

@@ -7,16 +7,17 @@ from pydantic import ValidationError
 
 from envspec.errors import Diagnostic
 from envspec.spec import source
-from envspec.spec.diagnostics import from_validation_error, suggest
+from envspec.spec.diagnostics import suggest
 from envspec.spec.environment_file import EnvironmentFile
 from envspec.spec.nodes import plain_data
+from envspec.spec.validation_errors import diagnostics_of
 
 
 def wrong(text: str) -> list[Diagnostic]:
     root = source.parse(text, "f.yaml")
     with pytest.raises(ValidationError) as caught:
         EnvironmentFile.model_validate(plain_data(root))
-    return from_validation_error(caught.value, root, EnvironmentFile)
+    return diagnostics_of(caught.value, root, EnvironmentFile)
 
 
 @pytest.mark.parametrize(
