@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
+from envspec.plan.redact import redacted
 from envspec.session.harmless import harmless
 from envspec.session.log_chunk import LogChunk
 
@@ -22,10 +23,11 @@ class Logs(Protocol):
 
 
 class LogReader:
-    """Reads one replica's log, from its last `tail` lines on, or from its begin."""
+    """Reads one replica's log, from its last `tail` lines on, or from its begin. Lines come without `secrets`."""
 
-    def __init__(self, logs: Logs, replica: str, tail: int | None) -> None:
+    def __init__(self, logs: Logs, replica: str, tail: int | None, secrets: tuple[str, ...] = ()) -> None:
         self.replica = replica
+        self._secrets = secrets
         self._logs = logs
         self._rest = b""
         self._offset = 0 if tail is None else self._offset_of_last(tail)
@@ -36,7 +38,7 @@ class LogReader:
             # What was given back to the disk is skipped: the log then goes on at its first byte that is still there.
             self._offset = chunk.end
             *whole, self._rest = (self._rest + chunk.data).split(b"\n")
-            yield from map(readable, whole)
+            yield from map(self._shown, whole)
             if len(self._rest) > LONGEST_LINE:
                 yield self._flushed()
 
@@ -47,7 +49,10 @@ class LogReader:
 
     def _flushed(self) -> str:
         rest, self._rest = self._rest, b""
-        return readable(rest)
+        return self._shown(rest)
+
+    def _shown(self, line: bytes) -> str:
+        return str(redacted(readable(line), self._secrets))
 
     def _offset_of_last(self, lines: int) -> int:
         """Return where the last `lines` lines begin."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -42,7 +43,8 @@ def logs(services: tuple[str, ...], *, follow: bool, tail: int | None, session: 
     entry = the_session(None) if session is None and sessions() else recorded(session)
     replicas = status_of(entry).services
     files = LogFiles({name: replica.log for name, replica in replicas.items()})
-    readers = [LogReader(files, name, tail) for name in _names(list(replicas.values()), services)]
+    secrets = _secrets(entry)
+    readers = [LogReader(files, name, tail, secrets) for name in _names(list(replicas.values()), services)]
     _show(readers)
     if follow:
         _follow(readers, entry)
@@ -64,6 +66,18 @@ def _names(replicas: Sequence[ReplicaStatus], wanted: Sequence[str]) -> list[str
             message = f"there is no service {name}"
             raise UsageError(message, hint=suggest(name, known))
     return [item.name for item in replicas if not wanted or item.name in wanted or item.service in wanted]
+
+
+def _secrets(entry: Entry) -> tuple[str, ...]:
+    """Return what is to be masked: the session's secrets, or where it is over those of this shell."""
+    from envspec.plan.redact import secrets_of
+    from envspec.session.control import Control
+
+    try:
+        theirs = Control(entry.directory).secrets()
+    except (UsageError, OSError):
+        theirs = ()
+    return tuple(sorted({*theirs, *secrets_of([os.environ])}, key=len, reverse=True))
 
 
 def _show(readers: Sequence[LogReader], *, last: bool = False) -> None:

@@ -64,6 +64,10 @@ class Control:
         chunk = self.log(replica, offset, limit)
         return chunk.data, chunk.end
 
+    def secrets(self) -> tuple[str, ...]:
+        """Return what must be masked in its logs, which services write as they like."""
+        return tuple(self._ask("secrets", timeout=PATIENCE)["secrets"])
+
     def events(self) -> Iterator[Event]:
         """Yield all events of the session, those so far first, until it is over."""
         with self._connect() as connection, connection.makefile("rb") as lines:

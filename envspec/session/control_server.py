@@ -28,6 +28,10 @@ class Controlled(Protocol):
     def status(self) -> SessionStatus:
         """What the session looks like now."""
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be shown of what services write."""
+
     def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
         """Hear all events, past and future."""
 
@@ -53,6 +57,7 @@ class ControlServer:
             "stop": self._stop,
             "fault": self._fault,
             "log": self._log,
+            "secrets": self._secrets,
         }
 
     async def open(self, listener: socket.socket) -> None:
@@ -112,6 +117,10 @@ class ControlServer:
     async def _fault(self, message: Message) -> Message:
         await self._session.fault(str(message["action"]), str(message["name"]), str(message.get("signal", "KILL")))
         return {}
+
+    async def _secrets(self, _message: Message) -> Message:
+        # Only this user can ask, and may read the very variables in /proc.
+        return {"secrets": list(self._session.secrets)}
 
     async def _log(self, message: Message) -> Message:
         chunk = await self._session.read_log(str(message["replica"]), int(message["offset"]), int(message["limit"]))

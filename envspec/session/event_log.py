@@ -60,7 +60,12 @@ class EventLog:
 
     def hide(self, *environments: Mapping[str, str]) -> None:
         """Mask the secrets of these environments, too, from now on."""
-        self._secrets = tuple(dict.fromkeys([*self._secrets, *secrets_of(environments)]))
+        self._secrets = tuple(sorted({*self._secrets, *secrets_of(environments)}, key=len, reverse=True))
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be shown, longest first."""
+        return self._secrets
 
     def redact(self, data: Any) -> Any:
         """Return a text, or JSON data, with every secret in it masked."""

@@ -62,6 +62,11 @@ class Session:
         self._error: BaseException | None = None
         self._over = asyncio.Event()
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be shown of what services write: the caller's secrets, and those of the plan."""
+        return self._log.secrets
+
     def subscribe(self, callback: Callable[[e.Event], None]) -> Callable[[], None]:
         """Call `callback` with every event, those that happened already first; returns what ends that."""
         return self._log.subscribe(callback)

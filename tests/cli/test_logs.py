@@ -42,6 +42,17 @@ def test_lines_of_several_services_say_whose_they_are_and_are_harmless(envspec: 
     assert envspec("logs", "two", "--tail", "1").stdout == "last without newline\n"
 
 
+def test_secrets_are_masked_also_in_another_shell(envspec: Any) -> None:
+    envspec.write(
+        "version: 1\nservices:\n"
+        "  one: {shell: 'echo the token is $HF_TOKEN and the key $API_KEY; sleep 600',"
+        " env: {API_KEY: key-of-the-file}, health: [{log: {match: token}}]}\n"
+    )
+    envspec("up", "-d", HF_TOKEN="hf_token_of_the_caller")
+
+    assert envspec("logs").stdout == "the token is *** and the key ***\n"
+
+
 def test_a_session_that_has_ended_can_still_be_read(envspec: Any) -> None:
     envspec.write(TALKERS)
     session = envspec.json("up", "-d")
