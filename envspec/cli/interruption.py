@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self
+
+from envspec.cli import terminal
+from envspec.report.text import line
 
 REASONS = {
     signal.SIGINT: "Ctrl-C",
@@ -15,6 +19,7 @@ REASONS = {
     signal.SIGHUP: "the terminal was closed",
 }
 INTERRUPTED = 130
+LEFT_BEHIND = line("left at once; what still runs is stopped behind this, by force after a second")
 
 
 class Interruption:
@@ -52,4 +57,5 @@ class Interruption:
             self._stopping = asyncio.ensure_future(self._stop(REASONS[number]))
         elif number == signal.SIGINT:
             self._leave()
+            terminal.show([LEFT_BEHIND], sys.stderr)
             os._exit(INTERRUPTED)

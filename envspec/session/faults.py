@@ -35,8 +35,8 @@ class Faults:
         """
         actions: dict[str, Callable[[Replica], Awaitable[None]]] = {
             "kill": lambda replica: self._kill(replica, signal.removeprefix("SIG")),
-            "pause": lambda replica: _running(replica).signal("STOP", "tree"),
-            "resume": lambda replica: _running(replica).signal("CONT", "tree"),
+            "pause": lambda replica: replica.signal("STOP", "tree"),
+            "resume": lambda replica: replica.signal("CONT", "tree"),
             "restart": self._restart,
             "stop": self._stop,
             "start": self._start,
@@ -52,11 +52,12 @@ class Faults:
         if replica.plan.attached:
             raise UsageError(f"{replica.plan.name} is attached: envspec did not start it, and leaves it alone")
         async with self._turns[replica.plan.name]:
+            _must_be_possible(action, replica)  # what is refused has not happened, and is no event
             self._log.record(e.FaultOrdered(replica=replica.plan.name, action=action))
             await do(replica)
 
     async def _kill(self, replica: Replica, signal: str) -> None:
-        attempt = _running(replica).attempt
+        attempt = replica.attempt
         if attempt is not None:
             attempt.signalled = signal
             await replica.signal(signal, "leader")
@@ -69,14 +70,11 @@ class Faults:
         await self._bring_up(replica)
 
     async def _stop(self, replica: Replica) -> None:
-        _running(replica)
         await replica.leave()
         await replica.take_down()
         self._supervisor.note_lost(replica.plan.name, f"{replica.plan.name} was stopped on request")
 
     async def _start(self, replica: Replica) -> None:
-        if replica.runs:
-            raise UsageError(f"{replica.plan.name} runs already")
         await replica.leave()
         await self._bring_up(replica)
 
@@ -87,7 +85,8 @@ class Faults:
             raise error
 
 
-def _running(replica: Replica) -> Replica:
-    if not replica.runs:
+def _must_be_possible(action: str, replica: Replica) -> None:
+    if action == "start" and replica.runs:
+        raise UsageError(f"{replica.plan.name} runs already")
+    if action in ("kill", "pause", "resume", "stop") and not replica.runs:
         raise UsageError(f"{replica.plan.name} does not run")
-    return replica

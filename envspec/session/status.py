@@ -151,6 +151,7 @@ _REPLICA: dict[type[e.Event], Callable[[Any], dict[str, Any]]] = {
         "answer": "",
         "message": "",
         "healthy_at": None,
+        "paused": False,
     },
     e.ReplicaSpawned: lambda event: {"pid": event.pid, "spawned_at": event.at},
     e.CheckAnswered: _answered,

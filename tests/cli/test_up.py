@@ -83,6 +83,7 @@ def test_a_second_ctrl_c_leaves_at_once_and_the_agent_finishes(envspec: Any, pro
     up.signal(signal.SIGINT)
 
     assert up.end() == 130
+    assert up.err.endswith("left at once; what still runs is stopped behind this, by force after a second\n")
     processes_of(envspec, gone=True)
 
 

@@ -128,6 +128,16 @@ def test_what_cannot_be_done_says_why(session: Running) -> None:
     for action in ("kill", "pause", "resume", "stop"):
         with pytest.raises(UsageError, match=r"worker\.0 does not run"):
             session.background.fault(action, "worker.0")
+    session.background.fault("start", "worker.0")
+    status = session.background.status().services["worker.0"]
+    assert (status.state, status.paused) == ("healthy", False)
+
+
+def test_a_paused_service_that_is_restarted_is_not_paused(session: Running) -> None:
+    session.background.fault("pause", "worker.0")
+    session.background.fault("restart", "worker.0")
+
+    assert session.background.status().services["worker.0"].paused is False
 
 
 def test_an_attached_service_is_left_alone(bench: Bench) -> None:
