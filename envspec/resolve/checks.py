@@ -67,6 +67,8 @@ def _check(item: OneOf, node: Node, where: str, asker: Asker, world: World, find
     inner = node_at(node, (kind,))[0]
     if not (_one_of_each(kind, validator, inner, findings) and _well_formed(kind, known, inner, world, findings)):
         return None
+    if kind == "exec" and not _runs_something(known, inner, findings):
+        return None
     endpoints = _endpoints(kind, known, inner, asker, world, findings)
     if endpoints is None:
         return None
@@ -101,6 +103,16 @@ def _one_of_each(kind: str, validator: Any, node: Node, findings: Findings) -> b
             findings.add(node.mark, "choose-one", f"{kind} needs exactly one of {names}; {found}")
             return False
     return True
+
+
+def _runs_something(known: Mapping[str, Any], node: Node, findings: Findings) -> bool:
+    """Say whether `exec` names a program: of an empty command, bash would say that all is well."""
+    if (known["shell"] or "").strip() or any((known["command"] or [])[:1]):
+        return True
+    key = "shell" if known["command"] is None else "command"
+    hint = "give it a program, or let the whole item be null where there is nothing to ask"
+    findings.add(node_at(node, (key,))[0].mark, "no-command", f"exec has nothing to run: its '{key}' is empty", hint)
+    return False
 
 
 def _well_formed(kind: str, known: Mapping[str, Any], node: Node, world: World, findings: Findings) -> bool:

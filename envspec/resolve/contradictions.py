@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from envspec.spec.environment import Service
 from envspec.spec.findings import Findings
-from envspec.spec.nodes import MapNode
+from envspec.spec.nodes import MapNode, Node
 from envspec.spec.service_spec import ServiceSpec
 
 
@@ -24,7 +24,7 @@ def note_contradictions(
         message = f"'args' are appended to 'command', and {service.name} has a 'shell'"
         findings.add(args.mark, "args-and-shell", message, "put them into the script")
     elsewhere = failed & {"command", "shell"} or ("commands", service.name) in findings.spoiled
-    if not spec.command and spec.shell is None and not elsewhere:
+    if not any((spec.command or [])[:1]) and not (spec.shell or "").strip() and not elsewhere:
         message = f"the service '{service.name}' has nothing to run"
         findings.add(service.mark, "no-command", message, "it needs one of command, shell, use or attach")
 
@@ -37,6 +37,22 @@ def note_bad_names(tree: MapNode, findings: Findings) -> None:
         if path.is_absolute() or ".." in path.parts or not path.parts:
             message = f"'{key.text}' is not within the replica's directory"
             findings.add(key.mark, "bad-path", message, "files are written at relative paths, without '..'")
+    _note_shadowed(files, findings)
     for key, _ in env.items if isinstance(env, MapNode) else ():
         if not key.text or "=" in key.text:
             findings.add(key.mark, "bad-name", f"'{key.text}' cannot name a variable: it is empty or contains '='")
+
+
+def _note_shadowed(files: Node | None, findings: Findings) -> None:
+    """Note files that another one's path makes a directory, and two names for one file."""
+    taken: dict[PurePosixPath, str] = {}
+    for key, _ in files.items if isinstance(files, MapNode) else ():
+        path = PurePosixPath(key.text)
+        for other, name in taken.items():
+            if path == other:
+                findings.add(key.mark, "bad-path", f"'{key.text}' and '{name}' are the same file", "keep one of them")
+            elif path in other.parents or other in path.parents:
+                lower, upper = (key.text, name) if path in other.parents else (name, key.text)
+                message = f"'{lower}' cannot be a file, and the directory of '{upper}' as well"
+                findings.add(key.mark, "bad-path", message, "rename one of them")
+        taken.setdefault(path, key.text)

@@ -71,6 +71,9 @@ def read_env_file(text: str) -> dict[str, str]:
         ValueError: a line is none of these; says which.
     """
     variables = {}
+    if "\0" in text:
+        message = "it holds a NUL character, which no variable can"
+        raise ValueError(message)
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()
         if not stripped or stripped.startswith("#"):

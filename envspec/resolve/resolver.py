@@ -10,6 +10,7 @@ from envspec.errors import Diagnostic
 from envspec.plan.plan import Bindings, Check, Condition, ModelPlan, Plan
 from envspec.resolve.bindings import stand_in
 from envspec.resolve.checks import Asker, checks_of, sound_items
+from envspec.resolve.nul_characters import note_nul
 from envspec.resolve.scope import World, world_of
 from envspec.resolve.services import Resolved, resolve_service
 from envspec.resolve.texts import checks as check_texts
@@ -98,7 +99,9 @@ def _top_key(key: str, world: World, findings: Findings) -> tuple[EnvironmentFil
     if rendered is None:
         return None, None
     rendered = texts(rendered) if key == "env" else check_texts(rendered)
-    return findings.validated(part_of(EnvironmentFile, key), MapNode(tree.mark, ((name, rendered),))), rendered
+    part = MapNode(tree.mark, ((name, rendered),))
+    note_nul(part, findings)
+    return findings.validated(part_of(EnvironmentFile, key), part), rendered
 
 
 def _models(environment: Environment, bindings: Bindings) -> Iterator[ModelPlan]:

@@ -10,6 +10,7 @@ from envspec.plan.plan import Check, Endpoint, Liveness, ReplicaPlan, Restart, S
 from envspec.resolve import environ
 from envspec.resolve.checks import Asker, checks_of, sound_items
 from envspec.resolve.contradictions import note_bad_names, note_contradictions
+from envspec.resolve.nul_characters import note_nul
 from envspec.resolve.scope import Watched, World, replica_directory
 from envspec.resolve.texts import as_service
 from envspec.spec import inputs
@@ -82,6 +83,7 @@ def _replica(service: Service, index: int, name: str, making: Making) -> tuple[R
     spec = findings.validated(ServiceSpec, tree)
     checks = _checks(service, index, spec, tree, making)
     note_bad_names(tree, findings)
+    note_nul(tree, findings)
     if spec is None or ("services", service.name) in findings.spoiled:
         return None
     note_contradictions(service, spec, tree, failed, findings)

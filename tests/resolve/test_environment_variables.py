@@ -99,3 +99,8 @@ def test_a_line_of_an_env_file_that_is_none_is_told_with_its_number(refused: Ref
     (finding,) = refused(text, files={"s.env": f"A=1\n{content}\n"})
     assert finding.startswith("1:40 bad-env-file:")
     assert "line 2 is not NAME=VALUE" in finding
+
+
+def test_an_environment_file_with_a_nul_character_is_refused() -> None:
+    with pytest.raises(ValueError, match="NUL"):
+        read_env_file("A=1\nB=\0\n")
