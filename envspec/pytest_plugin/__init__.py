@@ -87,6 +87,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say which environments the tests will run in."""
     names = config.getoption("--env")
+    if names:
+        pool_of(config).check_options()
     return [f"envspec: {pool_of(config).describe(name)}" for name in dict.fromkeys(names)]
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from envspec.errors import EnvspecError, RequirementError, UsageError
-from envspec.pytest_plugin.text import one_line, ports_table, whole_story
+from envspec.pytest_plugin.controller import end_with_controller
+from envspec.pytest_plugin.text import one_line, ports_table, reason, whole_story
 from envspec.session.live import Environment
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ class EnvironmentPool:
         self._config = config
         self._live: dict[str, Started] = {}
         self._failed: dict[str, EnvspecError] = {}
+        self._names: dict[Path, str] = {}
         self._lines: list[str] = []
+        if hasattr(config, "workerinput"):
+            end_with_controller()
         self._told: dict[str, str] = {}
 
     def describe(self, name: str) -> str:
@@ -36,8 +40,16 @@ class EnvironmentPool:
         try:
             file = self._file(name)
         except EnvspecError as error:
-            raise pytest.UsageError(one_line(error)) from error
+            hint = f"\nhint: {error.hint}" if error.hint else ""
+            raise pytest.UsageError(f"{one_line(error)}{hint}") from error
         return f"{file.stem} ({_short(file, self._config.rootpath)})"
+
+    def check_options(self) -> None:
+        """Refuse options that no environment could be started with, before any test runs."""
+        try:
+            parse_sets(self._config.getoption("--env-set"))
+        except UsageError as error:
+            raise pytest.UsageError(one_line(error)) from error
 
     def live(self, name: str | None) -> Environment:
         """Return the environment, started if this is the first call for it.
@@ -45,13 +57,20 @@ class EnvironmentPool:
         Skips the test where the host lacks what the environment requires, unless --env-strict; fails it where the
         environment does not start.
         """
-        if name is None:
-            name = self._only()
+        name = self._key(name or self._only())
         if name in self._failed:
             self._refuse(name, self._failed[name])
         if name not in self._live:
             self._start(name)
         return self._live[name].environment
+
+    def _key(self, name: str) -> str:
+        """Return one name for an environment that may be named in several ways: by name, by path."""
+        try:
+            file = self._file(name)
+        except EnvspecError as error:
+            pytest.fail(f"{one_line(error)}\nhint: {error.hint}", pytrace=False)
+        return self._names.setdefault(file.resolve(), name)
 
     def _only(self) -> str:
         names: list[str] = self._config.getoption("--env")
@@ -72,19 +91,22 @@ class EnvironmentPool:
         from envspec.pytest_plugin.start import start
 
         self._say(f"envspec: starting {name} …")
-        sets = parse_sets(self._config.getoption("--env-set"))
         try:
+            sets = parse_sets(self._config.getoption("--env-set"))
             self._live[name] = start(self._file(name), sets, keep=self._config.getoption("--env-keep"))
         except EnvspecError as error:
             self._failed[name] = error
         if name in self._failed:
             self._refuse(name, self._failed[name])
-        for line in ports_table(self._live[name].status()):
+        lines = ports_table(self._live[name].status())
+        if hasattr(self._config, "workeroutput"):
+            self._lines += lines  # only the controller has a terminal; it tells them at the end
+        for line in lines:
             self._say(line)
 
     def _refuse(self, name: str, error: EnvspecError) -> NoReturn:
-        if self._is_skip(error):
-            pytest.skip(f"environment {name}: {one_line(error)}")
+        if isinstance(error, RequirementError) and self._is_skip(error):
+            pytest.skip(f"environment {name}: {reason(error)}")
         pytest.fail(f"environment {name} did not start: {one_line(error)}\n(all of it at the end)", pytrace=False)
 
     def _is_skip(self, error: EnvspecError) -> bool:

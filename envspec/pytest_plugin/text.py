@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envspec.errors import EnvspecError, SpecError
+from envspec.errors import EnvspecError, RequirementError, SpecError
 from envspec.session.harmless import harmless
 from envspec.units import format_seconds
 
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 def one_line(error: EnvspecError) -> str:
     """Return the first line of an error: what the second test that needs the environment is told."""
     return str(error).splitlines()[0]
+
+
+def reason(error: RequirementError) -> str:
+    """Return why a test is skipped, on one line: everything that is missing, and how to get it."""
+    missing = "; ".join(map(harmless, error.missing)) or one_line(error)
+    return f"{missing} ({error.hint})" if error.hint else missing
 
 
 def whole_story(error: EnvspecError) -> str:

@@ -127,6 +127,26 @@ def test_unmarked(environment):
     project.runpytest_subprocess("--env=web").assert_outcomes(passed=2)
 
 
+def test_an_environment_named_by_name_and_by_path_is_one(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+import pytest
+
+seen = set()
+
+@pytest.mark.environment("./environments/web.yaml")
+def test_by_path(environment):
+    seen.add(environment.id)
+
+def test_by_name(environment):
+    seen.add(environment.id)
+    assert len(seen) == 1
+"""
+    )
+
+    project.runpytest_subprocess("--env=web").assert_outcomes(passed=2)
+
+
 def test_a_marked_test_without_the_fixture_finds_its_environment_up(project: pytest.Pytester) -> None:
     project.makepyfile(
         """

@@ -94,10 +94,11 @@ def test_each_xdist_worker_has_an_environment_of_its_own_and_leaves_none(project
     assert all_gone(told_pids(project.path))
 
 
-def test_nothing_survives_a_killed_pytest(project: pytest.Pytester) -> None:
+@pytest.mark.parametrize("workers", ["-n0", "-n2"])
+def test_nothing_survives_a_killed_pytest(project: pytest.Pytester, workers: str) -> None:
     project.makepyfile(TELL_PIDS + "    import time; time.sleep(600)\n")
     run = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "--env=stubborn", "-p", "no:timeout"],
+        [sys.executable, "-m", "pytest", "--env=stubborn", "-p", "no:timeout", workers],
         cwd=project.path,
         stdout=subprocess.DEVNULL,
     )

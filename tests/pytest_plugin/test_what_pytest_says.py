@@ -37,6 +37,9 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
     (environments / "web.yaml").write_text(WEB)
     (environments / "broken.yaml").write_text(BROKEN.format(project=pytester.path))
     (environments / "demanding.yaml").write_text(WEB + "requires: {commands: [no-such-command-anywhere]}\n")
+    (environments / "demanding_more.yaml").write_text(
+        WEB + "requires: {commands: [no-such-command-anywhere], env: [NO_SUCH_VARIABLE]}\n"
+    )
     (environments / "typo.yaml").write_text(WEB.replace("health:", "heatlh:"))
     pytester.makepyprojecttoml("[tool.pytest.ini_options]\n")
     return pytester
@@ -77,6 +80,31 @@ def test_a_missing_requirement_skips_with_the_reason(project: pytest.Pytester) -
 
     result.assert_outcomes(skipped=2)
     result.stdout.fnmatch_lines(["*SKIPPED*no-such-command-anywhere*"])
+
+
+def test_a_skip_names_everything_that_is_missing(project: pytest.Pytester) -> None:
+    project.makepyfile("def test_it(environment): pass")
+
+    result = project.runpytest_subprocess("--env=demanding_more", "-rs")
+
+    result.stdout.fnmatch_lines(["*SKIPPED*no-such-command-anywhere*NO_SUCH_VARIABLE*"])
+
+
+def test_under_xdist_the_ports_of_each_worker_are_told_at_the_end(project: pytest.Pytester) -> None:
+    project.makepyfile(TWO_TESTS)
+
+    result = project.runpytest_subprocess("--env=web", "-n1")
+
+    result.stdout.fnmatch_lines(["[[]gw0[]] envspec: web is healthy in *", "[[]gw0[]]   web  http 2????"])
+
+
+def test_a_setting_without_a_value_is_a_usage_error(project: pytest.Pytester) -> None:
+    project.makepyfile(TWO_TESTS)
+
+    result = project.runpytest_subprocess("--env=web", "--env-set", "greeting")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--env-set greeting: this is written KEY=VALUE*"])
 
 
 def test_strict_runs_fail_where_a_requirement_is_missing(project: pytest.Pytester) -> None:
