@@ -30,10 +30,33 @@ MAX_TEXT = 2**20
 _UNWANTED = ("e", "escape", "forceescape", "safe", "striptags", "urlize", "xmlattr", "random", "pprint", "attr")
 
 
+MAX_STEPS = 1_000_000
+"""Turns of loops, calls and reads in one rendering, and items that filters are given: a template that takes more than
+this, some seconds, is a mistake, such as a loop in a loop over large ranges."""
+
+
+class Counting(Context):
+    """What one rendering of a template knows, and how much work it has done."""
+
+    steps = 0
+
+    def count(self, steps: int) -> None:
+        """Take note of work.
+
+        Raises:
+            TemplateProblem: it is too much.
+        """
+        self.steps += steps
+        if self.steps > MAX_STEPS:
+            hint = "loops within loops multiply: shorten their ranges"
+            raise TemplateProblem(None, hint, f"this template takes more than {MAX_STEPS} steps")
+
+
 class Dialect(ImmutableSandboxedEnvironment):
     """The sandbox in which `a.b` reads the key b of a mapping and does nothing else."""
 
     intercepted_binops = frozenset(("*", "**"))
+    context_class = Counting
 
     def __init__(self) -> None:
         super().__init__(
@@ -58,6 +81,23 @@ class Dialect(ImmutableSandboxedEnvironment):
     def lexer(self) -> Lexer:
         """The lexer whose line numbers are character numbers."""
         return self._lexer
+
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805  as Jinja's own
+        """Call what a template calls: its macros, `range`, and the reading of names and keys."""
+        result = super().call(__context, __obj, *args, **kwargs)
+        cast("Counting", __context).count(len(result) if isinstance(result, range) else 1)
+        return result
+
+    @pass_context
+    def turn(self, _context: Context) -> bool:
+        """Begin another turn of a loop, which its being called counts; true, to stand in a condition."""
+        return True
+
+    @pass_context
+    def filtered(self, context: Context, value: object) -> object:
+        """Return what a filter is given, whose items are as many steps."""
+        cast("Counting", context).count(len(value) if isinstance(value, list | tuple | Mapping) else 0)
+        return value
 
     @pass_context
     def known(self, context: Context, value: object, name: str, offset: int) -> object:
@@ -134,6 +174,21 @@ class Placed(NodeTransformer):
         """Join texts by our rules, not by Python's `str`."""
         first, *rest = (cast("nodes.Expr", self.visit(part)) for part in node.nodes)
         return _call("concatenated", first, rest)
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
+        """Count the turns of a loop, also those that its `if` passes over."""
+        self.generic_visit(node)
+        turn = nodes.Call(nodes.EnvironmentAttribute("turn"), [], [], None, None, lineno=node.lineno)
+        node.body = [nodes.ExprStmt(turn, lineno=node.lineno), *node.body]
+        node.test = nodes.And(turn, node.test, lineno=node.lineno) if node.test is not None else None
+        return node
+
+    def visit_Filter(self, node: nodes.Filter) -> nodes.Node:  # noqa: N802
+        """Count what a filter is given."""
+        self.generic_visit(node)
+        if node.node is not None:
+            node.node = _call("filtered", node.node, [])
+        return node
 
     def _read(self, node: nodes.Getattr | nodes.Getitem, key: nodes.Expr) -> nodes.Node:
         path = nodes.Const(".".join(map(str, chain(node.node) or ("this",))))

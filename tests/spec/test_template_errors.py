@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -115,3 +116,27 @@ def leaves(node: Node) -> list[Scalar]:
         return [node]
     inner = [item[1] if isinstance(item, tuple) else item for item in node.items]
     return [leaf for child in inner for leaf in leaves(child)]
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% for i in range(99999) %}{% for j in range(99999) %}{% if false %}x{% endif %}{% endfor %}{% endfor %}",
+        "{% for i in range(9999) %}{% for j in range(99999) if false %}x{% endfor %}{% endfor %}",
+        "{% for i in range(99999) %}{{ range(99999) | sum }}{% endfor %}",
+        "{% for i in range(99999) %}{{ vars.long | sort | length }}{% endfor %}",
+        "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}",
+    ],
+)
+def test_the_work_of_a_template_is_bounded(template: str) -> None:
+    found: list[Diagnostic] = []
+    render(source.parse(json.dumps(template), "f.yaml"), {"vars": {"long": list(range(50_000))}}, found)
+    assert [item.message for item in found] == ["this template takes more than 1000000 steps"]
+
+
+def test_one_loop_over_the_largest_range_is_no_mistake() -> None:
+    template = "{% for i in range(100000) %}{{ i if i == 99999 }}{% endfor %}"
+    found: list[Diagnostic] = []
+    node = render(source.parse(json.dumps(template), "f.yaml"), {}, found)
+    assert isinstance(node, Scalar)
+    assert (node.text, found) == ("99999", [])
