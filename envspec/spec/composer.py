@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from envspec.errors import Diagnostic, SpecError
-from envspec.spec.core_schema import core_value
+from envspec.spec.core_schema import TAGS, core_value, tagged_value
 from envspec.spec.diagnostics import at
 from envspec.spec.nodes import ListNode, MapNode, Mark, Node, Scalar
 from envspec.spec.syntax_errors import unquoted_template
@@ -44,6 +44,10 @@ def line_and_column(text: str, index: int) -> tuple[int, int]:
     """Return the place of a character, both numbers from 1."""
     before = text[:index]
     return before.count("\n") + 1, len(before) - before.rfind("\n")
+
+
+def _short(tag: str) -> str:
+    return tag.replace("tag:yaml.org,2002:", "!!")
 
 
 class Composer:
@@ -117,8 +121,10 @@ class Composer:
     def _fresh(self, event: Any, depth: int) -> Node:
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event)
-        self._refuse_tag(event)
-        if isinstance(event, yaml.SequenceStartEvent):
+        is_list = isinstance(event, yaml.SequenceStartEvent)
+        if event.tag != f"tag:yaml.org,2002:{'seq' if is_list else 'map'}":
+            self._refuse_tag(event)
+        if is_list:
             items = []
             while not isinstance(item := self._next(), yaml.SequenceEndEvent):
                 items.append(self._node(item, depth + 1))
@@ -131,16 +137,27 @@ class Composer:
             start = _PROPERTIES.match(self._text, start).end()  # type: ignore[union-attr]
             mark = Mark(self._file, *line_and_column(self._text, start))
         raw = event.tag == "!raw"
+        written = self._text[start : event.end_mark.index]
+        if event.tag in TAGS:
+            value = self._tagged(event)
+            return Scalar(mark, event.value, value, not isinstance(value, str), raw, written)
         if not raw:
             self._refuse_tag(event)
         # YAML resolves a plain scalar only where no tag says what it is, so `!raw 5` is text.
         plain = not event.style and not event.tag
         value = core_value(event.value) if plain else event.value
-        return Scalar(mark, event.value, value, plain, raw, self._text[start : event.end_mark.index])
+        return Scalar(mark, event.value, value, plain, raw, written)
+
+    def _tagged(self, event: Any) -> Any:
+        try:
+            return tagged_value(event.tag, event.value)
+        except ValueError as error:
+            self._complain(event, "wrong-type", f"the tag {_short(event.tag)} is wrong: {error}")
+            return None
 
     def _refuse_tag(self, event: Any) -> None:
         if event.tag and event.tag != "!":
-            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            tag = _short(event.tag)
             if tag == "!raw":
                 message, hint = "the tag !raw stands before text, not before a list or mapping", ""
             else:

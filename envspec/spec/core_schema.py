@@ -28,6 +28,30 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NUMBERS_BEGIN = frozenset("+-.0123456789")
 
 
+TAGS: dict[str, tuple[tuple[type, ...], str]] = {
+    "tag:yaml.org,2002:str": ((str,), "text"),
+    "tag:yaml.org,2002:null": ((type(None),), "null"),
+    "tag:yaml.org,2002:bool": ((bool,), "true or false"),
+    "tag:yaml.org,2002:int": ((int,), "a whole number"),
+    "tag:yaml.org,2002:float": ((int, float), "a number"),
+}
+"""The schema's tags for scalars: what a value must be, and what that is called."""
+
+
+def tagged_value(tag: str, text: str) -> Any:
+    """Return what a scalar says with one of `TAGS` before it, whether it is quoted or not.
+
+    Raises:
+        ValueError: the text does not say such a value.
+    """
+    types, what = TAGS[tag]
+    value = text if types == (str,) else core_value(text)
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        message = f"{text!r} is not {what}"
+        raise ValueError(message)
+    return float(value) if float in types else value
+
+
 def core_value(text: str) -> Any:
     """Return what the plain scalar `text` says: null, a bool, an int, a float, or the text itself."""
     if text in CONSTANTS:

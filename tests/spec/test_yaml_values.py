@@ -51,6 +51,28 @@ def test_plain_scalars_are_read_by_yaml_1_2_core(written: str, value: Any) -> No
     assert type(read) is type(value)
 
 
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("!!str 5", "5"),
+        ("!!str", ""),
+        ("!!str null", "null"),
+        ('!!int "5"', 5),
+        ("!!int 0x1F", 31),
+        ("!!float 1", 1.0),
+        ("!!float .5", 0.5),
+        ('!!bool "true"', True),
+        ('!!null ""', None),
+        ("!!seq [1]", [1]),
+        ("!!map {a: 1}", {"a": 1}),
+    ],
+)
+def test_the_tags_of_the_core_schema_say_what_a_value_is(written: str, value: Any) -> None:
+    read = plain_data(source.parse(f"a: {written}", "f.yaml"))["a"]
+    assert read == value
+    assert type(read) is type(value)
+
+
 def test_not_a_number_is_read() -> None:
     assert math.isnan(source.core_value(".nan"))
 
