@@ -17,14 +17,17 @@ BYTES = 16384
 def tail(data: bytes, *, whole: bool) -> tuple[str, ...]:
     """Return the last lines of `data` with nothing in them that a terminal obeys.
 
-    `whole` says that `data` begins where the log does; else its first line is cut and left out.
+    `whole` says that `data` begins where the log does; else its first line is cut: it is left out where there are
+    others, and of one line alone the end is shown.
     """
     # A carriage return starts the line anew (progress bars); only what was left to be seen counts.
     lines = [line.rpartition("\r")[2] for line in data.decode(errors="replace").replace("\r\n", "\n").split("\n")]
-    if not whole and len(lines) > 1:
-        del lines[0]
     if lines and not lines[-1]:
         del lines[-1]
+    if not whole and len(lines) == 1:
+        return (f"… {harmless(lines[0])[-LONGEST_LINE:]}",)
+    if not whole:
+        del lines[:1]
     return tuple(_clipped(harmless(line)) for line in lines[-LINES:])
 
 

@@ -32,7 +32,13 @@ def test_only_the_last_lines_are_kept() -> None:
 
 def test_a_first_line_that_is_cut_is_left_out_unless_there_is_no_other() -> None:
     assert tail(b"alf a line\nwhole\n", whole=False) == ("whole",)
-    assert tail(b"no end in sight", whole=False) == ("no end in sight",)
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_of_a_line_whose_beginning_is_cut_the_end_is_shown(end: bytes) -> None:
+    assert tail(b"x" * 10_000 + b": out of memory" + end, whole=False) == (
+        "… " + "x" * (LONGEST_LINE - len(": out of memory")) + ": out of memory",
+    )
 
 
 def test_a_line_of_a_megabyte_says_how_long_it_is() -> None:
