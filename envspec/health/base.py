@@ -119,6 +119,10 @@ TEN_SECONDS = Duration(10)
 HALF_A_MINUTE = Duration(30)
 
 
+class NotHttpError(OSError):
+    """What a server sent is no answer of HTTP."""
+
+
 def ask_each(targets: Iterable[Target], timeout: float, ask: Callable[[Target], Answer]) -> Answer:
     """Ask every target in turn, and return the first bad answer, or the last good one.
 
@@ -144,6 +148,8 @@ def explain(error: OSError, timeout: float) -> str:
         return "connection refused"
     if isinstance(error, ConnectionResetError | BrokenPipeError):
         return "connection closed by the server before it answered"
+    if isinstance(error, NotHttpError):
+        return str(error)
     return f"{type(error).__name__}: {error}"
 
 

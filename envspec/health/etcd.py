@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import ClassVar
 
 from envspec.health.base import FIVE_SECONDS, PLACES, Answer, Context, Target, Validator, ask_each
@@ -37,7 +38,8 @@ class Etcd(Validator):
         with Connection(target, self.tls, timeout) as connection:
             health = connection.ask("GET", "/health")
             if not _says_true(health):
-                return Answer(passed=False, text=str(health))
+                why = ', but the body is not etcd\'s {"health":"true"}' if health.status == HTTPStatus.OK else ""
+                return Answer(passed=False, text=f"{health}{why}")
             read = connection.ask("POST", "/v3/kv/range", body=ANY_KEY)
         return Answer(passed=_was_read(read), text=f"healthy; read: {read}")
 

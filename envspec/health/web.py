@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from envspec.health.base import Target, excerpt
+from envspec.health.base import NotHttpError, Target, excerpt
 from envspec.health.tls import Tls, client_context
 
 if TYPE_CHECKING:
@@ -96,11 +97,16 @@ class Connection:
         sent = {name: value for name, value in usual.items() if name.lower() not in given} | dict(headers)
         self._connection.request(method, join_path(self._target.path, path), content, sent)
         self._bound()
-        return self._connection.getresponse()
+        with _speaking_http():
+            return self._connection.getresponse()
 
     def _read(self, answer: http.client.HTTPResponse) -> Iterator[bytes]:
         size = 0
-        while size < BODY_LIMIT and (chunk := answer.read1(65536)):
+        while size < BODY_LIMIT:
+            with _speaking_http():
+                chunk = answer.read1(65536)
+            if not chunk:
+                return
             size += len(chunk)
             yield chunk
             self._bound()
@@ -133,6 +139,20 @@ def _connection(target: Target, tls: Tls | None) -> http.client.HTTPConnection:
     if tls is None and target.scheme != "https":
         return http.client.HTTPConnection(target.host, target.port)
     return http.client.HTTPSConnection(target.host, target.port, context=client_context(tls))
+
+
+@contextmanager
+def _speaking_http() -> Iterator[None]:
+    """Let what a server that speaks something else sends be told as other failures are: with the target's address."""
+    from http.client import HTTPException
+
+    try:
+        yield
+    except OSError:
+        raise  # a connection that was closed is both
+    except HTTPException as error:
+        what = f"{type(error).__name__}: {error}".encode()
+        raise NotHttpError(f"the server does not speak HTTP: {excerpt(what)}") from error
 
 
 def _response(answer: http.client.HTTPResponse, body: bytes = b"") -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+import threading
 from typing import Any
 
 import pytest
@@ -148,3 +149,24 @@ def test_a_server_that_drips_runs_into_the_same_timeout(serve: Any, context: Any
 
     target = serve({"/": drip})
     assert ask(context, target, timeout=0.2) == (False, f"{target.address}: no answer within 0.20 s")
+
+
+@pytest.mark.parametrize(("kind", "fields"), [("http", {}), ("etcd", {}), ("openai", {"name": "tiny"})])
+@pytest.mark.parametrize(
+    "sent", [b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"]
+)
+def test_a_server_that_does_not_speak_http_is_named(context: Any, kind: str, fields: Any, sent: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        target = Target("http", "127.0.0.1", server.getsockname()[1])
+
+        def babble() -> None:
+            with server.accept()[0] as client:
+                client.recv(4096)
+                client.sendall(sent)
+
+        thread = threading.Thread(target=babble)
+        thread.start()
+        answer = build(kind, fields).probe(context(target))
+        thread.join()
+    assert not answer.passed
+    assert answer.text.startswith(f"{target.address}: ")

@@ -131,4 +131,6 @@ def test_something_else_on_the_port_is_not_taken_for_nats(context: Any) -> None:
 
 @pytest.mark.parametrize("body", ['{"health":"false"}', '{"health":false}', "fine", "[]"])
 def test_a_200_whose_body_does_not_say_true_is_not_healthy(serve: Any, context: Any, body: str) -> None:
-    assert not build("etcd", {}).probe(context(serve({"/health": (200, body)}))).passed
+    answer = build("etcd", {}).probe(context(serve({"/health": (200, body)})))
+    assert not answer.passed
+    assert answer.text.endswith("""but the body is not etcd's {"health":"true"}""")
