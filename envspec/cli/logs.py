@@ -11,7 +11,7 @@ import click
 
 from envspec.cli import terminal
 from envspec.cli.options import session_option
-from envspec.errors import UsageError
+from envspec.errors import EnvspecError, UsageError
 
 if TYPE_CHECKING:
     from envspec.cli.log_reader import LogReader
@@ -75,7 +75,7 @@ def _secrets(entry: Entry) -> tuple[str, ...]:
 
     try:
         theirs = Control(entry.directory).secrets()
-    except (UsageError, OSError):
+    except (EnvspecError, OSError):
         theirs = ()
     return tuple(sorted({*theirs, *secrets_of([os.environ])}, key=len, reverse=True))
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from envspec.errors import EnvspecError, UsageError
+from envspec.errors import BackendError, EnvspecError, UsageError
 from envspec.plan.codec import from_json
 from envspec.plan.events import Event, event_from_json
 from envspec.plan.plan import Plan
@@ -18,6 +19,9 @@ from envspec.session.status import SessionStatus, apply, planned
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+BRIEFLY = 1.0
+"""Seconds that a session has to say how it is, where its own files can say it as well."""
 
 
 def the_session(text: str | None) -> Entry:
@@ -87,10 +91,15 @@ def _names(entries: Iterable[Entry]) -> str:
 
 
 def status_of(entry: Entry) -> SessionStatus:
-    """Return what a session looks like: as it says itself, or as its events say where it does not answer."""
+    """Return what a session looks like: as it says itself, or as its events say where it does not answer.
+
+    `message` says so, where its process lives and is silent.
+    """
     if entry.ended is None:
         try:
-            return Control(entry.directory).status()
+            return Control(entry.directory).status(BRIEFLY)
+        except BackendError as silent:
+            return replace(status_from_record(entry), message=str(silent))
         except (EnvspecError, OSError):
             pass  # it has only begun, or is about to be over
     return status_from_record(entry)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from envspec.report import states
 from envspec.report.replicas import replica_rows
-from envspec.report.text import BLANK, Line, indent, line
+from envspec.report.text import BLANK, Line, first_line, indent, line
+from envspec.session.harmless import harmless
 from envspec.session.status import SessionStatus
 from envspec.units import format_seconds
 
@@ -16,6 +17,8 @@ def sessions_table(sessions: Sequence[SessionStatus], now: float, *, urls: bool 
     lines: list[Line] = []
     for status in sessions:
         lines += [*([BLANK] if lines else []), _heading(status, now)]
+        if status.message:
+            lines += indent([line((harmless(first_line(status.message)), "yellow"))])
         lines += indent(replica_rows(status.services.values(), urls=urls))
     return lines
 

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import base64
+import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from envspec.agent.identity import stat_fields
 from envspec.agent.wire import Message, decode, encode, error_from_json
-from envspec.errors import UsageError
+from envspec.errors import BackendError, EnvspecError, UsageError
 from envspec.plan.codec import from_json
 from envspec.plan.events import Event, event_from_json
 from envspec.session.log_chunk import LogChunk
-from envspec.session.state import SOCKET
+from envspec.session.state import RECORD, SOCKET
 from envspec.session.status import SessionStatus
 from envspec.session.unix_socket import connect
+from envspec.units import format_seconds
 
-PATIENCE = 10.0
+PATIENCE = 5.0
 """Seconds in which a session must say how it is; stopping and restarting may take as long as they need."""
+STOPPED = (["T"], ["t"])
+"""States of a process that a signal or a debugger holds (proc(5), /proc/PID/stat)."""
 
 
 class Control:
     """A session behind its socket. Every call is a connection of its own, so threads may share one.
 
-    Each raises what the session raised, and UsageError where the session is over.
+    Each raises what the session raised, UsageError where the session is over, and BackendError where its process
+    lives and does not answer.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -39,12 +45,13 @@ class Control:
     ) -> None:
         """Nothing stays open between calls."""
 
-    def status(self) -> SessionStatus:
-        """Return what the session looks like now."""
-        return from_json(SessionStatus, self._ask("status", timeout=PATIENCE))
+    def status(self, patience: float | None = None) -> SessionStatus:
+        """Return what the session looks like now; `patience` is how many seconds it has to answer (PATIENCE)."""
+        return from_json(SessionStatus, self._ask("status", timeout=patience or PATIENCE))
 
     def stop(self, reason: str, *, force: bool = False) -> None:
         """Take the session down, and return when nothing runs any more. `force` leaves services one second."""
+        self.status()  # for as long as a stop may take, one that hears nothing would be waited for
         try:
             self._ask("stop", reason=reason, force=force)
         except ConnectionError:
@@ -52,6 +59,7 @@ class Control:
 
     def fault(self, action: str, name: str, signal: str = "KILL") -> None:
         """Do kill, pause, resume, restart, stop or start to a service or a replica; returns when it is done."""
+        self.status()
         self._ask("fault", action=action, name=name, signal=signal)
 
     def log(self, replica: str, offset: int, limit: int) -> LogChunk:
@@ -83,7 +91,7 @@ class Control:
             try:
                 line = lines.readline()
             except TimeoutError:
-                raise self._silent("it took the question, and says nothing") from None
+                raise _silent(self.directory, timeout or 0.0) from None
         if not line:
             raise ConnectionResetError(f"the session {self.directory.name} ended without an answer")
         answer = decode(line)
@@ -96,8 +104,19 @@ class Control:
         try:
             return connect(self.directory / SOCKET)
         except OSError as error:
-            raise self._silent(str(error.strerror)) from error
+            message = f"the session {self.directory.name} does not answer: {error.strerror}"
+            raise UsageError(message, hint="envspec ps lists the sessions that run") from error
 
-    def _silent(self, why: str) -> UsageError:
-        hint = "envspec ps lists the sessions that run; one whose process was stopped (SIGSTOP) cannot answer"
-        return UsageError(f"the session {self.directory.name} does not answer: {why}", hint=hint)
+
+def _silent(directory: Path, waited: float) -> EnvspecError:
+    """Return the error for a session that took a question and says nothing."""
+    try:
+        pid = int(json.loads((directory / RECORD).read_text("utf-8"))["pid"])
+    except (OSError, ValueError, KeyError):
+        return UsageError(f"the session {directory.name} has just ended")
+    message = f"session {directory.name} (pid {pid}) does not answer"
+    if stat_fields(pid)[:1] in STOPPED:
+        message += ": it is stopped (SIGSTOP)"
+        return BackendError(message, hint=f"kill -CONT {pid} lets it go on; kill -KILL {pid} ends it with everything")
+    message += f" within {format_seconds(waited)}"
+    return BackendError(message, hint=f"it may be busy; kill -KILL {pid} ends it with everything")

@@ -133,3 +133,23 @@ def test_a_fault_on_what_is_not_there(pair: Any, command: str) -> None:
     assert unknown.returncode == elsewhere.returncode == 2
     assert "nope" in unknown.stderr
     assert "no session nope-12345 runs" in elsewhere.stderr
+
+
+def test_a_session_that_stands_still_is_shown_as_such_and_does_not_hold_down_up(envspec: Any, web: str) -> None:
+    envspec.write(web)
+    assert envspec("up", "-d").returncode == 0
+    [session] = envspec.json("ps")
+    os.kill(session["pid"], signal.SIGSTOP)
+    try:
+        [silent] = envspec.json("ps")
+        shown = envspec("ps").stdout
+        refused = envspec("down")
+    finally:
+        os.kill(session["pid"], signal.SIGCONT)
+
+    note = f"session {session['id']} (pid {session['pid']}) does not answer: it is stopped (SIGSTOP)"
+    assert silent == {**session, "message": note, "seconds": silent["seconds"]}
+    assert note in shown
+    assert refused.returncode == 5
+    assert refused.stderr.startswith(f"error: {note}\nhint: kill -CONT {session['pid']} lets it go on")
+    assert envspec("down").returncode == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from envspec.errors import StoppedError, UsageError
+from envspec.errors import BackendError, StoppedError, UsageError
 from envspec.plan import events as e
 from envspec.session.control import Control
 from envspec.session.unix_socket import LONGEST_PATH, connect
@@ -116,7 +116,9 @@ def test_a_session_whose_process_stands_still_is_not_waited_for_for_ever(
         directory = next(bench.state.glob("sessions/env-*"))
         os.kill(owner.pid, signal.SIGSTOP)
         try:
-            with pytest.raises(UsageError, match="it took the question, and says nothing"):
-                Control(directory).status()
+            for ask in (Control(directory).status, lambda: Control(directory).stop("enough")):
+                with pytest.raises(BackendError, match="does not answer: it is stopped") as caught:
+                    ask()
+                assert f"kill -CONT {owner.pid}" in caught.value.hint
         finally:
             os.kill(owner.pid, signal.SIGCONT)
