@@ -5,6 +5,7 @@ By LANGUAGE.md: values of 8 characters or more of variables called `*_TOKEN`, `*
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
@@ -38,14 +39,18 @@ there would make the service of that name unknown."""
 
 
 def secrets_of(environments: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
-    """Return the values that must not be shown, longest first, so that one within another leaves no rest."""
+    """Return the values that must not be shown, longest first, so that one within another leaves no rest.
+
+    A value with quotes or the like in it also counts as JSON writes it, since mappings become JSON text.
+    """
     values = {
         value
         for environment in environments
         for name, value in environment.items()
         if len(value) >= SHORTEST_SECRET and any(fnmatchcase(name.upper(), pattern) for pattern in SECRET_NAMES)
     }
-    return tuple(sorted(values, key=len, reverse=True))
+    written = {json.dumps(value, ensure_ascii=False)[1:-1] for value in values}
+    return tuple(sorted(values | written, key=len, reverse=True))
 
 
 def redacted(data: Any, secrets: tuple[str, ...]) -> Any:

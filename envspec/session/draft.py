@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from envspec.errors import SpecError
 from envspec.plan.outline import Outline
 from envspec.plan.plan import Bindings, Plan
-from envspec.session.recall import Recalled, keep, recall, with_other_changing_values
+from envspec.session.recall import Recalled, Sample, keep, recall, with_changing
 from envspec.session.request import Request
 from envspec.session.stand_ins import stand_ins
 
@@ -60,21 +60,23 @@ class Written:
         """Render everything."""
         from envspec.resolve import resolve
 
+        self._bindings = bindings
         return resolve(self._environment, bindings, self._request.environ)
 
     def keep(self) -> None:
-        """Make the plan for two stand-ins, which shows where it depends on what."""
+        """Make the plan for some stand-ins, which shows where it depends on what."""
         from envspec.spec.reading import noted
 
-        one, another = stand_ins(self.outline)
         try:
             with noted() as files:
-                plan = self.plan(one)
-                environ = with_other_changing_values(self._request.environ)
-                other = Written(replace(self._request, environ=environ)).plan(another)
-        except SpecError:
+                samples = [self._sample(*made) for made in enumerate(stand_ins(self.outline, self._bindings))]
+        except (SpecError, LookupError):
             return  # a template that this session's numbers please may choke on these
-        keep(self._request, self.outline, (plan, other), {**self._files, **files})
+        keep(self._request, self.outline, samples, {**self._files, **files})
+
+    def _sample(self, number: int, bindings: Bindings) -> Sample:
+        environ = with_changing(self._request.environ, f"/elsewhere/{number}")
+        return Sample(bindings, environ, Written(replace(self._request, environ=environ)).plan(bindings))
 
 
 class Known:

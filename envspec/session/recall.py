@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +23,11 @@ import envspec
 from envspec.plan.codec import from_json, to_json
 from envspec.plan.outline import Outline
 from envspec.plan.plan import Bindings, Plan
-from envspec.plan.redact import secrets_of
+from envspec.plan.redact import redacted, secrets_of
 from envspec.session.request import Request
-from envspec.session.stand_ins import is_plain, stand_ins, swap, swapped
+from envspec.session.stand_ins import is_plain, swap, swapped
 from envspec.session.state import cache_directory, write_json
+from envspec.spec.find import project_of
 
 PACKAGE = Path(__file__).parent.parent
 MAKERS = ("catalog", "health", "plan", "resolve", "session", "spec")
@@ -33,8 +35,9 @@ MAKERS = ("catalog", "health", "plan", "resolve", "session", "spec")
 CHANGING = frozenset(
     {"_", "ENVSPEC_STATE_DIR", "OLDPWD", "PWD", "PYTEST_CURRENT_TEST", "PYTEST_XDIST_TESTRUNUID", "SHLVL"}
 )
-"""Variables that differ from one command to the next. Services inherit their present values, whatever they were; that
-nothing else of a plan depends on them is tried when it is kept."""
+"""Variables that differ from one command to the next. Services inherit their present values, whatever they were; a
+plan of files that speak of one of them is not kept."""
+_SPEAKS_OF_CHANGING = re.compile(rb"\b(?:env\._|%s)\b" % b"|".join(name.encode() for name in CHANGING - {"_"}))
 MOST_KEPT = 64
 """Plans in the cache; the ones not used for longest go first."""
 
@@ -62,6 +65,8 @@ def recall(request: Request) -> Recalled | None:
         kept = json.loads(place.read_bytes())
         if any(_digest(Path(file).read_bytes()) != digest for file, digest in kept["files"].items()):
             return None
+        if kept["plan"]["project"] != str(project_of(Path(kept["outline"]["directory"]))):
+            return None  # a pyproject.toml or a .git has come or gone
         os.utime(place)
         return Recalled(
             from_json(Outline, kept["outline"]), kept["plan"], from_json(Bindings, kept["stand_in"]), request.environ
@@ -70,40 +75,46 @@ def recall(request: Request) -> Recalled | None:
         return None  # not kept, or by another version, or half a file: reading is always right
 
 
-def with_other_changing_values(environ: Mapping[str, str]) -> dict[str, str]:
+def with_changing(environ: Mapping[str, str], value: str) -> dict[str, str]:
     """Return the variables as another command might have them."""
-    return {name: f"another {value}" if name in CHANGING else value for name, value in environ.items()}
+    return {name: value if name in CHANGING else own for name, own in environ.items()}
 
 
-def keep(request: Request, outline: Outline, plans: tuple[Plan, Plan], files: Mapping[str, bytes]) -> None:
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A plan, and what it was made for."""
+
+    bindings: Bindings
+    environ: Mapping[str, str]
+    plan: Plan
+
+
+def keep(request: Request, outline: Outline, samples: Sequence[Sample], files: Mapping[str, bytes]) -> None:
     """Keep a plan for the next session. `files` are what it was made of.
 
-    `plans` are that for the first of the two `stand_ins`, and that for the second `with_other_changing_values`. Nothing
-    is kept of a plan in which numbers, names or such values turn up in another way than whole, or that holds a secret.
+    Nothing is kept where the samples differ in more than what was put in whole, or where a secret remains.
     """
-    one, another = stand_ins(outline)
-    environs = (request.environ, with_other_changing_values(request.environ))
-    data, other = (_without_environ(to_json(plan), environ) for plan, environ in zip(plans, environs, strict=True))
-    if swapped(data, swap(one, another)) != other:
-        return
+    first, *others = samples
+    data = _without_environ(to_json(first.plan), first.environ)
+    for sample in others:
+        if swapped(data, swap(first.bindings, sample.bindings)) != _without_environ(
+            to_json(sample.plan), sample.environ
+        ):
+            return
     kept = {
         "files": {file: _digest(content) for file, content in files.items()},
         "outline": to_json(outline),
-        "stand_in": to_json(one),
+        "stand_in": to_json(first.bindings),
         "plan": data,
     }
-    if any(secret in json.dumps(kept, ensure_ascii=False) for secret in secrets_of(_environs(request, plans))):
+    secrets = secrets_of([request.environ, *(replica.env for replica in first.plan.replicas)])
+    if redacted(kept, secrets) != kept or any(map(_SPEAKS_OF_CHANGING.search, files.values())):
         return
     place = _place(request)
     with suppress(OSError):  # a cache that cannot be written costs time, nothing else
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_json(place, kept)
         _forget_old(place.parent)
-
-
-def _environs(request: Request, plans: tuple[Plan, Plan]) -> Iterator[Mapping[str, str]]:
-    yield request.environ
-    yield from (replica.env for replica in plans[0].replicas)  # what a file or an env_file calls a secret
 
 
 def _place(request: Request) -> Path:

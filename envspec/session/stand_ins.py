@@ -1,44 +1,68 @@
 """Finding what a session supplied to a plan, and putting another session's in its place.
 
 A plan is text in which ports, directories and the session's id turn up. Whether it depends on them in no other way
-(arithmetic, comparison, part of a name) is tried, not assumed: the plan is made for two stand-ins whose numbers lie in
-opposite orders, and turning the one into the other must give the other, to the letter.
+(arithmetic, comparison, a piece of a name) is tried, not assumed: the plan is made for several stand-ins, and the first
+one's plan, with its stand-ins exchanged, must give each of the others, to the letter. They are what real sessions get,
+numbers from the very ranges and ids of the very form, so that a template which asks "is this below 25000" hears from
+all of them what it will hear from a real one, and one that tells them apart is found out.
 """
 
 from __future__ import annotations
 
-import itertools
+import random
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from envspec.plan.outline import Outline
-from envspec.plan.plan import Bindings
+from envspec.plan.plan import Bindings, PortRequest
+from envspec.session.state import ID_LETTERS
 
 Swap = Mapping[str, str]
 
-
-def stand_ins(outline: Outline) -> tuple[Bindings, Bindings]:
-    """Return two sets of bindings that share nothing but fixed ports: neither order, length, parity nor magnitude."""
-    return (
-        _bindings(outline, "one", itertools.count(64993, -8)),
-        _bindings(outline, "another", itertools.count(1034, 12)),
-    )
+SAMPLES = 6
+"""Plans that are compared, at some milliseconds each. A template that divides ports in two halves by anything but
+their order is missed by one in 2 to the power of 5, by their order never: the first two are the ends of the ranges."""
+ROOTS = ("", "/home/someone/.local/state/envspec/sessions", "/s", "/var/tmp/a/state/of/my-own/sessions")  # noqa: S108
+"""Where sessions may be: where this one is, and elsewhere, shorter and longer."""
 
 
-def _bindings(outline: Outline, word: str, numbers: Iterator[int]) -> Bindings:
+def stand_ins(outline: Outline, real: Bindings) -> list[Bindings]:
+    """Return bindings as sessions like `real` might have them.
+
+    Raises:
+        LookupError: a range is too narrow to draw from.
+    """
+    draw = random.Random()  # noqa: S311  samples, not secrets; other ones each time
+    letters = draw.sample(ID_LETTERS, len(ID_LETTERS))
+    return [_bindings(outline, real, number, letters, draw) for number in range(SAMPLES)]
+
+
+def _bindings(outline: Outline, real: Bindings, number: int, letters: list[str], draw: random.Random) -> Bindings:
+    tail = "".join(letters[(place + 5 * number) % len(letters)] for place in range(5))  # differs in every place
+    session = f"{outline.name}-{tail}"
+    root = ROOTS[number % len(ROOTS)] or str(Path(real.directory).parent)
     ports: dict[str, dict[str, tuple[int, ...]]] = {}
+    taken: set[int] = set()
     for request in outline.ports:
-        block = [next(numbers) for _ in range(request.count)]  # as many steps as numbers: no block meets another
-        first = request.fixed if request.fixed is not None else min(block)
-        ports.setdefault(request.replica, {})[request.port] = tuple(range(first, first + request.count))
-    return Bindings(
-        session=f"envspec-{word}-id",
-        directory=f"/envspec-{word}-directory",
-        tmp=f"/envspec-{word}-tmp",
-        ports=ports,
-        models={model.name: f"/envspec-{word}-model/{model.name}" for model in outline.models},
-    )
+        block = next((block for block in _blocks(request, number, draw) if taken.isdisjoint(block)), None)
+        if block is None:
+            raise LookupError(request.port)
+        taken.update(block)
+        ports.setdefault(request.replica, {})[request.port] = tuple(block)
+    tmp = f"{Path(real.tmp).parent}/es-{draw.randbytes(5).hex()}"
+    return Bindings(session=session, directory=f"{root}/{session}", tmp=tmp, ports=ports, models=real.models)
+
+
+def _blocks(request: PortRequest, number: int, draw: random.Random) -> Iterable[range]:
+    """Return candidates for a port: from below for the first stand-in, from above for the second, else drawn."""
+    if request.fixed is not None:
+        return [range(request.fixed, request.fixed + request.count)]
+    starts = [start for low, high in request.ranges for start in range(low, min(high, request.max) - request.count + 2)]
+    if number > 1:
+        starts = draw.sample(starts, min(len(starts), 1000))
+    return (range(start, start + request.count) for start in (reversed(starts) if number == 1 else starts))
 
 
 def is_plain(bindings: Bindings) -> bool:

@@ -46,9 +46,19 @@ def request_for(file: Path, environ: Mapping[str, str] | None = None, **sets: st
     return Request(file=file, sets=sets, environ=environ or {"PATH": os.environ["PATH"], "HOME": "/root"})
 
 
-def bindings(directory: str = "/state/sessions/two-abcde") -> Bindings:
-    ports = {"store": {"client": (20111,), "block": (20501, 20502, 20503), "fixed": (18111,)}}
-    return Bindings(session="two-abcde", directory=directory, tmp="/tmp/es-1", ports=ports)
+def bindings(directory: str = "/state/sessions/two-abcde", client: int = 20111) -> Bindings:
+    ports = {"store": {"client": (client,), "block": (20501, 20502, 20503), "fixed": (18111,)}}
+    return Bindings(session="two-abcde", directory=directory, tmp="/tmp/es-0123456789", ports=ports)
+
+
+def remember(request: Request) -> Written:
+    """Do what a session does: read, plan, keep."""
+    made = draft(request)
+    assert isinstance(made, Written)
+    ports = {name: made_ports for name, made_ports in bindings().ports.items() if made.outline.ports}
+    made.plan(replace(bindings(), ports=ports))
+    made.keep()
+    return made
 
 
 def kept_plans() -> list[Path]:
@@ -57,9 +67,7 @@ def kept_plans() -> list[Path]:
 
 def plans_of(request: Request) -> tuple[Plan, Plan]:
     """Return the plan as it is made, and as it is recalled."""
-    made = draft(request)
-    assert isinstance(made, Written)
-    made.keep()
+    made = remember(request)
     recalled = draft(request)
     assert isinstance(recalled, Known)
     return made.plan(bindings()), recalled.plan(bindings())
@@ -74,8 +82,7 @@ def test_a_recalled_plan_is_the_plan_that_would_be_made(file: Path) -> None:
 
 def test_the_outline_of_a_recalled_plan_asks_for_the_same_ports(file: Path) -> None:
     request = request_for(file)
-    made = draft(request)
-    made.keep()
+    made = remember(request)
 
     assert draft(request).outline == made.outline
 
@@ -90,13 +97,13 @@ def test_the_outline_of_a_recalled_plan_asks_for_the_same_ports(file: Path) -> N
     ids=["another --set", "another value", "another variable"],
 )
 def test_another_request_is_read_anew(file: Path, change: object) -> None:
-    draft(request_for(file)).keep()
+    remember(request_for(file))
 
     assert isinstance(draft(change(request_for(file))), Written)  # type: ignore[operator]
 
 
 def test_a_changed_file_is_read_anew(file: Path) -> None:
-    draft(request_for(file)).keep()
+    remember(request_for(file))
     file.write_text(TWO.replace("hello", "goodbye"))
 
     assert isinstance(draft(request_for(file)), Written)
@@ -118,7 +125,7 @@ def test_a_changed_file_behind_the_file_is_read_anew(tmp_path: Path, text: str) 
     (tmp_path / "checks.py").write_text("def fine(ctx): pass\n")
     file = tmp_path / "file.yaml"
     file.write_text(f"version: 1\n{text}\n")
-    draft(request_for(file)).keep()
+    remember(request_for(file))
     assert isinstance(draft(request_for(file)), Known)
 
     for name in ("base.yaml", "entry.yaml", "variables", "checks.py"):
@@ -131,24 +138,44 @@ def test_a_changed_file_behind_the_file_is_read_anew(tmp_path: Path, text: str) 
     "expression",
     [
         "{{ ports.client + 1 }}",
-        "{{ 'high' if ports.client > 15000 else 'low' }}",
         "{{ [ports.client, ports.block[0]] | sort | first }}",
-        "{{ session.id[:11] }}",
+        "{{ session.id[-3:] }}",
+        "{{ session.id[6] }}",
         "{{ session.dir | length }}",
-        "{{ ports.client % 2 }}",
+        "{{ 'low' if ports.client < 22500 else 'high' }}",
     ],
 )
 def test_a_plan_that_reckons_with_its_ports_is_not_kept(file: Path, expression: str) -> None:
     file.write_text(TWO.replace("{{ session.id }}", expression))
     request = request_for(file)
 
-    draft(request).keep()
+    remember(request)
 
     assert isinstance(draft(request), Written)
 
 
+def test_a_question_that_every_session_answers_alike_is_answered_right(file: Path) -> None:
+    file.write_text(TWO.replace("{{ session.id }}", "{{ 'in' if 20000 <= ports.client < 25000 else 'out' }}"))
+
+    made, recalled = plans_of(request_for(file))
+
+    assert recalled == made
+
+
+def test_a_project_file_that_comes_or_goes_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    file = tmp_path / "below" / "file.yaml"
+    file.write_text("version: 1\nservices: {one: {command: [one, '{{ project }}']}}\n")
+    remember(request_for(file))
+    assert isinstance(draft(request_for(file)), Known)
+
+    (tmp_path / "pyproject.toml").touch()
+
+    assert isinstance(draft(request_for(file)), Written)
+
+
 def test_variables_that_change_with_each_command_do_not_matter(file: Path) -> None:
-    draft(request_for(file, {"PATH": "/bin", "SHLVL": "1", "PWD": "/one"})).keep()
+    remember(request_for(file, {"PATH": "/bin", "SHLVL": "1", "PWD": "/one"}))
 
     recalled = draft(request_for(file, {"PATH": "/bin", "SHLVL": "2", "PWD": "/two"}))
 
@@ -160,7 +187,7 @@ def test_a_plan_that_a_template_made_of_such_a_variable_is_not_kept(file: Path) 
     file.write_text(TWO.replace("{{ session.id }}", "{{ env.PWD }}"))
     request = request_for(file, {"PATH": "/bin", "PWD": "/one"})
 
-    draft(request).keep()
+    remember(request)
 
     assert isinstance(draft(request), Written)
 
@@ -168,8 +195,7 @@ def test_a_plan_that_a_template_made_of_such_a_variable_is_not_kept(file: Path) 
 def test_where_a_path_might_need_quoting_the_file_is_read_after_all(file: Path) -> None:
     file.write_text(TWO.replace("{{ replica.dir }}", "{{ replica.dir | quote }}"))
     request = request_for(file)
-    made = draft(request)
-    made.keep()
+    made = remember(request)
     odd = bindings(directory="/home/a user/sessions/two-abcde")
 
     assert draft(request).plan(odd) == made.plan(odd)
@@ -184,17 +210,20 @@ def test_the_callers_variables_are_not_written_down(file: Path) -> None:
     assert recalled == made
 
 
-@pytest.mark.parametrize("env", ["{COPY: '{{ env.HF_TOKEN }}'}", "{API_KEY: written-in-the-file}"])
+@pytest.mark.parametrize(
+    "env",
+    ["{COPY: {token: '{{ env.DB_PASSWORD }}'}}", "{COPY: '{{ env.HF_TOKEN }}'}", "{API_KEY: written-in-the-file}"],
+)
 def test_a_plan_with_a_secret_in_it_is_not_kept(file: Path, env: str) -> None:
     file.write_text(f"version: 1\nservices:\n  one: {{command: [one], args: ['{{{{ env.HF_TOKEN }}}}'], env: {env}}}\n")
 
-    draft(request_for(file, {"PATH": "/bin", "HF_TOKEN": "hf_a_secret_of_mine"})).keep()
+    remember(request_for(file, {"PATH": "/bin", "HF_TOKEN": "hf_a_secret_of_mine", "DB_PASSWORD": 'pa"ss\\word-456'}))
 
     assert kept_plans() == []
 
 
 def test_half_a_file_in_the_cache_is_as_good_as_none(file: Path) -> None:
-    draft(request_for(file)).keep()
+    remember(request_for(file))
     (kept,) = kept_plans()
     kept.write_text(kept.read_text()[:-100])
 
@@ -204,13 +233,13 @@ def test_half_a_file_in_the_cache_is_as_good_as_none(file: Path) -> None:
 def test_a_cache_that_cannot_be_written_is_no_error(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENVSPEC_CACHE_DIR", "/dev/null/cache")
 
-    draft(request_for(file)).keep()
+    remember(request_for(file))
 
     assert isinstance(draft(request_for(file)), Written)
 
 
 def test_kept_plans_are_for_nobody_else(file: Path) -> None:
-    draft(request_for(file)).keep()
+    remember(request_for(file))
 
     (kept,) = kept_plans()
     assert kept.stat().st_mode & 0o077 == 0
