@@ -42,7 +42,7 @@ test: $(VENV)/.development $(VENV)/.compiled
 	ruff format --check .
 	mypy
 	lint-imports
-	pytest $(PYTEST_ARGS)
+	pytest -n 2 $(PYTEST_ARGS)
 
 bench: $(VENV)/.bench $(VENV)/.compiled
 	python bench/run.py
