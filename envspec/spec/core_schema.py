@@ -45,11 +45,11 @@ def tagged_value(tag: str, text: str) -> Any:
         ValueError: the text does not say such a value.
     """
     types, what = TAGS[tag]
-    value = text if types == (str,) else core_value(text)
+    value = text if str in types else core_value(text)
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         message = f"{text!r} is not {what}"
         raise ValueError(message)
-    return float(value) if float in types else value
+    return float(value) if isinstance(value, int) and float in types else value
 
 
 def core_value(text: str) -> Any:
