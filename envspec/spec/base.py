@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from functools import cache
-from typing import Annotated, Any, ClassVar, TypeVar, cast
+from dataclasses import is_dataclass
+from functools import cache, partial
+from typing import Annotated, Any, ClassVar, TypeVar, cast, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, TypeAdapter, create_model, model_validator
 from pydantic_core import CoreSchema, core_schema
@@ -67,7 +68,7 @@ class Exact:
         finally:
             source.__pydantic_config__ = config
         _make_strict(handler.resolve_ref_schema(schema), handler)
-        return schema
+        return core_schema.no_info_before_validator_function(partial(_without_extensions, source), schema)
 
 
 class Late:
@@ -83,6 +84,19 @@ class Late:
 @cache
 def _adapter(source: type) -> TypeAdapter[Any]:
     return TypeAdapter(Annotated[source, Exact])
+
+
+def _without_extensions(declared: type, data: Any) -> Any:
+    """Return the mapping that a dataclass is built from without keys `x-…`, those of dataclasses in it included."""
+    if not isinstance(data, dict):
+        return data
+    inner = {key: kind for key, kind in get_type_hints(declared).items() if key in data}
+    return {key: _inside(inner.get(key), value) for key, value in data.items() if not is_extension(str(key))}
+
+
+def _inside(declared: Any, data: Any) -> Any:
+    kind = next((kind for kind in (declared, *get_args(declared)) if is_dataclass(kind)), None)
+    return data if not isinstance(kind, type) else _without_extensions(kind, data)
 
 
 def _make_strict(schema: Any, handler: GetCoreSchemaHandler) -> None:

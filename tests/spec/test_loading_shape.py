@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from envspec.plan.plan import Endpoint
+from envspec.resolve import resolve, stand_in
 from envspec.spec.environment import Environment
 
 Load = Callable[..., Environment]
@@ -230,3 +231,27 @@ def test_more_replicas_than_a_machine_can_run_are_refused_at_once(refused: Refus
 def test_an_entry_that_no_file_can_be_is_not_found(refused: Refused, name: str) -> None:
     (finding,) = refused(f'services: {{s: {{use: "{name}"}}}}\n')
     assert "unknown-entry" in finding or "no-such-file" in finding
+
+
+def test_keys_of_ones_own_are_ignored_in_every_mapping_of_known_keys(load_text: Load) -> None:
+    environment = load_text(
+        """\
+        x-top: 1
+        requires: {x-a: 1}
+        ports: {x-b: 1}
+        models: {m: {x-c: 1, synthetic: {x-d: 1, architecture: qwen3}}}
+        services:
+          a:
+            x-e: 1
+            command: [x]
+            ports: {p: {x-f: 1}}
+            health:
+              - http: {port: p, x-g: 1, tls: {x-h: 1, insecure: true}, headers: {x-request: kept}, json: {x-i: 1}}
+              - {x-j: 1, tcp: {port: p, x-k: 1}}
+            stop: {x-l: 1}
+        """
+    )
+    plan = resolve(environment, stand_in(environment), {})
+    http, tcp = plan.services[0].replicas[0].health
+    assert tcp.kind == "tcp"
+    assert (http.fields["headers"], http.fields["json"]) == ({"x-request": "kept"}, {"x-i": 1})
