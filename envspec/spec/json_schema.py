@@ -13,7 +13,7 @@ from envspec.spec.descriptions import described_schema
 from envspec.spec.environment_file import EnvironmentFile
 from envspec.spec.nodes import MapNode, plain_data
 from envspec.spec.source import read
-from envspec.spec.written_schema import TEMPLATE, Schema, as_written, described, or_null, or_template
+from envspec.spec.written_schema import NULL, TEMPLATE, Schema, as_written, described, or_null, or_template
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
 
@@ -66,8 +66,7 @@ def _schema(model: type[Spec], title: str, nullable: set[str]) -> Schema:
 
 def _without_null(schema: Schema) -> Schema:
     """A validator is written with its fields, of which none may be needed, but never as null."""
-    (reference,) = (member for member in schema["anyOf"] if "$ref" in member)
-    return {**{key: value for key, value in schema.items() if key != "anyOf"}, **reference}
+    return {**schema, "anyOf": [member for member in schema["anyOf"] if member != NULL]}
 
 
 def _choose(definition: Schema, groups: tuple[tuple[str, ...], ...]) -> None:

@@ -23,14 +23,21 @@ _TEXT_ITEMS = ("command", "args")
 """Keys whose items are text, for which any scalar is taken as written and a mapping as JSON."""
 _TEXT_VALUES = ("env", "files")
 """Keys whose values are such text, and may be lists as well."""
+_LITERAL = ("ServiceSpec", "ModelSpec", "InputSpec")
+"""Mappings whose keys are read before any template is rendered."""
+_LITERAL_TOP = ("vars", "services", "models", "inputs", "service")
+"""Keys of a file of which the same is true."""
 _WORDS: Schema = {"type": ["string", "number", "boolean", "object"]}
 _LINES: Schema = {"type": ["string", "number", "boolean", "object", "array", "null"]}
 
 
 def as_written(schema: Schema, nullable: set[str]) -> Schema:
     """Return the schema for the file as written; a key of the definitions in `nullable` may be null."""
-    definitions = {name: _value(found) for name, found in schema.pop("$defs", {}).items()}
-    root = _value(schema)
+    definitions = {name: _without_template(_value(found)) for name, found in schema.pop("$defs", {}).items()}
+    root = _without_template(_value(schema))
+    root["properties"] = {
+        key: _without_template(value) if key in _LITERAL_TOP else value for key, value in root["properties"].items()
+    }
     for name, definition in (*definitions.items(), ("", root)):
         if name in nullable:
             definition["properties"] = {key: or_null(value) for key, value in definition["properties"].items()}
@@ -55,6 +62,13 @@ def or_template(schema: Schema) -> Schema:
     return {"anyOf": [*members, TEMPLATE]}
 
 
+def _without_template(schema: Schema) -> Schema:
+    members = [member for member in schema.get("anyOf", ()) if member != TEMPLATE]
+    if len(members) != 1:
+        return schema
+    return {**{key: value for key, value in schema.items() if key != "anyOf"}, **members[0]}
+
+
 def _value(schema: Schema) -> Schema:
     notes = described(schema.get("description", ""))
     if isinstance(schema.get("default"), str | int | float):
@@ -76,6 +90,8 @@ def _core(schema: Schema) -> Schema:
         # Pydantic leaves keys that match no pattern open, and names are checked elsewhere; an editor has only this.
         core["additionalProperties"] = False
         core["patternProperties"].setdefault("^x-", {"description": "Yours: envspec ignores it."})
+    elif "properties" in core and core.get("additionalProperties") is False:
+        core["patternProperties"] = {"^x-": {"description": "Yours: envspec ignores it."}}
     if isinstance(core.get("const"), str):
         core["enum"] = [core.pop("const")]  # which editors offer; a const they only check
     for key in ("additionalProperties", "items"):
@@ -91,6 +107,8 @@ def _property(key: str, schema: Schema) -> Schema:
             member["items"] = _WORDS
         if key in _TEXT_VALUES and isinstance(member.get("additionalProperties"), dict):
             member["additionalProperties"] = _LINES
+        if key == "headers" and isinstance(member.get("additionalProperties"), dict):
+            member["additionalProperties"] = _WORDS
     return value
 
 
@@ -100,10 +118,10 @@ def _entry(pattern: str, schema: Schema) -> Schema:
 
 
 def _may_be_computed(schema: Schema) -> bool:
-    """Say whether a template can stand for the value: for scalars, lists and free mappings, not for known keys."""
+    """Say whether a template can stand for the value: for all that is not read before templates are rendered."""
+    if "$ref" in schema:
+        return schema["$ref"].rsplit("/", 1)[1] not in _LITERAL
     kinds = schema.get("type", "")
-    if kinds == "object":
-        return isinstance(schema.get("additionalProperties"), dict)
     return (bool(kinds) and kinds != "null") or "enum" in schema or "const" in schema
 
 
