@@ -22,11 +22,14 @@ def schema(*, verify: bool) -> int:
     """Write the JSON Schemas, or verify them.
 
     They are files of the folder schemas/: environment.schema.json for environments, entry.schema.json for entries
-    that `use: ./path.yaml` names.
+    that `use: ./path.yaml` names. In envspec's own repository the tables of docs/spec.md are written as well.
     """
     from envspec.spec.json_schema import SCHEMAS
+    from envspec.spec.reference import PAGE, is_reference, rewritten
 
     texts = {FOLDER / name: json.dumps(make(), indent=2, ensure_ascii=False) + "\n" for name, make in SCHEMAS.items()}
+    if is_reference(PAGE):
+        texts[PAGE] = rewritten(PAGE.read_text("utf-8"))
     stale = [path for path, text in texts.items() if not path.is_file() or path.read_text("utf-8") != text]
     if verify and stale:
         message = f"out of date: {', '.join(map(str, stale))}"

@@ -5,7 +5,7 @@ The page is written by hand but for its tables, which stand between two comments
     <!-- keys of ServiceSpec: use with kind -->
     <!-- end -->
 
-`python -m envspec.spec.reference` writes them anew; a test fails where the page has fallen behind.
+`envspec schema`, called in a checkout, writes them anew; a test fails where the page has fallen behind.
 """
 
 from __future__ import annotations
@@ -46,6 +46,11 @@ _LINKS = {
     "AttachSpec": "[mapping](#what-already-runs)",
 }
 _SCALARS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "`true` or `false`"}
+
+
+def is_reference(file: Path) -> bool:
+    """Say whether a file is this page, and not somebody else's of the same name."""
+    return file.is_file() and b"<!-- keys of EnvironmentFile: -->" in file.read_bytes()
 
 
 def rewritten(page: str) -> str:
@@ -166,7 +171,3 @@ def _either(options: Iterable[object]) -> str:
 def _table(head_row: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [head_row, ("---",) * len(head_row), *rows]
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |\n" for row in lines)
-
-
-if __name__ == "__main__":
-    PAGE.write_text(rewritten(PAGE.read_text("utf-8")), "utf-8")

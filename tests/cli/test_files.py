@@ -45,6 +45,21 @@ def test_schema_writes_what_schema_check_then_accepts(envspec: Any) -> None:
     assert "schemas/environment.schema.json" in stale.stderr
 
 
+def test_schema_keeps_the_tables_of_the_reference_page_current_and_leaves_other_pages_alone(envspec: Any) -> None:
+    page = envspec.project / "docs" / "spec.md"
+    page.parent.mkdir()
+    page.write_text("<!-- keys of StopSpec: -->\n| mine |\n<!-- end -->\n")
+    assert envspec("schema").returncode == 0
+    assert "| mine |" in page.read_text()
+
+    page.write_text("<!-- keys of EnvironmentFile: -->\n| old |\n<!-- end -->\n")
+    stale = envspec("schema", "--check")
+    assert (stale.returncode, "docs/spec.md" in stale.stderr) == (2, True)
+    assert "wrote docs/spec.md" in envspec("schema").stdout
+    assert "| `services` | mapping to [services]" in page.read_text()
+    assert envspec("schema", "--check").returncode == 0
+
+
 SHOWN = """\
 version: 1
 vars: {block: 16}

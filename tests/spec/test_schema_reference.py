@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from envspec.health import VALIDATORS
+from envspec.resolve import resolve, stand_in
 from envspec.spec.load import load
 from envspec.spec.reference import definitions, properties_of, rewritten
 
@@ -16,7 +17,7 @@ EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
 
 def test_the_tables_are_current() -> None:
-    assert rewritten(PAGE) == PAGE, "run python -m envspec.spec.reference"
+    assert rewritten(PAGE) == PAGE, "run envspec schema"
 
 
 def keys_shown(name: str) -> list[str]:
@@ -59,6 +60,16 @@ def test_the_examples_are_good(example: str, tmp_path: Path) -> None:
     file = tmp_path / "env.yaml"
     file.write_text(example, "utf-8")
     assert load(file, environ={}).services
+
+
+def test_the_page_names_what_templates_see_as_they_see_it(tmp_path: Path) -> None:
+    paths = re.findall(r"^\| `(\w+(?:\.\w+)*)` \| the folder with `pyproject.toml`", PAGE, re.MULTILINE)
+    (tmp_path / "pyproject.toml").touch()
+    file = tmp_path / "env.yaml"
+    file.write_text(f"services: {{a: {{command: [x, '{{{{ {paths[0]} }}}}']}}}}", "utf-8")
+    environment = load(file, environ={})
+    plan = resolve(environment, stand_in(environment), {})
+    assert plan.services[0].replicas[0].argv == ("x", str(tmp_path))
 
 
 def test_links_within_the_page_lead_somewhere() -> None:
