@@ -7,13 +7,17 @@ import platform
 import shlex
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import envspec
 from envspec.plan.redact import redacted, secrets_of
+from envspec.session.state import state_directory
 
+KEPT_REPORTS = 5
 PACKAGES = ("click", "jinja2", "psutil", "pydantic", "pyyaml", "requests", "rich")
 
 
@@ -22,12 +26,22 @@ def report_bug(error: Exception, argv: Sequence[str]) -> str:
     text = redacted(_report(error, argv), secrets_of([os.environ]))
     what = f"envspec: internal error: {type(error).__name__}: {redacted(str(error), secrets_of([os.environ]))}"
     try:
-        handle, path = tempfile.mkstemp(prefix="envspec-bug-", suffix=".md")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        path = _kept(text)
     except OSError as unwritable:
         return f"{text}\n{what}\nThis is a bug in envspec; please report the text above ({unwritable.strerror})."
     return f"{what}\nThis is a bug in envspec; please report it with what stands in {path}"
+
+
+def _kept(text: str) -> Path:
+    """Write a report to the state directory, of which only the last few are kept, and return its path."""
+    folder = state_directory() / "bugs"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f"{time.time_ns()}-", suffix=".md", dir=folder)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    for old in sorted(folder.glob("*.md"))[:-KEPT_REPORTS]:
+        old.unlink(missing_ok=True)
+    return Path(name)
 
 
 def _report(error: Exception, argv: Sequence[str]) -> str:

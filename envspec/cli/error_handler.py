@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
+from envspec.cli import streams
 from envspec.errors import EnvspecError, SpecError
 
 INTERRUPTED = 130
-BROKEN_PIPE = 1
-"""What click returns for a reader that stopped reading; so do we where it is noticed only at the last flush."""
+UNWRITTEN = 1
+"""What click returns for a reader that stopped reading; so do we wherever stdout does not take what is written."""
 BUG = 70
 USAGE = 2
 RUN_FAILED = 125
@@ -26,13 +26,15 @@ def handled(command: Callable[[], Any], argv: Sequence[str]) -> int:
         code = command()
         sys.stdout.flush()
     except BrokenPipeError:
-        _forget_stdout()
-        return BROKEN_PIPE
+        streams.give_up(sys.stdout.fileno())
+        return UNWRITTEN
     except SystemExit as ended:  # how click ends after a broken pipe and after shell completion
         return int(ended.code or 0)
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001  the last line of defence: anything unexpected becomes a bug report
+        if streams.refused(error):
+            return _unwritten(error)
         failed = told(error, argv)
         return RUN_FAILED if argv[:1] == ["run"] else failed
     return int(code or 0)
@@ -61,6 +63,9 @@ def told(error: Exception, argv: Sequence[str]) -> int:
     return BUG
 
 
-def _forget_stdout() -> None:
-    """Point stdout at nothing, so that the interpreter's own flush at exit stays quiet as well."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _unwritten(error: Exception) -> int:
+    """Say on stderr, if that can still be seen, that stdout cannot be written."""
+    streams.give_up(1)
+    if not streams.is_closed_terminal(2):
+        click.echo(f"error: cannot write to standard output: {getattr(error, 'strerror', error)}", err=True)
+    return UNWRITTEN

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self
 
-from envspec.cli import terminal
+from envspec.cli import streams, terminal
 from envspec.report.text import line
 
 REASONS = {
@@ -53,6 +53,8 @@ class Interruption:
         return self._stopping is not None
 
     def _signalled(self, number: signal.Signals) -> None:
+        if number == signal.SIGHUP:
+            streams.give_up(*filter(streams.is_closed_terminal, (1, 2)))  # the rest of the stop has nobody to tell
         if self._stopping is None:
             self._stopping = asyncio.ensure_future(self._stop(REASONS[number]))
         elif number == signal.SIGINT:

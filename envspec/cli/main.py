@@ -12,6 +12,7 @@ import click
 import envspec
 from envspec.cli.commands import COMMANDS, SECTIONS
 from envspec.cli.error_handler import handled
+from envspec.cli.streams import open_missing
 
 
 class LazyGroup(click.Group):
@@ -64,5 +65,6 @@ def cli() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    open_missing()
     arguments = list(sys.argv[1:] if argv is None else argv)
     return handled(partial(cli.main, args=arguments, prog_name="envspec", standalone_mode=False), arguments)

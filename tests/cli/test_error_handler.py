@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -59,7 +60,7 @@ def test_a_bug_leaves_a_report_to_paste_without_secrets(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_0123456789")
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("ENVSPEC_STATE_DIR", str(tmp_path))
 
     assert handled(lambda: raising(RuntimeError("told hf_0123456789")), ["up", "--set", "t=hf_0123456789"]) == 70
     said = capsys.readouterr().err
@@ -74,10 +75,20 @@ def test_a_bug_leaves_a_report_to_paste_without_secrets(
     assert report.stat().st_mode & 0o077 == 0
 
 
+def test_only_the_last_five_reports_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ENVSPEC_STATE_DIR", str(tmp_path))
+    for number in range(7):
+        handled(partial(raising, RuntimeError(f"bug {number}")), ["up"])
+    kept = sorted((tmp_path / "bugs").iterdir())
+
+    assert [f"bug {number}" in report.read_text() for number, report in enumerate(kept, 2)] == [True] * 5
+
+
 def test_a_bug_is_told_even_where_no_report_can_be_written(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ENVSPEC_STATE_DIR", str(tmp_path / "file"))
 
     assert handled(lambda: raising(RuntimeError("oh")), ["ps"]) == 70
     assert "Traceback" in capsys.readouterr().err
