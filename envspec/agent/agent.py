@@ -72,6 +72,7 @@ class Agent:
         self._scratch = scratch
         self._verbs: Mapping[str, Verb] = {"hello": self._hello}
         self._prober: ProberClient | None = None
+        self._record: Record | None = None
         self._ttl: float | None = None
         self._expiry = Timer(self.shut_down)
         self._on_end: Callable[[], None] | None = None
@@ -94,7 +95,7 @@ class Agent:
         _redirect_output(directory)
         with writing(self._scratch.path):
             self._scratch.make()
-        record = Record(directory, call["session"], guardian, self._scratch.path)
+        self._record = record = Record(directory, call["session"], guardian, self._scratch.path)
         node = Node(
             loop=self.loop,
             reaper=self._reaper,
@@ -145,6 +146,8 @@ class Agent:
             self.loop.after(LOOK_AGAIN, lambda: self._end(deadline))
             return
         tree.end_descendants()
+        if self._record is not None and not tree.children(os.getpid()):
+            self._record.close()
         if self._on_end is not None:
             self._on_end()
         self.loop.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,11 @@ class Record:
         The file is brought up to date by the next `add`: until then the line matches no process.
         """
         self._processes.pop(replica, None)
+
+    def close(self) -> None:
+        """Remove the file: nothing is left of what it told of."""
+        with suppress(OSError):
+            self._path.unlink()
 
     def _write(self) -> None:
         replace_json(self._path, {**self._head, "processes": self._processes})

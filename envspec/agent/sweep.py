@@ -1,4 +1,7 @@
-"""Ending what is left where guardian and agent were both killed: the last line, walked by the next envspec command."""
+"""Ending what is left where guardian and agent were both killed: the last line.
+
+It is walked by the session that loses them or, where that was killed as well, by the next envspec command.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from envspec.agent.family import SESSION_TAG, tags
+from envspec.agent.family import REPLICA_TAG, SESSION_TAG, tags
 from envspec.agent.identity import boot_id, is_alive, pid_namespace, start_time
 from envspec.agent.record import FILE
 from envspec.agent.scratch import Scratch
@@ -19,20 +22,41 @@ from envspec.agent.tree import KILL_PATIENCE, PAUSE, command_of, descendants, se
 def sweep(directory: Path) -> list[str]:
     """Kill the processes of the session in `directory` that nobody owns any more; return them, "pid command".
 
-    Nothing is touched while its guardian or agent lives, nor what was recorded under another boot or in another pid
-    namespace. The record, by pid and start time, counts first; the tag in the environment finds those that
-    daemonised, unless they wrote their title over it.
+    Once nothing is left, the record goes, too: without one, there is nothing to be looked for. Nothing is touched
+    while its guardian or agent lives, nor what was recorded under another boot or in another pid namespace. The
+    record, by pid and start time, counts first; the tags in the environment find those that daemonised, unless they
+    wrote their title over them.
     """
-    try:
-        record: dict[str, Any] = json.loads((directory / FILE).read_text())
-    except (OSError, ValueError):
-        return []
-    here = {"boot_id": boot_id(), "pid_namespace": pid_namespace()}
-    if not here.items() <= record.items() or any(_lives(record[owner]) for owner in ("guardian", "agent")):
+    record = _read(directory)
+    if record is None or not _is_ours(record) or _is_owned(record):
         return []
     ended = _kill_all(record)
     Scratch(Path(record["scratch"])).remove()
+    if not _orphans(record):
+        (directory / FILE).unlink(missing_ok=True)
     return [f"{pid} {command}" for pid, command in ended.items()]
+
+
+def owned(directory: Path) -> bool:
+    """Return whether guardian or agent of the session in `directory` still live, and end by themselves what runs."""
+    record = _read(directory)
+    return record is not None and _is_ours(record) and _is_owned(record)
+
+
+def _read(directory: Path) -> dict[str, Any] | None:
+    try:
+        record: dict[str, Any] = json.loads((directory / FILE).read_text())
+    except (OSError, ValueError):
+        return None
+    return record
+
+
+def _is_ours(record: dict[str, Any]) -> bool:
+    return bool(record.get("boot_id") == boot_id() and record.get("pid_namespace") == pid_namespace())
+
+
+def _is_owned(record: dict[str, Any]) -> bool:
+    return any(_lives(record[owner]) for owner in ("guardian", "agent"))
 
 
 def _lives(entry: dict[str, Any]) -> bool:
@@ -53,11 +77,16 @@ def _kill_all(record: dict[str, Any]) -> dict[int, str]:
 
 def _orphans(record: dict[str, Any]) -> list[int]:
     leaders = [entry["pid"] for entry in record["processes"].values() if _lives(entry)]
-    tagged = [pid for pid in _own_processes() if tags(pid).get(SESSION_TAG) == record["session"]]
+    tagged = [pid for pid in _own_processes() if _is_service(tags(pid), record["session"])]
     found = dict.fromkeys(leaders + tagged)
     for pid in tuple(found):
         found.update(dict.fromkeys(descendants(pid)))
     return [pid for pid in found if pid != os.getpid() and start_time(pid) is not None]
+
+
+def _is_service(tag: dict[str, str], session: str) -> bool:
+    # The command of `envspec run` is told the session as well; it is the user's, and none of its services.
+    return tag.get(SESSION_TAG) == session and REPLICA_TAG in tag
 
 
 def _own_processes() -> list[int]:

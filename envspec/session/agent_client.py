@@ -5,16 +5,23 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from envspec.agent.identity import boot_id
+from envspec.agent.sweep import owned, sweep
 from envspec.agent.wire import PROTOCOL, Message, decode, encode, error_from_json
 from envspec.backends.base import Stream
 from envspec.errors import AgentLostError
 
 RENEWALS_PER_TTL = 3
 """How often an agent with a time to live hears of us within that time, so that one lost message ends nothing."""
+LOOK_AGAIN = 0.002
+"""Seconds between looks whether guardian and agent are gone: their stream ends while they exit."""
+LOOKS = 1000
+SWEPT_SHOWN = 5
+"""Processes that the error names of those that had to be ended; a forking server leaves hundreds."""
 
 
 class AgentClient:
@@ -30,7 +37,7 @@ class AgentClient:
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Message]] = {}
         self.greeted = False
-        self._log = ""
+        self._directory: Path | None = None
         self._clock_difference = 0.0
         self.lost: asyncio.Future[AgentLostError] = asyncio.get_running_loop().create_future()
         self._reading = asyncio.create_task(self._read())
@@ -44,7 +51,7 @@ class AgentClient:
         """
         answer = await self.request("hello", protocol=PROTOCOL, ttl=ttl, directory=directory, **arguments)
         self.greeted = True
-        self._log = f"{directory}/agent.log"
+        self._directory = Path(directory)
         if answer["boot_id"] != boot_id():  # another machine, whose clock began at another time
             self._clock_difference = time.monotonic() - answer["clock"]
         if ttl is not None:
@@ -88,7 +95,20 @@ class AgentClient:
                     await asyncio.sleep(0)
         except (OSError, ValueError) as error:
             ended = f"{type(error).__name__}: {error}"
-        self._lose(ended)
+        if not self._stream.reader.at_eof():
+            self._stream.writer.close()  # nonsense: upon that, whoever sent it ends as well
+        self._lose(ended, await self._sweep())
+
+    async def _sweep(self) -> list[str]:
+        """End what guardian and agent could not, where both were killed at once, and return it."""
+        if self._directory is None:
+            return []
+        for _ in range(LOOKS):
+            if not owned(self._directory):
+                break
+            await asyncio.sleep(LOOK_AGAIN)
+        # In this thread, for nothing is left to be served, and at the exit of the interpreter there is no other.
+        return sweep(self._directory)
 
     def _take(self, message: Message) -> bool:
         """Hand a message on; return whether somebody waited for it."""
@@ -108,11 +128,11 @@ class AgentClient:
         """Return a message with the agent's monotonic time as ours."""
         return {**message, "at": message["at"] + self._clock_difference} if "at" in message else message
 
-    def _lose(self, why: str) -> None:
+    def _lose(self, why: str, swept: Sequence[str] = ()) -> None:
         error = AgentLostError(
-            f"the agent is gone ({why}), and with it everything that it ran",
+            f"the agent is gone ({why}), and with it everything that it ran{_told(swept)}",
             hint="something ended it: a kill by name, the out-of-memory killer (dmesg says so), or a bug in envspec"
-            + (f"; what it said last is in {self._log}" if self._log else ""),
+            + (f"; what it said last is in {self._directory / 'agent.log'}" if self._directory else ""),
         )
         if not self.lost.done():
             self.lost.set_result(error)
@@ -128,3 +148,10 @@ class AgentClient:
         self._reading.cancel()
         await asyncio.wait([self._reading])
         self._lose("the session closed it")
+
+
+def _told(swept: Sequence[str]) -> str:
+    if not swept:
+        return ""
+    more = f" and {len(swept) - SWEPT_SHOWN} more" if len(swept) > SWEPT_SHOWN else ""
+    return f"; what had outlived it was killed: {', '.join(swept[:SWEPT_SHOWN])}{more}"

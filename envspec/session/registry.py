@@ -57,7 +57,7 @@ def find(text: str) -> list[Entry]:
 
 
 def clean() -> None:
-    """End what sessions left whose owner was killed, and forget sessions that ended long ago.
+    """End what sessions left whose owner or agent was killed, and forget sessions that ended long ago.
 
     What another machine or another pid namespace wrote here is not ours to judge.
     """
@@ -66,6 +66,7 @@ def clean() -> None:
         directory = Path(record["directory"])
         if record["ended"] is not None:
             ended_at[directory] = record["ended"]
+            sweep(directory)
         elif _is_dead(record):
             sweep(directory)
             finish_session_directory(directory)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -138,11 +138,14 @@ def test_a_closed_stream_gives_services_the_time_to_leave_by_themselves(agent: A
 
 def test_what_a_doubly_killed_pair_left_is_swept(tmp_path: Path) -> None:
     agent = AgentClient(tmp_path / "session")
-    with agent.stream:
+    with ExitStack() as started, agent.stream:
         leader = agent.python("hydra", HYDRA)
         agent.wait_log("hydra", "up")
         heads = [pid for pid in tree.children(agent.agent) if tags(pid) and pid != leader]
         assert len(heads) == 3
+        of_the_user = {**os.environ, "ENVSPEC_SESSION": agent.session}  # as the command of `envspec run` has it
+        bystander = started.enter_context(subprocess.Popen(["sleep", "600"], env=of_the_user))
+        started.callback(bystander.kill)
         assert sweep(agent.directory) == [], "a session whose agent lives is not touched"
         for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped first, so that neither acts when the other dies
             os.kill(agent.guardian, number)
@@ -152,7 +155,9 @@ def test_what_a_doubly_killed_pair_left_is_swept(tmp_path: Path) -> None:
         assert alive(heads) == heads, "else there is nothing to sweep"
         assert {int(line.split()[0]) for line in sweep(agent.directory)} == set(heads)
         assert not alive(heads)
+        assert bystander.poll() is None
         assert not Path(agent.hello["tmp"]).exists()
+        assert not (agent.directory / "processes.json").exists()
         assert sweep(agent.directory) == []
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from envspec.agent.identity import boot_id, pid_namespace
-from envspec.session import registry
+from envspec.plan.events import SessionFailed
+from envspec.session import agent_client, registry
 from envspec.session.control import Control
 from envspec.session.state import RECORD, sessions_directory, state_directory, write_json
 from tests.session.running import Bench, Owner, eventually, is_gone
@@ -58,6 +59,7 @@ def test_what_an_ended_session_leaves_is_logs_and_events(bench: Bench) -> None:
     eventually(lambda: session.log("web") == "hello\n")
     tmp = json.loads((directory / "processes.json").read_text())["scratch"]
     session.stop()
+    assert not (directory / "processes.json").exists()
     assert (directory / "logs" / "web.log").read_text() == "hello\n"
     assert '"session-stopped"' in (directory / "events.jsonl").read_text()
     assert not (directory / "replicas").exists()
@@ -119,6 +121,39 @@ def test_who_meets_a_dead_session_cleans_up_after_it(bench: Bench) -> None:
         assert json.loads((directory / RECORD).read_text())["ended"] is not None
         assert (directory / "events.jsonl").exists()
         assert not (directory / "replicas").exists()
+
+
+def _kill_pair(directory: Path) -> None:
+    """Kill guardian and agent where neither can act on the other's death."""
+    processes = json.loads((directory / "processes.json").read_text())
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for half in ("guardian", "agent"):
+            os.kill(processes[half]["pid"], number)
+
+
+def test_a_session_that_loses_guardian_and_agent_at_once_ends_what_daemonised(bench: Bench) -> None:
+    session = bench.session(DAEMONISING).up()
+    directory = Path(session.background.status().dir)
+    daemon = int((directory / "replicas" / "forker" / "pid").read_text())
+    _kill_pair(directory)
+    message = session.wait(SessionFailed).message
+    assert is_gone(daemon)
+    assert "and with it everything that it ran; what had outlived it was killed: " in message
+    assert f"{daemon} python daemon.py" in message
+    eventually(lambda: not (directory / "processes.json").exists())
+
+
+def test_who_meets_an_ended_session_ends_what_it_left(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent_client, "sweep", lambda _: [])  # its owner was interrupted just then
+    session = bench.session(DAEMONISING).up()
+    directory = Path(session.background.status().dir)
+    daemon = int((directory / "replicas" / "forker" / "pid").read_text())
+    _kill_pair(directory)
+    session.wait(SessionFailed)
+    eventually(lambda: _ended(directory))
+    assert not is_gone(daemon)
+    assert registry.sessions() == []
+    assert is_gone(daemon)
 
 
 def _record(name: str, **fields: Any) -> Path:
