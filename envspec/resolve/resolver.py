@@ -124,9 +124,9 @@ def _conditions(
         conditions[name] = condition or ("healthy" if validated else "succeeded" if is_task else "started")
         if condition == "healthy" and not validated:
             message = f"{service.name} waits for '{name}' to be healthy, and {name} has no validator"
-            findings.add(
-                _where(service, name), "no-validator", message, f"give {name} a health:, or wait for 'started'"
-            )
+            otherwise = "succeeded" if is_task else "started"
+            hint = f"give {name} a health:, or wait for '{otherwise}'"
+            findings.add(_where(service, name), "no-validator", message, hint)
         if condition in ("exited", "succeeded") and not is_task:
             message = f"{service.name} waits for '{name}' to have {condition}, and {name} is a service, which runs on"
             findings.add(_where(service, name), "never-ends", message, f"give {name} kind: task, or wait for 'healthy'")

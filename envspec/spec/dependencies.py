@@ -22,7 +22,7 @@ def conditions_of(node: Node | None, objects: Objects, findings: Findings) -> di
         return {}
     if not isinstance(node, MapNode):
         message = "depends_on is a list of services, or a mapping from services to conditions"
-        findings.add(node.mark, "wrong-type", message)
+        findings.add(node.mark, "wrong-type", message, _as_list(node))
         return {}
     awaited: dict[str, Condition | None] = {}
     for key, value in node.items:
@@ -46,8 +46,15 @@ def _condition(node: Node, findings: Findings) -> Condition | None:
             return condition
     word = node.text if isinstance(node, Scalar) else "this"
     message = f"'{word}' is not a condition: it is {', '.join(CONDITIONS[:-1])} or {CONDITIONS[-1]}"
-    findings.add(node.mark, "wrong-value", message, suggest(word, CONDITIONS) if isinstance(node, Scalar) else "")
+    nearest = suggest(word, CONDITIONS)
+    findings.add(node.mark, "wrong-value", message, nearest if nearest.startswith("did") else "")
     return None
+
+
+def _as_list(node: Node) -> str:
+    from envspec.spec.validation_errors import list_hint  # most files are right and never need it
+
+    return list_hint(node.text) if isinstance(node, Scalar) and isinstance(node.value, str) else ""
 
 
 def note_cycle(services: Mapping[str, Service], findings: Findings) -> None:

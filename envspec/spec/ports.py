@@ -143,6 +143,7 @@ def _claim(service: Service, port: Port, taken: dict[int, tuple[str, Mark]], fin
     if service.replicas > 1:
         message = f"{service.replicas} replicas cannot all have the fixed port {port.fixed}"
         findings.add(port.mark, "port-clash", message, "write auto, or a range")
+        return
     for number in range(port.fixed or 0, (port.fixed or 0) + port.count):
         other = taken.setdefault(number, (what, port.mark))
         if other[0] != what:

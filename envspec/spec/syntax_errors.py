@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import yaml
 
 _BARE_TEMPLATE = re.compile(r"(?:^|[:\-,\[{]\s+|\[)\s*(\{[{%])")
+_IN_BRACKETS = re.compile(r"[\[{]")
+_ONE_VALUE = re.compile(r"(?:\{\{(?:[^{}]|\{[^{}]*\})*\}\}|\{%(?:[^%]|%(?!\}))*%\}|[^{}\[\],])*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,20 @@ def explain(problem: Problem, text: str, file: str) -> Diagnostic:
 
 def unquoted_template(mark: Mark, text: str) -> Diagnostic:
     """Return the finding for a template that YAML takes for a mapping, with its quoted form as the hint."""
-    template = text.split("\n")[mark.line - 1][mark.column - 1 :]
-    template = template[: max(template.rfind("}}"), template.rfind("%}"), 0) + 2]
+    line = text.split("\n")[mark.line - 1]
+    template = _template_in(line[: mark.column - 1], line[mark.column - 1 :])
     # In double quotes YAML would want every \" of the template escaped.
     quote = "'" if '"' in template else '"'
     message, hint = "a value that begins with a template is quoted", f"quote it: {quote}{template}{quote}"
     return at(mark, "unquoted-template", message, hint)
+
+
+def _template_in(before: str, rest: str) -> str:
+    """Return what of a line to quote. Within brackets a comma or a bracket ends the value, else the last template."""
+    if _IN_BRACKETS.search(before):
+        found = _ONE_VALUE.match(rest)
+        return found[0].rstrip() if found else rest
+    return rest[: max(rest.rfind("}}"), rest.rfind("%}"), 0) + 2]
 
 
 def _bare_template(problem: Problem, lines: list[str]) -> tuple[int, int] | None:

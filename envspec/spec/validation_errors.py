@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from envspec.errors import Diagnostic
+from envspec.health import ACTIONS, VALIDATORS
 from envspec.spec.diagnostics import at, suggest
 from envspec.spec.known_keys import keys_at
 from envspec.spec.nodes import ListNode, MapNode, Node, Scalar
@@ -46,6 +49,9 @@ _BOUNDS = {
 }
 _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 _ABSENT = ("missing", "missing_argument", "missing_keyword_only_argument")
+_NAMED = {"ports": "port", "ranges": "port range"}
+"""What the names in a mapping are called."""
+_KINDS_OF_ITEMS = {frozenset(VALIDATORS): "validator", frozenset(ACTIONS): "action"}
 _SHOWN = 40
 """So much of a wrong text is repeated in the message; the rest stands in the source line below it."""
 
@@ -127,6 +133,8 @@ def _say(mistake: _Mistake, model: Any) -> Diagnostic:
         return at(mark, "missing-key", f"{_subject(mistake.path)} needs the key '{mistake.name}'")
     if mistake.type in _UNKNOWN and key is not None:
         keys = keys_at(model, mistake.path[:-1])
+        if what := _KINDS_OF_ITEMS.get(frozenset(keys)):
+            return at(key.mark, "unknown-key", f"'{key.text}' is no {what}", suggest(key.text, keys))
         return at(
             key.mark, "unknown-key", f"{_subject(mistake.path[:-1])} has no key '{key.text}'", suggest(key.text, keys)
         )
@@ -139,8 +147,9 @@ def _say(mistake: _Mistake, model: Any) -> Diagnostic:
 def _bad_name(key: Scalar, mistake: _Mistake) -> Diagnostic:
     from envspec.spec.base import NAME_PATTERN, name_error
 
-    if mistake.context.get("pattern") == NAME_PATTERN and name_error("key", key.text):
-        return at(key.mark, "bad-name", name_error("key", key.text))
+    what = _NAMED.get(str((mistake.path[-2:-1] or ("",))[0]), "key")
+    if mistake.context.get("pattern") == NAME_PATTERN and name_error(what, key.text):
+        return at(key.mark, "bad-name", name_error(what, key.text))
     return at(mistake.node.mark, "wrong-value", f"{_subject(mistake.path)} is not well formed", _pattern_hint(mistake))
 
 
@@ -157,6 +166,8 @@ def _sentence(mistake: _Mistake) -> tuple[str, str]:
     if mistake.type == "literal_error":
         # Pydantic gives the options as text only: "'a', 'b' or 'c'".
         options = re.findall(r"'([^']*)'", mistake.context["expected"]) or [mistake.context["expected"]]
+        if found in options:  # text where a number is wanted, which reads the same without its quotes
+            return f"{subject} must be the number {found}, not text", f"write {found} without quotes"
         nearest = suggest(found, options)
         return f"{subject} must be {_either(options)}, not {found}", nearest if nearest.startswith("did") else ""
     if mistake.type in _BOUNDS:
@@ -203,8 +214,27 @@ def _type_hint(mistake: _Mistake) -> str:
     meant = kind(core_value(node.text)) if node.text else ""
     if not node.plain and {"a number": "a whole number", "a boolean": "true or false"}.get(meant) in mistake.wanted:
         return f"write {node.text} without quotes"
-    words = ", ".join(node.text.split())
-    return f"write [{words}]" if "a list" in mistake.wanted and node.text.isprintable() else ""
+    is_command = mistake.path[-1:] in (("command",), ("args",))
+    return list_hint(node.text, is_command=is_command) if "a list" in mistake.wanted else ""
+
+
+def list_hint(text: str, *, is_command: bool = False) -> str:
+    """Return how to write as a list what was written as text: the words that a shell would see, or those of a list."""
+    try:
+        words = shlex.split(text) if is_command else re.split(r"[,\s]+", text.strip(", \t"))
+    except ValueError:  # a quote that is never closed
+        return ""
+    return f"write [{', '.join(map(_item, words))}]" if text.isprintable() and words else ""
+
+
+def _item(word: str) -> str:
+    """Write a word as an item of `[…]`, in quotes where YAML would take it for something else."""
+    from envspec.spec.core_schema import core_value
+
+    is_plain = re.fullmatch(r"-{0,2}[\w./+=^~][\w./+=^~@%:-]*", word)
+    if is_plain and not word.endswith(":") and isinstance(core_value(word), str):
+        return word
+    return json.dumps(word, ensure_ascii=False)
 
 
 def _either(options: Iterable[str]) -> str:

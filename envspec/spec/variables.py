@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -76,7 +77,7 @@ class _Evaluation:
         self.findings.add(
             mark,
             "wrong-type",
-            f"{source}={text}: this var is {is_what} ({default!r} here), so {text!r} cannot be its value",
+            f"{source}={text}: this var is {is_what} ({_written(default)} here), so {text!r} cannot be its value",
         )
         return default
 
@@ -113,6 +114,10 @@ def uses(node: Node, nodes: Mapping[str, Node]) -> list[str]:
     """Return which vars a var names in its templates."""
     paths = (reference.path for reference in references(node))
     return [str(path[1]) for path in paths if path[0] == "vars" and len(path) > 1 and path[1] in nodes]
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _fits(value: Any, default: Any) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 from pydantic import ValidationError
 
@@ -10,7 +12,7 @@ from envspec.spec import source
 from envspec.spec.diagnostics import suggest
 from envspec.spec.environment_file import EnvironmentFile
 from envspec.spec.nodes import plain_data
-from envspec.spec.validation_errors import diagnostics_of
+from envspec.spec.validation_errors import diagnostics_of, list_hint
 
 
 def wrong(text: str) -> list[Diagnostic]:
@@ -31,7 +33,11 @@ def wrong(text: str) -> list[Diagnostic]:
         ("env: {A: [x]}", (1, 10), "wrong-type", "'A' must be text, not a list", ""),
         ("ready: {http: 3}", (1, 8), "wrong-type", "'ready' must be a list, not a mapping", ""),
         ("ready: [[]]", (1, 9), "wrong-value", "item 1 of 'ready': an item is a mapping with one key", ""),
-        ("ready: [{htp: {}}]", (1, 10), "unknown-key", "item 1 of 'ready' has no key 'htp'", "'http'"),
+        ("ready: [{htp: {}}]", (1, 10), "unknown-key", "'htp' is no validator", "'http'"),
+        ("ready: [{foo: {}}]", (1, 10), "unknown-key", "'foo' is no validator", "known here: etcd, exec, grpc"),
+        ('version: "1"', (1, 10), "wrong-value", "'version' must be the number 1, not text", "1 without quotes"),
+        ("inherit_env: '*'", (1, 14), "wrong-type", "must be a list", 'write ["*"]'),
+        ("inherit_env: PATH, CUDA_*", (1, 14), "wrong-type", "must be a list", 'write [PATH, "CUDA_*"]'),
         ("ready: [{http: {stats: 200}}]", (1, 17), "unknown-key", "'http' has no key 'stats'", "'status'"),
         ("models: {a: {}}", (1, 10), "missing-key", "'a' needs the key 'synthetic'", ""),
         ("services: {a-b: {}}", (1, 12), "bad-name", "has a hyphen, which templates read as a minus", ""),
@@ -106,3 +112,24 @@ def test_a_long_or_unprintable_text_is_not_repeated() -> None:
 )
 def test_the_nearest_word_is_suggested(word: str, candidates: list[str], hint: str) -> None:
     assert suggest(word, candidates) == hint
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        'sh -c "a, b" #x: {y}',
+        "sleep 100",
+        "x --a=b -v ~/c 'it''s' null true",
+        "a: b: c",
+        "[x] {y} *z &w !v %u @t",
+        "- ''",
+    ],
+)
+def test_a_command_written_as_a_hint_says_is_what_a_shell_would_run(command: str) -> None:
+    hint = list_hint(command, is_command=True)
+    read = source.parse(hint.removeprefix("write "), "f.yaml")
+    assert plain_data(read) == shlex.split(command)
+
+
+def test_no_list_is_offered_for_a_quote_that_is_never_closed() -> None:
+    assert list_hint("sh -c 'x", is_command=True) == ""

@@ -82,6 +82,7 @@ def test_a_given_value_takes_the_type_of_the_written_default(
 def test_a_given_value_of_another_type_is_refused(refused: Refused, name: str, given: str) -> None:
     (finding,) = refused(TYPED, sets={name: given})
     assert f"wrong-type: --set {name}={given}: this var is" in finding
+    assert "True" not in finding  # a bool is said as the file writes it
 
 
 def test_set_wins_over_the_environment_and_reaches_what_uses_the_var(load_text: Load) -> None:

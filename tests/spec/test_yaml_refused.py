@@ -66,6 +66,8 @@ def test_what_is_wrong_is_said_where_it_is(text: str, place: tuple[int, int], co
         ("a: {{ x['b'] }}\n", 4, "\"{{ x['b'] }}\""),
         ('a: {{ x | default("") }}\n', 4, "'{{ x | default(\"\") }}'"),
         ("a: [b, {{ x }}]\n", 8, '"{{ x }}"'),
+        ("a: {A: {{ x }}}\n", 8, '"{{ x }}"'),
+        ("a: {A: {{ x }}/y, B: {{ z }}}\n", 8, '"{{ x }}/y"'),
         ("a: {% if x %}b{% endif %}\n", 4, '"{% if x %}b{% endif %}"'),
     ],
 )
