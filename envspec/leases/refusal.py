@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import errno
+import os
 import resource
 import socket
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from envspec.errors import PortUnavailableError
 from envspec.leases import sysctl
 from envspec.leases.hold import overlap
-from envspec.leases.owner import Owner, find_owners, user_name
+from envspec.leases.owner import Owner, find_owners, open_sockets, user_name
 from envspec.leases.sockets import ANY, BOUND, LISTEN, TIME_WAIT, TcpSocket, sockets
 
 _LABELS_SHOWN = 5
@@ -60,7 +61,8 @@ def exhausted(ranges: Sequence[tuple[int, ...]], count: int) -> PortUnavailableE
 
 def _by_whom(users: Mapping[int, TcpSocket], numbers: set[int]) -> str:
     owners = find_owners([found.inode for found in users.values()])
-    counts = Counter(_label(found, owners) for found in users.values())
+    own = set(open_sockets(os.getpid()))  # an agent, which asks, claims ports for one environment alone
+    counts = Counter(_label(found, owners, own) for found in users.values())
     shown = counts.most_common(_LABELS_SHOWN)
     parts = [f"{n} by {label}" for label, n in shown]
     if others := len(users) - sum(n for _, n in shown):
@@ -70,9 +72,11 @@ def _by_whom(users: Mapping[int, TcpSocket], numbers: set[int]) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def _label(found: TcpSocket, owners: Mapping[int, Owner]) -> str:
+def _label(found: TcpSocket, owners: Mapping[int, Owner], own: Set[int]) -> str:
     if not found.inode:
         return "connections that linger (TIME_WAIT)"
+    if found.inode in own:
+        return "this very environment"
     owner = owners.get(found.inode)
     return owner.label if owner else f"processes of user {user_name(found.uid)}"
 

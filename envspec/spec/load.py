@@ -19,6 +19,7 @@ from envspec.spec.findings import Findings
 from envspec.spec.inputs import Surroundings
 from envspec.spec.layers import is_null, without_null_entries
 from envspec.spec.nodes import MapNode
+from envspec.spec.port_room import note_crowded
 from envspec.spec.ports import note_clashes
 from envspec.spec.rendering import Scope, render_node
 from envspec.spec.scope import SHAPE
@@ -62,6 +63,7 @@ def examine(file: Path, sets: Mapping[str, str], environ: Mapping[str, str], fin
     shaping = Shaping(scope.names, models, head.ports, findings)
     services = shape_services(layered, shaping)
     note_clashes(services.values(), findings)
+    note_crowded(services.values(), findings)
     note_cycle(services, findings)
     around = Surroundings(scope.names, shaping.model_objects(), early_objects(services))
     directory = file.parent.absolute()

@@ -150,7 +150,7 @@ def test_every_port_of_every_replica_to_be_started_is_asked_for(tmp_path: Path) 
 def test_stand_in_ports_are_in_their_ranges_and_all_different(tmp_path: Path) -> None:
     loaded = environment(
         tmp_path,
-        "ports: {range: 20000-20003}\nservices:\n"
+        "ports: {range: 20000-20005}\nservices:\n"
         "  a: {command: [a], replicas: 3, ports: {x: {count: 2}, z: {range: 300-310, count: 3}}}\n",
     )
     bindings = stand_in(loaded)
