@@ -16,7 +16,7 @@ import sys
 from typing import NoReturn
 
 from envspec.agent import linux, tree
-from envspec.agent.agent import run_agent
+from envspec.agent.agent import STREAM, run_agent
 from envspec.agent.scratch import Scratch
 
 AGENT_PATIENCE = 1.25
@@ -71,12 +71,14 @@ def _become_agent(owner_descriptor: int, scratch: Scratch) -> NoReturn:
 
 
 def _wait(agent: int, owner_descriptor: int) -> None:
-    """Return when the agent is dead, or has had its time after the owner's death."""
+    """Return when the agent is dead, or has had its time after the owner's death or the end of the stream."""
     agent_descriptor = os.pidfd_open(agent)
     poll = select.poll()
     poll.register(agent_descriptor, select.POLLIN)
     poll.register(owner_descriptor, select.POLLIN)
+    poll.register(STREAM, select.POLLRDHUP)  # not POLLIN: what comes is the agent's to read
     ready = [descriptor for descriptor, _ in poll.poll()]
     if agent_descriptor not in ready:
         poll.unregister(owner_descriptor)
+        poll.unregister(STREAM)
         poll.poll(AGENT_PATIENCE * 1000)

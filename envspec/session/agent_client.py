@@ -14,9 +14,11 @@ from envspec.agent.sweep import owned, sweep
 from envspec.agent.wire import PROTOCOL, Message, decode, encode, error_from_json
 from envspec.backends.base import Stream
 from envspec.errors import AgentLostError
+from envspec.units import format_seconds
 
 RENEWALS_PER_TTL = 3
 """How often an agent with a time to live hears of us within that time, so that one lost message ends nothing."""
+KILLED = "something ended it: a kill by name, the out-of-memory killer (dmesg says so), or a bug in envspec"
 LOOK_AGAIN = 0.002
 """Seconds between looks whether guardian and agent are gone: their stream ends while they exit."""
 LOOKS = 1000
@@ -28,7 +30,7 @@ class AgentClient:
     """The line to one agent. Make it inside a running loop.
 
     `greeted` says that the agent knows us: before, it takes no request but `hello`. `lost` is done when the stream has
-    ended for whatever reason: nothing of the environment is left then.
+    ended for whatever reason: nothing of the environment is left then. `let_go` says that it was `close`.
     """
 
     def __init__(self, stream: Stream, on_notice: Callable[[Message], None]) -> None:
@@ -37,6 +39,7 @@ class AgentClient:
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Message]] = {}
         self.greeted = False
+        self.let_go = False
         self._directory: Path | None = None
         self._clock_difference = 0.0
         self.lost: asyncio.Future[AgentLostError] = asyncio.get_running_loop().create_future()
@@ -75,6 +78,20 @@ class AgentClient:
             return await reply
         finally:
             del self._waiting[number]
+
+    async def request_within(self, seconds: float, do: str, **arguments: Any) -> Message:
+        """Do as `request` does of what the agent must not put off: one without an answer in time is given up.
+
+        Raises:
+            EnvspecError: what the agent raised, as the class that it named.
+            AgentLostError: the agent is lost, or is now, because it did not answer.
+        """
+        try:
+            return await asyncio.wait_for(self.request(do, **arguments), seconds)
+        except TimeoutError:
+            why = f"it did not answer `{do}` within {format_seconds(seconds)}, so its stream was closed"
+            await self._shut(why, cause="it was stopped, as by SIGSTOP, or hangs")
+            raise self.lost.result() from None
 
     def _send(self, message: Message) -> None:
         # Never awaited: a replica's files are the largest message, and the agent always reads.
@@ -128,11 +145,10 @@ class AgentClient:
         """Return a message with the agent's monotonic time as ours."""
         return {**message, "at": message["at"] + self._clock_difference} if "at" in message else message
 
-    def _lose(self, why: str, swept: Sequence[str] = ()) -> None:
+    def _lose(self, why: str, swept: Sequence[str] = (), cause: str = KILLED) -> None:
         error = AgentLostError(
             f"the agent is gone ({why}), and with it everything that it ran{_told(swept)}",
-            hint="something ended it: a kill by name, the out-of-memory killer (dmesg says so), or a bug in envspec"
-            + (f"; what it said last is in {self._directory / 'agent.log'}" if self._directory else ""),
+            hint=cause + (f"; what it said last is in {self._directory / 'agent.log'}" if self._directory else ""),
         )
         if not self.lost.done():
             self.lost.set_result(error)
@@ -142,12 +158,16 @@ class AgentClient:
 
     async def close(self) -> None:
         """Close the stream. The agent then ends whatever still runs, in its own time."""
+        self.let_go = self.let_go or not self.lost.done()
+        await self._shut("the session closed it")
+
+    async def _shut(self, why: str, cause: str = KILLED) -> None:
         if self._renewing is not None:
             self._renewing.cancel()
         self._stream.writer.close()
         self._reading.cancel()
         await asyncio.wait([self._reading])
-        self._lose("the session closed it")
+        self._lose(why, cause=cause)
 
 
 def _told(swept: Sequence[str]) -> str:

@@ -17,6 +17,10 @@ from envspec.session.notices import tell
 from envspec.session.restarts import Restarts
 from envspec.session.run import Run
 
+STOP_PATIENCE = 10.0
+"""Seconds beyond a replica's own time in which the agent must have stopped it: SIGKILL and reaping take it five at the
+most. One that is stopped itself, or hangs, would else keep a Ctrl-C waiting for ever."""
+
 
 class Replica:
     """One running copy of a service, over all its starts.
@@ -65,7 +69,9 @@ class Replica:
         stop, began, ran = self.plan.stop, time.monotonic(), self.runs
         if ran:
             self._run.log.record(e.ReplicaStopping(replica=self.plan.name, signal=f"SIG{stop.signal}"))
-        answer = await self._ask("stop", signal=stop.signal, timeout=stop.timeout)
+        answer = await self._run.agent.request_within(
+            stop.timeout + STOP_PATIENCE, "stop", replica=self.plan.name, signal=stop.signal, timeout=stop.timeout
+        )
         if ran:
             seconds = time.monotonic() - began
             self._run.log.record(

@@ -31,6 +31,9 @@ from envspec.session.state import EVENTS, finish_session_directory, usable
 from envspec.session.status import SessionStatus, apply, planned
 from envspec.session.supervisor import Supervisor
 
+CLOSE_PATIENCE = 10.0
+"""Seconds in which the agent must have ended what is left, for which it gives that a second, and SIGKILL five."""
+
 
 class Session:
     """One run. Make it inside a running event loop, `start` it, and `stop` it whatever `start` said.
@@ -228,7 +231,7 @@ class Session:
             errors = await self._supervisor.stop() if self._supervisor is not None else []
         finally:
             await self._let_agent_go()
-        for error in errors:
+        for error in (*errors, *self._lost_meanwhile()):
             self._log.record(e.Warned(message=str(error)))
         if self.id:
             self._log.record(e.SessionStopped(seconds=time.monotonic() - began))
@@ -237,6 +240,13 @@ class Session:
         await self._put_away()
         if errors and self._error is None:
             raise errors[0]
+
+    def _lost_meanwhile(self) -> list[AgentLostError]:
+        """Return the loss of the agent, where the stop neither meant it nor has it as its reason."""
+        if self._agent is None or self._agent.let_go:
+            return []
+        lost = self._agent.lost.result()
+        return [] if lost is self._error else [lost]
 
     async def _put_away(self) -> None:
         """Leave behind what is worth keeping of a session that is over."""
@@ -251,7 +261,7 @@ class Session:
         if self._agent is not None:
             if self._agent.greeted:
                 with suppress(AgentLostError):
-                    await self._agent.request("close")
+                    await self._agent.request_within(CLOSE_PATIENCE, "close")
             await self._agent.close()
         await self._backend.close()
 

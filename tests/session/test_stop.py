@@ -12,6 +12,7 @@ import pytest
 
 from envspec.errors import StoppedError
 from envspec.plan import events as e
+from envspec.session import replica
 from envspec.session.request import Request
 from envspec.session.session import Session
 from tests.session.running import Bench, Running, eventually, is_gone
@@ -206,6 +207,16 @@ def test_an_agent_killed_during_the_start_fails_the_start(bench: Bench) -> None:
     session.join()
     assert type(session.error).__name__ == "AgentLostError"
     assert is_gone(pid)
+
+
+def test_an_agent_that_does_not_answer_is_not_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replica, "STOP_PATIENCE", 0.1)
+    session = bench.session("services: {web: {command: [sleep, '100'], stop: {timeout: 0.1s}}}").up()
+    os.kill(_agent(session), signal.SIGSTOP)
+    session.stop()
+    assert "it did not answer `stop` within 0.20 s, so its stream was closed" in session.of(e.Warned)[0].message
+    assert is_gone(session.of(e.ReplicaSpawned)[0].pid)
+    assert session.background.status().state == "stopped"
 
 
 def _agent(session: Running) -> int:
