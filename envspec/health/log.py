@@ -15,7 +15,8 @@ from envspec.units import Duration
 
 CHUNK = 2**16
 LINE_LIMIT = 2**16
-"""Bytes of one line that are looked at. Without a bound, a log with no line ends would be held in memory whole."""
+"""Bytes of a line that are looked at, at its beginning and at its end: a log with no line ends would else be held in
+memory whole."""
 SCAN_LIMIT = 2**20
 """Bytes read by one `scan`, so that a flood does not hold up the agent's only thread."""
 
@@ -25,7 +26,8 @@ class Log(Validator):
     """A line that the replica printed since its start matches. It is sought line by line."""
 
     match: str
-    """A regular expression, found anywhere within a line; `^` and `$` are the line's ends."""
+    """A regular expression, found anywhere within a line; `^` and `$` are the line's ends. Of a line beyond 64 KiB,
+    its first and its last 64 KiB are looked at. A pattern that takes longer than 50 ms on one line is given up."""
     timeout: Duration = FIVE_SECONDS
     """How long one attempt may take."""
 
@@ -50,7 +52,8 @@ def found(line: str | None, match: str) -> Answer:
 class LogScanner:
     """Looks through a growing file for the first line that matches, reading every byte once.
 
-    `behind` says that the last `scan` stopped at its bound, with more to read.
+    `behind` says that the last `scan` stopped at its bound, with more to read; `looks` counts the lines looked at, by
+    which one that takes long is told from many.
     """
 
     def __init__(self, path: str, start: int, match: str) -> None:
@@ -58,14 +61,16 @@ class LogScanner:
         self._offset = start
         self._pattern = re.compile(match)
         self._pending = b""
-        self._skipping = False
+        self._cut = False
+        self._settled = True
         self._found: str | None = None
         self.behind = False
+        self.looks = 0
 
     def scan(self, limit: int = SCAN_LIMIT) -> str | None:
         """Read at most `limit` new bytes; return the first line that matches, or None.
 
-        What was found stays found, and nothing more is read. A last line without an end is looked at once nothing
+        What was found stays found, and nothing more is read. A last line without an end is looked at when nothing
         comes after it any more: half of a line may match what the whole does not.
         """
         if self._found is None:
@@ -80,10 +85,10 @@ class LogScanner:
             left -= len(chunk)
             if not chunk:
                 self.behind = False
-                return self._match(self._pending) if quiet and self._pending else None
-            quiet = False
-            for line in self._lines(chunk):
-                if (text := self._match(line)) is not None:
+                return self._match_unfinished() if quiet else None
+            quiet = self._settled = False
+            for line, cut in self._lines(chunk):
+                if (text := self._match(line, cut=cut)) is not None:
                     return text
         self.behind = True
         return None
@@ -96,18 +101,39 @@ class LogScanner:
         self._offset += len(chunk)
         return chunk
 
-    def _lines(self, chunk: bytes) -> Iterator[bytes]:
-        """Give the lines that are complete, and of one that is too long its beginning."""
-        *lines, rest = (self._pending + chunk).split(b"\n")
-        if self._skipping and lines:
-            del lines[0]
-            self._skipping = False
-        self._pending = b"" if self._skipping else rest
-        if len(self._pending) > LINE_LIMIT:
-            lines.append(self._pending)
-            self._pending, self._skipping = b"", True
-        yield from lines
+    def _match_unfinished(self) -> str | None:
+        if self._settled:
+            return None  # it has been looked at as it is
+        self._settled = True
+        return self._match(self._pending, cut=self._cut)
 
-    def _match(self, line: bytes) -> str | None:
-        text = line[:LINE_LIMIT].rstrip(b"\r").decode("utf-8", "replace")
+    def _lines(self, chunk: bytes) -> Iterator[tuple[bytes, bool]]:
+        """Give what is to be looked at, and whether its beginning is cut: lines, and of one too long its beginning."""
+        *lines, rest = (self._pending + chunk).split(b"\n")
+        for line in lines:
+            yield line, self._cut
+            self._cut = False
+        if len(rest) > LINE_LIMIT:
+            if not self._cut:
+                yield rest[:LINE_LIMIT], False
+            # One more than is looked at, which tells the pattern that the line does not begin here.
+            rest, self._cut = rest[-LINE_LIMIT - 1 :], True
+        self._pending = rest
+
+    def _match(self, line: bytes, *, cut: bool) -> str | None:
+        self.looks += 1
+        text = None if cut else self._match_beginning(line)
+        return self._match_end(line) if text is None and (cut or len(line) > LINE_LIMIT) else text
+
+    def _match_beginning(self, line: bytes) -> str | None:
+        text = _text(line[:LINE_LIMIT])
         return text if self._pattern.search(text) else None
+
+    def _match_end(self, line: bytes) -> str | None:
+        text = _text(line[-LINE_LIMIT - 1 :])
+        found = self._pattern.search(text, 1)  # unlike a slice, this keeps `^` from matching there
+        return f"… {text[found.start() :]}" if found else None
+
+
+def _text(line: bytes) -> str:
+    return line.rstrip(b"\r").decode("utf-8", "replace")

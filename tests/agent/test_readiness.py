@@ -124,6 +124,28 @@ def test_what_is_no_regular_expression_is_an_answer_not_a_crash(agent: AgentClie
     assert "not a regular expression" in agent.wait_notice("answer", replica="web", passed=False)["text"]
 
 
+def test_a_pattern_that_takes_for_ever_is_given_up_and_holds_nobody_up(agent: AgentClient) -> None:
+    check = replace(port_check("log", 0, match="(x+x+)+y"), endpoints=())
+    agent.start("web", "sh", "-c", f"echo start; sleep 0.1; echo {'x' * 45}; echo xxy; sleep 600", health=(check,))
+
+    def given_up() -> bool:
+        agent.call("renew")
+        return any("longer than 50 ms on one line" in answer["text"] for answer in agent.heard("answer"))
+
+    agent.wait(given_up, "the answer that the pattern is too slow")
+    agent.start("other", "sleep", "600")
+    agent.wait_notice("healthy", replica="other")
+    assert not agent.heard("healthy", replica="web"), "what was given up is not asked about the next line"
+
+
+def test_a_flood_of_lines_is_not_taken_for_a_slow_pattern(agent: AgentClient) -> None:
+    check = replace(port_check("log", 0, match="^.*rea+dy$"), endpoints=())
+    code = "print('a line of a log that says nothing\\n' * 400_000 + 'ready', flush=True); import time; time.sleep(600)"
+    agent.python("web", code, health=(check,))
+    agent.wait_notice("healthy", replica="web")
+    assert not any("longer than" in answer["text"] for answer in agent.heard("answer"))
+
+
 def test_all_checks_must_pass(agent: AgentClient, number: int) -> None:
     late = replace(port_check("log", 0, match="second"), endpoints=(), where="services.x.health[1] (log)")
     code = SERVER.replace("print(", "time.sleep(0.2); print('second',")

@@ -71,13 +71,44 @@ def test_binary_output_is_harmless(log: Path) -> None:
     assert "ready" in found
 
 
-def test_a_line_without_end_is_looked_at_up_to_the_limit_and_not_kept(log: Path) -> None:
+def test_a_line_without_end_is_not_kept_whole(log: Path) -> None:
     scanner = LogScanner(str(log), 0, "ready")
-    add(log, b"x" * (3 * LINE_LIMIT))
+    add(log, b"x" * (10 * LINE_LIMIT))
     assert scanner.scan() is None
-    assert len(scanner._pending) <= LINE_LIMIT
-    add(log, b" ready\nready at last\n")
+    assert len(scanner._pending) <= LINE_LIMIT + 1
+    add(log, b"\nready at last\n")
     assert scanner.scan() == "ready at last"
+
+
+@pytest.mark.parametrize("length", [LINE_LIMIT, LINE_LIMIT + 1, 2 * LINE_LIMIT - 3, 5 * LINE_LIMIT + 7])
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_of_a_long_line_the_beginning_and_the_end_are_looked_at(log: Path, length: int, pieces: int) -> None:
+    line = b"first " + b"x" * length + b" last"
+    first, last, only = (LogScanner(str(log), 0, match) for match in ("^first", "x last$", "^x"))
+    size = len(line) // pieces + 1
+    for piece in (line[at : at + size] for at in range(0, len(line), size)):
+        add(log, piece)
+        for scanner in (first, last, only):
+            scanner.scan()
+    assert first.scan() is not None
+    add(log, b"\n")
+    assert last.scan() == "… x last"
+    assert only.scan() is None, "the end does not begin the line"
+
+
+def test_the_end_of_a_long_line_counts_once_nothing_follows(log: Path) -> None:
+    add(log, b"." * (4 * LINE_LIMIT) + b"ready>")
+    scanner = LogScanner(str(log), 0, "ready>")
+    assert scanner.scan() is None
+    assert scanner.scan() == "… ready>"
+
+
+def test_an_unfinished_line_is_looked_at_once(log: Path) -> None:
+    add(log, b"ready?")
+    scanner = LogScanner(str(log), 0, "ready!")
+    for _ in range(3):
+        scanner.scan()
+    assert scanner.looks == 1
 
 
 def test_one_scan_of_a_flood_is_bounded_and_goes_on_where_it_stopped(log: Path) -> None:
