@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from envspec.health.base import FIVE_SECONDS, PLACES, Answer, Context, Target, Validator, ask_each
 from envspec.health.tls import Tls
+from envspec.health.values import PositiveDuration
 from envspec.health.web import Connection, Response
-from envspec.units import Duration
 
 ANY_KEY = {"key": "AA==", "limit": "1", "keys_only": True}
 """A range over the key \\0, in base64 as etcd's JSON gateway wants it: cheap, and linearizable as reads are."""
@@ -27,7 +27,7 @@ class Etcd(Validator):
     """A port of any service: `etcd.client` is every replica's, `etcd.1.client` that one's."""
     tls: Tls | None = None
     """Speak TLS, also where the scheme is not https."""
-    timeout: Duration = FIVE_SECONDS
+    timeout: PositiveDuration = FIVE_SECONDS
     """How long one attempt may take."""
 
     def probe(self, context: Context) -> Answer:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from envspec.health.base import EXCERPT, TEN_SECONDS, Answer, Context, Validator, excerpt
-from envspec.units import Duration, format_seconds
+from envspec.health.values import PositiveDuration
+from envspec.units import format_seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,7 @@ class Exec(Validator):
     """The command and its arguments."""
     shell: str | None = None
     """A script, run by `bash -eo pipefail -c`."""
-    timeout: Duration = TEN_SECONDS
+    timeout: PositiveDuration = TEN_SECONDS
     """How long one attempt may take; then the command and all that it started are killed."""
 
     def probe(self, context: Context) -> Answer:

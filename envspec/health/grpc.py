@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from envspec.health.base import FIVE_SECONDS, PLACES, Answer, Context, Target, Validator, ask_each
 from envspec.health.tls import Tls, client_context, read_pem
-from envspec.units import Duration
+from envspec.health.values import PositiveDuration
 
 if TYPE_CHECKING:
     import grpc
@@ -32,7 +32,7 @@ class Grpc(Validator):
     """The gRPC service asked about; empty for the server as a whole."""
     tls: Tls | None = None
     """Speak TLS."""
-    timeout: Duration = FIVE_SECONDS
+    timeout: PositiveDuration = FIVE_SECONDS
     """How long one attempt may take."""
 
     def probe(self, context: Context) -> Answer:

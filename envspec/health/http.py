@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 from envspec.health.base import FIVE_SECONDS, PLACES_OR_URL, Answer, Context, Target, Validator, ask_each
 from envspec.health.subset import difference
 from envspec.health.tls import Tls
+from envspec.health.values import Method, PositiveDuration, Status, Statuses, WebAddress
 from envspec.health.web import Connection, Response
-from envspec.units import Duration
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +27,9 @@ class Http(Validator):
     """A port of the service itself, by name."""
     endpoint: str | None = None
     """A port of any service: `worker.http` is every replica's, `worker.1.http` that one's."""
-    url: str | None = None
+    url: WebAddress | None = None
     """Any URL, instead of a port."""
-    method: str = "GET"
+    method: Method = "GET"
     """The request's method."""
     path: str = ""
     """Path and query, added to the endpoint or `url`; `/` where there is none."""
@@ -37,7 +37,7 @@ class Http(Validator):
     """The request's headers."""
     body: str | dict[str, Any] | list[Any] | None = None
     """The request's body; a mapping or a list is sent as JSON, with its content type."""
-    status: int | list[int] = 200
+    status: Status | Statuses = 200
     """The status that is expected, or a list of those that will do."""
     json: Any = None
     """What the body, read as JSON, must hold: a mapping's keys, and for each element of a list a different one."""
@@ -45,7 +45,7 @@ class Http(Validator):
     """A regular expression that must be found in the body."""
     tls: Tls | None = None
     """Speak TLS, also where the scheme is not https."""
-    timeout: Duration = FIVE_SECONDS
+    timeout: PositiveDuration = FIVE_SECONDS
     """How long one attempt may take."""
 
     def probe(self, context: Context) -> Answer:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from envspec.health.base import FIVE_SECONDS, PLACES, Answer, Context, Target, Validator, ask_each
 from envspec.health.tls import Tls, client_context
-from envspec.units import Duration
+from envspec.health.values import PositiveDuration
 
 INBOX = "_INBOX.envspec"
 HELLO = {
@@ -41,7 +41,7 @@ class Nats(Validator):
     """Ask JetStream for the account's info."""
     tls: Tls | None = None
     """Speak TLS. A server that demands it gets it anyway."""
-    timeout: Duration = FIVE_SECONDS
+    timeout: PositiveDuration = FIVE_SECONDS
     """How long one attempt may take."""
 
     def probe(self, context: Context) -> Answer:

@@ -22,8 +22,8 @@ from envspec.health.base import (
     excerpt,
 )
 from envspec.health.tls import Tls
+from envspec.health.values import PositiveDuration, WebAddress
 from envspec.health.web import Connection, Response
-from envspec.units import Duration
 
 MAX_TOKENS = 4
 """Enough for a first word where a tokenizer needs several tokens for one, and cheap on the slowest engine."""
@@ -44,7 +44,7 @@ class Openai(Validator):
     """A port of the service itself, by name."""
     endpoint: str | None = None
     """A port of any service: `frontend.http` is every replica's, `frontend.1.http` that one's."""
-    url: str | None = None
+    url: WebAddress | None = None
     """Any URL, instead of a port, with or without the `/v1`."""
     model: str | None = None
     """A key of `models`; asked for under the name that it is served by."""
@@ -56,7 +56,7 @@ class Openai(Validator):
     """Ask for a stream, and want text in it and its `[DONE]`."""
     tls: Tls | None = None
     """Speak TLS, also where the scheme is not https."""
-    timeout: Duration = HALF_A_MINUTE
+    timeout: PositiveDuration = HALF_A_MINUTE
     """How long one attempt may take; an engine's first answer takes longer than the later ones."""
 
     def probe(self, context: Context) -> Answer:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from envspec.health.base import TEN_SECONDS, Answer, Context, Validator
-from envspec.units import Duration
+from envspec.health.values import PositiveDuration
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class Python(Validator):
     """`module:function`."""
     args: dict[str, Any] | list[Any] | None = None
     """What the function gets after `ctx`: a mapping by name, a list by position."""
-    timeout: Duration = TEN_SECONDS
+    timeout: PositiveDuration = TEN_SECONDS
     """How long one attempt may take."""
 
     def probe(self, context: Context) -> Answer:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from envspec.health.base import ONE_SECOND, PLACES, Answer, Context, Target, Validator, ask_each
-from envspec.units import Duration
+from envspec.health.values import PositiveDuration
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class Tcp(Validator):
     """A port of the service itself, by name."""
     endpoint: str | None = None
     """A port of any service: `worker.http` is every replica's, `worker.1.http` that one's."""
-    timeout: Duration = ONE_SECOND
+    timeout: PositiveDuration = ONE_SECOND
     """How long one attempt may take."""
 
     def probe(self, context: Context) -> Answer:

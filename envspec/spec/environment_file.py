@@ -6,12 +6,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from envspec.health.values import PositiveDuration
 from envspec.spec.base import Name, Spec
 from envspec.spec.model_spec import ModelSpec
 from envspec.spec.port_spec import PortsSpec
 from envspec.spec.requires_spec import RequiresSpec
 from envspec.spec.service_spec import HealthItem, ServiceSpec
-from envspec.units import Duration
 
 
 class EnvironmentFile(Spec):
@@ -39,5 +39,5 @@ class EnvironmentFile(Spec):
     """Services, by name."""
     ready: list[HealthItem] = Field(default_factory=list)
     """Validators for the environment as a whole, asked when every service is healthy."""
-    start_timeout: Duration | None = None
+    start_timeout: PositiveDuration | None = None
     """Bounds `ready`, and is the default of the services' own."""

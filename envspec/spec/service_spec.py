@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from envspec.health.values import PositiveDuration
 from envspec.spec.base import Name, Spec
 from envspec.spec.port_spec import PortSpec
 from envspec.spec.validator_spec import ActionSpec, ValidatorSpec
@@ -48,7 +49,7 @@ class RestartSpec(Spec):
 class LivenessSpec(Spec):
     """Go on asking `health` after it passed once."""
 
-    every: Duration = Duration(10)
+    every: PositiveDuration = Duration(10)
     """Time between two questions."""
     failures: int = Field(default=3, ge=1)
     """So many bad answers in a row count as an exit."""
@@ -107,7 +108,7 @@ class ServiceSpec(Spec):
     where it is a task, else started."""
     health: list[HealthItem] = Field(default_factory=list)
     """Validators, all of which must pass before it counts as healthy."""
-    start_timeout: Duration | None = None
+    start_timeout: PositiveDuration | None = None
     """Time from its start until `health` has passed and `after_healthy` is done. Default: the top key, else 60s."""
     liveness: LivenessSpec | None = None
     """Go on asking `health` after the start."""
