@@ -20,6 +20,16 @@ def find_cycle(dependencies: Dependencies) -> list[str]:
     return []
 
 
+def find_cycles(dependencies: Dependencies) -> list[list[str]]:
+    """Return cycles as `find_cycle` does, no name in two of them; without these names there is none left."""
+    left = {name: list(needed) for name, needed in dependencies.items()}
+    found = []
+    while cycle := find_cycle(left):
+        found.append(cycle)
+        left = {name: [n for n in needed if n not in cycle] for name, needed in left.items() if name not in cycle}
+    return found
+
+
 def start_waves(dependencies: Dependencies) -> list[list[str]]:
     """Return names in waves: those of a wave need nothing but earlier waves, and may start together.
 

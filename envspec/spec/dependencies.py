@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import get_args
 
-from envspec.plan.graph import find_cycle
+from envspec.plan.graph import find_cycles
 from envspec.plan.plan import Condition
 from envspec.spec.diagnostics import suggest
 from envspec.spec.environment import Service
@@ -57,11 +57,10 @@ def _as_list(node: Node) -> str:
     return list_hint(node.text) if isinstance(node, Scalar) and isinstance(node.value, str) else ""
 
 
-def note_cycle(services: Mapping[str, Service], findings: Findings) -> None:
-    """Note services that wait for one another in a circle, at the first of them, with the whole circle."""
+def note_cycles(services: Mapping[str, Service], findings: Findings) -> None:
+    """Note services that wait for one another in a circle, each at the first of them, with the whole circle."""
     enabled = {name: service for name, service in services.items() if service.enabled}
-    circle = find_cycle({name: _awaited(service, enabled) for name, service in enabled.items()})
-    if circle:
+    for circle in find_cycles({name: _awaited(service, enabled) for name, service in enabled.items()}):
         first = min(circle, key=lambda name: (services[name].mark.line, services[name].mark.column))
         names = circle[:-1]
         turned = names[names.index(first) :] + names[: names.index(first)]

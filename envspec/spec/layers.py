@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import chain
 
 from envspec.spec.nodes import ListNode, MapNode, Node, Scalar
+from envspec.spec.template import has_template
 
 FILE_MAPS = frozenset({"vars", "env", "ports", "models", "services", "matrix", "requires"})
 SERVICE_MAPS = frozenset({"env", "ports", "files", "with", "depends_on"})
@@ -104,6 +105,8 @@ def _as_map(node: Node) -> Node:
         return replace(node, items=tuple((_literal(key, condition), condition) for key, condition in node.items))
     if isinstance(node, ListNode) and all(isinstance(item, Scalar) for item in node.items):
         return MapNode(node.mark, tuple((item, _default(item)) for item in node.items if isinstance(item, Scalar)))
+    if isinstance(node, Scalar) and has_template(node):  # computed as a whole: as the only item of a list it is spliced
+        return MapNode(node.mark, ((node, _default(node)),))
     return node
 
 

@@ -11,7 +11,7 @@ from envspec.spec import variables
 from envspec.spec.assembly import assemble
 from envspec.spec.base import part_of
 from envspec.spec.declared import models_of, requirements_of
-from envspec.spec.dependencies import note_cycle
+from envspec.spec.dependencies import note_cycles
 from envspec.spec.environment import Environment
 from envspec.spec.environment_file import EnvironmentFile
 from envspec.spec.find import project_of
@@ -64,7 +64,7 @@ def examine(file: Path, sets: Mapping[str, str], environ: Mapping[str, str], fin
     services = shape_services(layered, shaping)
     note_clashes(services.values(), findings)
     note_crowded(services.values(), findings)
-    note_cycle(services, findings)
+    note_cycles(services, findings)
     around = Surroundings(scope.names, shaping.model_objects(), early_objects(services))
     directory = file.parent.absolute()
     return Environment(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, GetJsonSchemaHandler, PlainValidator, model_validator
@@ -55,6 +57,14 @@ def _range(value: object) -> str:
     return value
 
 
+def _host(value: object) -> str:
+    with suppress(ValueError):
+        if isinstance(value, str):
+            return value if value == "localhost" else str(ip_address(value))
+    message = f"{value!r} is not an address to listen on: it is an IP address such as 127.0.0.1, or localhost"
+    raise ValueError(message)
+
+
 PortRange = Annotated[str, PlainValidator(_range, json_schema_input_type=str)]
 """Two port numbers, both included: `20000-24999`."""
 
@@ -103,7 +113,7 @@ class PortSpec(Spec):
 class PortsSpec(Spec):
     """Where the environment's ports come from, in one place."""
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, PlainValidator(_host, json_schema_input_type=str)] = "127.0.0.1"
     """The address that services listen on; templates see it as `replica.host`."""
     range: PortRange = DEFAULT_RANGE
     """What `auto` is leased from."""

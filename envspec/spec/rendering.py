@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from envspec.spec.dead_ends import note_dead_ends
 from envspec.spec.findings import Findings, growth
 from envspec.spec.layers import SERVICE_MAPS
 from envspec.spec.nodes import ListNode, MapNode, Node, Scalar
-from envspec.spec.scope import Place, check_names
+from envspec.spec.scope import Place, check_names, sees_all
 from envspec.spec.template import render
 
 
@@ -58,6 +58,8 @@ def _render_conditions(node: MapNode, scopes: Scopes, findings: Findings) -> Map
             for name in names.items if isinstance(names, ListNode) else ():
                 if isinstance(name, Scalar):
                     items.append((name, condition))
+                elif isinstance(name, MapNode):  # the whole was computed as a mapping to conditions
+                    items += name.items
                 else:
                     findings.add(name.mark, "wrong-type", "depends_on lists names of services")
             failed = names is None
@@ -72,9 +74,10 @@ def _render_conditions(node: MapNode, scopes: Scopes, findings: Findings) -> Map
 
 def render_node(what: str, node: Node, scope: Scope, findings: Findings) -> Node | None:
     """Return a rendered tree, or None: a template says what it must not, fails, or hangs on what failed before."""
-    if not check_names([node], scope.place, f"'{what}'", findings):
-        return None
-    sound = _sound(node, findings)
+    if check_names([node], scope.place, f"'{what}'", findings):
+        sound = _sound(node, findings.hangs_on_spoiled)
+    else:  # what says no such name is judged nevertheless
+        sound = _sound(node, lambda nodes: findings.hangs_on_spoiled(nodes) or not sees_all(nodes, scope.place))
     if sound is None:
         return None
     new = growth(findings)
@@ -84,15 +87,15 @@ def render_node(what: str, node: Node, scope: Scope, findings: Findings) -> Node
     return None if new or sound is not node else rendered
 
 
-def _sound(node: Node, findings: Findings) -> Node | None:
-    """Return the tree less the scalars that hang on what failed before: the same tree, where none does."""
-    if not findings.hangs_on_spoiled([node]):
+def _sound(node: Node, is_lost: Callable[[Iterable[Node]], bool]) -> Node | None:
+    """Return the tree less the scalars that are lost, since what they name failed: the same tree, where none is."""
+    if not is_lost([node]):
         return node
     if isinstance(node, MapNode):
-        pairs = ((key, _sound(value, findings)) for key, value in node.items)
+        pairs = ((key, _sound(value, is_lost)) for key, value in node.items)
         return replace(node, items=tuple((key, value) for key, value in pairs if value is not None))
     if isinstance(node, ListNode):
-        items = (_sound(item, findings) for item in node.items)
+        items = (_sound(item, is_lost) for item in node.items)
         return replace(node, items=tuple(item for item in items if item is not None))
     return None
 

@@ -32,6 +32,12 @@ TEXT = Place((*FILE, *OWN), "stands in a service")
 ENTRY_TEXT = Place(("inputs", "session", "project", *OWN), "stands in a catalog entry")
 
 
+def sees_all(nodes: Iterable[Node], place: Place) -> bool:
+    """Say whether templates say no name of the language that is not to be had at `place`."""
+    names = (reference.path[0] for node in nodes for reference in references(node))
+    return all(name in place.sees or name not in LANGUAGE for name in names)
+
+
 def check_names(nodes: Iterable[Node], place: Place, what: str, findings: Findings) -> bool:
     """Note templates that say a name of the language which is not to be had at `place`; return whether all is well.
 

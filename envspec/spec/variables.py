@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from envspec.errors import SpecError
-from envspec.plan.graph import find_cycle
-from envspec.spec.diagnostics import at, suggest
+from envspec.plan.graph import find_cycles
+from envspec.spec.diagnostics import suggest
 from envspec.spec.findings import Findings, growth
 from envspec.spec.nodes import MapNode, Mark, Node, plain_data
 from envspec.spec.scope import SHAPE, check_names
@@ -90,14 +90,12 @@ def evaluate(tree: MapNode, sets: Mapping[str, str], environ: Mapping[str, str],
         if name not in nodes:
             hint = suggest(name, nodes) or "declare it under `vars`, with its default"
             findings.add((written or tree).mark, "unknown-var", f"--set {name}: there is no var '{name}'", hint)
-    circle = find_cycle({name: uses(value, nodes) for name, value in nodes.items()})
-    if circle:
-        findings.diagnostics.append(
-            at(nodes[circle[0]].mark, "cycle", f"vars use one another in a circle: {' → '.join(circle)}")
-        )
-        for name in nodes:
+    for circle in find_cycles({name: uses(value, nodes) for name, value in nodes.items()}):
+        message = f"vars use one another in a circle: {' → '.join(circle)}"
+        findings.add(nodes[circle[0]].mark, "cycle", message)
+        check_names([nodes[name] for name in circle[1:]], SHAPE, "vars", findings)
+        for name in circle:
             findings.spoil("vars", name)
-        return {}
     given = {
         name: (PREFIX + name.upper(), environ[PREFIX + name.upper()])
         for name in nodes

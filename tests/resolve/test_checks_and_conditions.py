@@ -208,3 +208,24 @@ def test_an_item_that_is_no_validator_is_told(refused: Refused, item: str, messa
 def test_an_item_may_carry_the_users_own_keys(plan_text: PlanText) -> None:
     (check,) = checks(plan_text, "[{tcp: {port: http}, x-why: because}]")
     assert check.kind == "tcp"
+
+
+@pytest.mark.parametrize(
+    ("computed", "conditions"),
+    [
+        ("['b'] if vars.yes else []", {"b": "succeeded"}),
+        ("['b'] if not vars.yes else []", {}),
+        ("['b'] if not vars.yes", {}),
+        ("{'b': 'exited'}", {"b": "exited"}),
+    ],
+)
+def test_dependencies_may_be_computed_as_a_whole(
+    plan_text: PlanText, computed: str, conditions: dict[str, str]
+) -> None:
+    plan = plan_text(f"""
+        vars: {{yes: true}}
+        services:
+          a: {{command: [a], depends_on: "{{{{ {computed} }}}}"}}
+          b: {{command: [b], kind: task}}
+        """)
+    assert plan.services[0].depends_on == conditions
