@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envspec.health.base import FIVE_SECONDS, Answer, Context, Validator, excerpt
-from envspec.units import Duration
+from envspec.health.values import PositiveDuration
 
 CHUNK = 2**16
 LINE_LIMIT = 2**16
@@ -28,7 +28,7 @@ class Log(Validator):
     match: str
     """A regular expression, found anywhere within a line; `^` and `$` are the line's ends. Of a line beyond 64 KiB,
     its first and its last 64 KiB are looked at. A pattern that takes longer than 50 ms on one line is given up."""
-    timeout: Duration = FIVE_SECONDS
+    timeout: PositiveDuration = FIVE_SECONDS
     """How long one attempt may take."""
 
     def probe(self, context: Context) -> Answer:
