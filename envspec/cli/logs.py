@@ -61,10 +61,12 @@ def _names(replicas: Sequence[ReplicaStatus], wanted: Sequence[str]) -> list[str
     known = {replica.name for replica in replicas} | {replica.service for replica in replicas}
     for name in wanted:
         if name not in known:
+            from envspec.session.unknown_name import unknown_name
             from envspec.spec.diagnostics import suggest
 
-            message = f"there is no service {name}"
-            raise UsageError(message, hint=suggest(name, known))
+            if own := [item.name for item in replicas if item.service == name.rpartition(".")[0]]:
+                raise unknown_name(name, "", {name.rpartition(".")[0]: own})
+            raise UsageError(f"there is no service {name}", hint=suggest(name, known))
     return [item.name for item in replicas if not wanted or item.name in wanted or item.service in wanted]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any
 
 from envspec.agent.wire import Message
-from envspec.errors import AgentLostError, EnvspecError, UsageError
+from envspec.errors import AgentLostError, EnvspecError
 from envspec.plan import events as e
 from envspec.plan.codec import to_json
 from envspec.plan.plan import ModelPlan, Plan, ServicePlan
@@ -19,6 +19,7 @@ from envspec.session.notices import tell
 from envspec.session.order import Order, in_reverse
 from envspec.session.replica import Replica
 from envspec.session.run import Run
+from envspec.session.unknown_name import unknown_name
 
 READY_TIMEOUT = 60.0
 """Seconds for `ready` where the file gives the environment no `start_timeout`: the default of services, too."""
@@ -94,10 +95,8 @@ class Supervisor:
         """
         found = [replica for replica in self.replicas.values() if name in (replica.plan.name, replica.service.name)]
         if not found:
-            known = ", ".join(service.name for service in self._plan.services)
-            raise UsageError(
-                f"the environment {self._plan.environment} has no service {name!r}", hint=f"it has: {known}"
-            )
+            services = {item.name: [replica.name for replica in item.replicas] for item in self._plan.services}
+            raise unknown_name(name, self._plan.environment, services)
         return found
 
     def note_lost(self, name: str, message: str) -> None:

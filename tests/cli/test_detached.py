@@ -135,6 +135,14 @@ def test_a_fault_on_what_is_not_there(pair: Any, command: str) -> None:
     assert "no session nope-12345 runs" in elsewhere.stderr
 
 
+@pytest.mark.parametrize("command", ["kill", "logs"])
+def test_a_replica_that_is_not_there_is_told_from_a_service(pair: Any, command: str) -> None:
+    result = pair(command, "worker.9")
+
+    assert result.returncode == 2
+    assert "no replica 'worker.9'\nhint: worker has the replicas worker.0 … worker.1\n" in result.stderr
+
+
 def test_a_session_that_stands_still_is_shown_as_such_and_does_not_hold_down_up(envspec: Any, web: str) -> None:
     envspec.write(web)
     assert envspec("up", "-d").returncode == 0
