@@ -1,7 +1,27 @@
-"""`python -m envspec` is `envspec`."""
+"""`python -m envspec` is `envspec`; both begin here, before anything that takes long to import."""
 
+from __future__ import annotations
+
+import os
+import signal
 import sys
+from types import FrameType
+from typing import NoReturn
 
-from envspec.cli.main import main
 
-sys.exit(main())
+def run() -> int:
+    """Run the command line and return its exit code."""
+    # Commands that have something to stop by then handle Ctrl-C themselves. Before, KeyboardInterrupt could come up
+    # in the middle of an import, of which Python then prints where, or loses it in a callback of importlib.
+    signal.signal(signal.SIGINT, _leave)
+    from envspec.cli.main import main
+
+    return main()
+
+
+def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    os._exit(128 + signal.SIGINT)
+
+
+if __name__ == "__main__":
+    sys.exit(run())

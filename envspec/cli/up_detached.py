@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +43,7 @@ def up_detached(request: Request, form: str) -> int:
     """
     screen = screen_on(sys.stderr if form == "json" else sys.stdout)
     followed = _Followed(request, screen)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on Ctrl-C waits until nothing is left
     try:
         status = start_detached(request, followed.event).status()
     except EnvspecError:

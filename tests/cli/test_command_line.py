@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from importlib import import_module
@@ -93,3 +94,17 @@ def test_a_reader_that_stops_reading_is_no_error(tmp_path: Path) -> None:
     os.close(write)
 
     assert (result.returncode, result.stderr) == (1, "")
+
+
+def test_ctrl_c_in_the_middle_of_an_import_is_silent(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(60)\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "envspec", "list"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)}, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "importing\n"
+    process.send_signal(signal.SIGINT)
+
+    assert process.communicate(timeout=20) == ("", "")
+    assert process.returncode == 130
