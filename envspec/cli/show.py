@@ -23,16 +23,16 @@ def show(environment: str, sets: tuple[str, ...], form: str) -> int:
     """
     from envspec.plan.redact import redacted, secrets_of
     from envspec.report.shown_environment import bindings_for_show, shown_environment
-    from envspec.resolve import port_requests, resolve
+    from envspec.resolve import outline, resolve
     from envspec.resolve.environ import inherited
     from envspec.spec.find import find
     from envspec.spec.load import load
 
     loaded = load(find(environment, Path.cwd()), sets=assignments(sets), environ=os.environ)
-    requests = port_requests(loaded)
-    plan = resolve(loaded, bindings_for_show(requests, tuple(loaded.models)), os.environ)
+    asked = outline(loaded)
+    plan = resolve(loaded, bindings_for_show(asked.ports, tuple(loaded.models)), os.environ)
     secrets = secrets_of([os.environ, *(replica.env for replica in plan.replicas)])
-    data = shown_environment(plan, requests, inherited(os.environ, loaded.inherit_env), loaded.vars)
+    data = shown_environment(plan, asked, inherited(os.environ, loaded.inherit_env), loaded.inherit_env, loaded.vars)
     if form == "json":
         terminal.show_json(redacted(data, secrets))
     else:

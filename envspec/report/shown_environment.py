@@ -7,10 +7,12 @@ are then replaced, wherever a template has put them, by whose they are: `<worker
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import isfinite, isnan
 from typing import Any
 
 from envspec.plan.codec import to_json
+from envspec.plan.outline import Outline, Requirements
 from envspec.plan.plan import Bindings, Check, Endpoint, Plan, PortRequest, ReplicaPlan, ServicePlan
 
 FIRST = 7_000_500_000
@@ -35,14 +37,25 @@ def bindings_for_show(requests: tuple[PortRequest, ...], models: tuple[str, ...]
 
 
 def shown_environment(
-    plan: Plan, requests: tuple[PortRequest, ...], inherited: Mapping[str, str], variables: Mapping[str, Any]
+    plan: Plan,
+    outline: Outline,
+    inherited: Mapping[str, str],
+    patterns: Sequence[str] | None,
+    variables: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the environment as plain data; `inherited` is left out of the services' variables."""
+    """Return the environment as plain data.
+
+    `inherited` is what services have of the caller's environment by the file's `inherit_env`, which is `patterns`; it
+    is left out of their variables.
+    """
+    requests = outline.ports
     data: dict[str, Any] = {
         "environment": plan.environment,
         "file": plan.file,
         "description": plan.description,
         "vars": dict(variables),
+        "requires": _requires(outline.requires),
+        "inherit_env": None if patterns is None else list(patterns),
         "services": {service.name: _service(service, requests, inherited) for service in plan.services},
         "models": {
             model.name: {"name": model.served_name, "source": model.source, **model.options} for model in plan.models
@@ -50,8 +63,18 @@ def shown_environment(
         "ready": [_check(check) for check in plan.ready],
         "start_timeout": plan.start_timeout,
     }
-    shown: dict[str, Any] = _readable(_written(data), requests)
+    shown: dict[str, Any] = _readable({**_written(data), **_nothing_inherited(patterns)}, requests)
     return shown
+
+
+def _nothing_inherited(patterns: Sequence[str] | None) -> dict[str, Any]:
+    """An empty `inherit_env` says something, unlike other empty lists."""
+    return {"inherit_env": []} if patterns is not None and not patterns else {}
+
+
+def _requires(requires: Requirements) -> dict[str, Any]:
+    sizes = {key: f"{size}B" for key, size in (("memory", requires.memory), ("disk", requires.disk)) if size}
+    return _written({key: list(getattr(requires, key)) for key in ("os", "commands", "modules", "env")} | sizes)
 
 
 def _service(service: ServicePlan, requests: tuple[PortRequest, ...], inherited: Mapping[str, str]) -> dict[str, Any]:
@@ -83,11 +106,15 @@ def _written(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _process(replica: ReplicaPlan, inherited: Mapping[str, str]) -> dict[str, Any]:
+    kept = sorted(name for name, value in replica.env.items() if inherited.get(name) == value)
+    gone = sorted(set(inherited) - set(replica.env))
+    # Whichever is shorter says what the service's own `inherit_env` and `unset_env` come to.
+    difference = {"unset_env": gone} if len(gone) <= len(kept) else {"inherit_env": kept}
     return {
         "command": list(replica.argv),
         "cwd": replica.cwd,
         "env": {name: value for name, value in sorted(replica.env.items()) if inherited.get(name) != value},
-        "unset_env": sorted(set(inherited) - set(replica.env)) if len(replica.env) > len(inherited) // 2 else [],
+        **difference,
         "files": dict(replica.files),
     }
 
@@ -118,6 +145,8 @@ def _readable(data: Any, requests: tuple[PortRequest, ...]) -> Any:
         return [_readable(item, requests) for item in data]
     if isinstance(data, str):
         return _NUMBER.sub(lambda match: _owner(int(match[0]), requests), data)
+    if isinstance(data, float) and not isfinite(data):
+        return ".nan" if isnan(data) else ".inf" if data > 0 else "-.inf"  # JSON has no such numbers
     if isinstance(data, int) and _NUMBER.fullmatch(str(data)):
         return _owner(data, requests)
     return data

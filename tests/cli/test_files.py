@@ -97,6 +97,32 @@ def test_show_as_json_is_the_same_and_takes_overrides(envspec: Any) -> None:
     assert shown["services"]["web"]["command"][-1] == "--base=<web.0.block+32>"
 
 
+def test_show_says_what_is_required_and_what_is_inherited(envspec: Any) -> None:
+    envspec.write(
+        "requires: {commands: [sh], memory: 1MiB}\ninherit_env: [PATH, 'MY_*']\n"
+        "services: {a: {use: etcd}, b: {command: [x], inherit_env: [MY_A]}, c: {command: [x], unset_env: [MY_B]}}\n"
+    )
+    shown = json.loads(envspec("show", "--format", "json", MY_A="1", MY_B="2", MY_C="3").stdout)
+
+    assert shown["requires"]["commands"][0] == "sh"
+    assert len(shown["requires"]["commands"]) > 1
+    assert shown["requires"]["memory"] == "1048576B"
+    assert shown["inherit_env"] == ["PATH", "MY_*"]
+    assert "MY_A" in shown["services"]["b"]["inherit_env"]
+    assert "MY_B" not in shown["services"]["b"]["inherit_env"]
+    assert shown["services"]["c"]["unset_env"] == ["MY_B"]
+
+
+def test_what_show_prints_is_json_whatever_the_numbers(envspec: Any) -> None:
+    envspec.write("vars: {a: .inf, b: [-.inf], c: {d: .nan}}\nservices: {}\n")
+
+    def no_json(word: str) -> None:
+        raise AssertionError(word)
+
+    shown = json.loads(envspec("show", "--format", "json").stdout, parse_constant=no_json)
+    assert shown["vars"] == {"a": ".inf", "b": ["-.inf"], "c": {"d": ".nan"}}
+
+
 @pytest.mark.parametrize("argv", [["show", "nope"], ["up", "nope"], ["up", "-d", "nope"]])
 def test_an_environment_that_does_not_exist(envspec: Any, web: str, argv: list[str]) -> None:
     envspec.write(web, "hope")
