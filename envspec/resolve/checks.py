@@ -123,6 +123,8 @@ def _well_formed(kind: str, known: Mapping[str, Any], node: Node, world: World, 
         except re.error as error:
             findings.add(mark, "bad-pattern", f"this is not a regular expression: {error}")
             return False
+    if kind == "openai" and ("models", known["model"]) in findings.spoiled:
+        return False
     if kind == "openai" and known["model"] is not None and known["model"] not in world.models:
         mark = node_at(node, ("model",))[0].mark
         hint = suggest(known["model"], world.models) or "a name that is no key of `models` goes into 'name'"

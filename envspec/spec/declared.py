@@ -10,7 +10,7 @@ from envspec.spec import inputs
 from envspec.spec.environment import Model, Service
 from envspec.spec.findings import Findings
 from envspec.spec.inputs import Surroundings
-from envspec.spec.layers import is_null, without_null_entries
+from envspec.spec.layers import is_null, without_null_entries, without_nulls
 from envspec.spec.model_spec import NOT_YET, ModelSpec
 from envspec.spec.nodes import MapNode, Node, Scalar
 from envspec.spec.rendering import Scope, render_node
@@ -44,6 +44,8 @@ def _model(key: Scalar, node: Node, scope: Scope, findings: Findings) -> Model |
         hint = "a model made here: {synthetic: {architecture: qwen3}}"
         findings.add(name.mark, "not-supported", f"{NOT_YET[name.text]} ('{name.text}')", hint)
     rendered = render_node("models", node, scope, findings) if not later else None
+    if rendered is None and not later:  # what is wrong beside a template that failed is told with it
+        findings.validated(ModelSpec, without_nulls(node))
     rendered = without_null_entries(rendered) if rendered is not None else None
     spec = findings.validated(ModelSpec, rendered) if isinstance(rendered, MapNode) else None
     if spec is None:

@@ -20,6 +20,10 @@ Objects = Mapping[str, Mapping[str, Any]]
 """Services or models by name, as templates see them."""
 
 
+_REFUSED = object()
+"""Stands for a model that is wrong where it is declared, which was told there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What `with` is evaluated in: the caller's names, and the objects that `model` and `service` inputs may name.
@@ -63,7 +67,7 @@ def evaluate(
             failed.append(name)
             continue
         value = _value(service, name, around, findings)
-        if new:
+        if new or value is _REFUSED:
             failed.append(name)
         else:
             values[name] = value
@@ -113,7 +117,7 @@ def _default(spec: InputSpec, name: str, around: Surroundings, mark: Mark, findi
     if spec.type == "service":
         found = (around.services or {}).get(spec.default)
         return found if found and found["enabled"] else None
-    if spec.type == "model" and spec.default not in around.models:
+    if spec.type == "model" and spec.default not in around.models and ("models", spec.default) not in findings.spoiled:
         findings.add(mark, "missing-input", f"the input '{name}' needs a model: there is no '{spec.default}' here")
         return None
     return _object(spec, spec.default, mark, around, findings)
@@ -121,6 +125,8 @@ def _default(spec: InputSpec, name: str, around: Surroundings, mark: Mark, findi
 
 def _object(spec: InputSpec, value: Any, mark: Mark, around: Surroundings, findings: Findings) -> Any:
     if spec.type == "model":
+        if ("models", value) in findings.spoiled:
+            return _REFUSED
         if value not in around.models:
             findings.add(mark, "unknown-model", f"there is no model '{value}'", suggest(value, around.models))
         return around.models.get(value)

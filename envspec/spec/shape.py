@@ -172,7 +172,7 @@ def _attached(
 
 def _models(node: MapNode, spec: ServiceSpec, shaping: Shaping) -> tuple[str, ...]:
     for index, name in enumerate(spec.models):
-        if name not in shaping.models:
+        if name not in shaping.models and ("models", name) not in shaping.findings.spoiled:
             mark = node_at(node, ("models", index))[0].mark
             hint = suggest(name, shaping.models)
             shaping.findings.add(mark, "unknown-model", f"there is no model '{name}'", hint)
