@@ -23,7 +23,7 @@ SUFFIXES = (".yaml", ".yml")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @format_option("text", "json", "github", "sarif")
 def check(paths: tuple[Path, ...], form: str) -> int:
-    """Validate environment files; runs nothing.
+    """Validate environment files, and catalog entries of your own; runs nothing.
 
     PATHS are files, or directories whose .yaml and .yml files are checked; without any, the project's environments.
     Exits with 2 where there is an error.
@@ -39,9 +39,9 @@ def check(paths: tuple[Path, ...], form: str) -> int:
 
 def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
     if not paths:
-        from envspec.spec.find import environments
+        from envspec.spec.find import files_to_check
 
-        yield from environments(Path.cwd())
+        yield from files_to_check(Path.cwd())
     for path in paths:
         if path.is_dir():
             yield from sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)

@@ -16,11 +16,12 @@ from envspec.resolve.services import Resolved, resolve_service
 from envspec.resolve.texts import checks as check_texts
 from envspec.resolve.texts import texts
 from envspec.spec.base import part_of
+from envspec.spec.entry_check import environment_of, is_entry
 from envspec.spec.environment import Environment, Service
 from envspec.spec.environment_file import EnvironmentFile
 from envspec.spec.findings import Findings
 from envspec.spec.layers import is_null
-from envspec.spec.load import examine
+from envspec.spec.load import examine, examine_tree
 from envspec.spec.nodes import MapNode, Mark, Node
 from envspec.spec.rendering import Scope, render_node
 from envspec.spec.scope import TOP_TEXT
@@ -40,9 +41,16 @@ def resolve(environment: Environment, bindings: Bindings, environ: Mapping[str, 
 
 
 def check(file: Path, *, sets: Mapping[str, str] | None = None, environ: Mapping[str, str]) -> list[Diagnostic]:
-    """Return everything that is wrong with a file, in its order; an empty list when it is good. Runs nothing."""
+    """Return everything that is wrong with a file, in its order; an empty list when it is good. Runs nothing.
+
+    The file is an environment, or a catalog entry, which is checked with the defaults of its inputs.
+    """
     findings = Findings()
-    environment = examine(file, sets or {}, environ, findings)
+    if is_entry(file):
+        root = environment_of(file, findings)
+        environment = examine_tree(root, file, {}, {**environ}, findings) if root is not None else None
+    else:
+        environment = examine(file, sets or {}, environ, findings)
     if environment is not None:
         draft(environment, stand_in(environment), environ, findings)
     return findings.in_order()

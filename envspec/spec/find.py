@@ -8,6 +8,7 @@ from pathlib import Path
 
 from envspec.errors import UsageError
 from envspec.spec.diagnostics import suggest
+from envspec.spec.entry_check import is_entry
 
 DEFAULT = "local"
 SUFFIXES = (".yaml", ".yml")
@@ -46,7 +47,12 @@ def find(name_or_path: str, start: Path) -> Path:
 
 
 def environments(start: Path) -> list[Path]:
-    """Return the environment files of the project that `start` is in, by name."""
+    """Return the environment files of the project that `start` is in, by name; catalog entries beside them are none."""
+    return [file for file in files_to_check(start) if not is_entry(file)]
+
+
+def files_to_check(start: Path) -> list[Path]:
+    """Return the environment files of the project that `start` is in, and the catalog entries beside them."""
     for folder in _upwards(start):
         places = _configured(folder) or [folder / "environments"]
         files = [file for place in places for file in _files(place)]

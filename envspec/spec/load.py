@@ -48,12 +48,19 @@ def load(file: Path, *, sets: Mapping[str, str] | None = None, environ: Mapping[
 
 def examine(file: Path, sets: Mapping[str, str], environ: Mapping[str, str], findings: Findings) -> Environment | None:
     """Return as much of the environment as can be made out, with what is wrong noted; None for what is no YAML."""
-    build()
     try:
         root = read_layers(file, findings)
     except SpecError as error:
         findings.diagnostics.extend(error.diagnostics)
         return None
+    return examine_tree(root, file, sets, environ, findings)
+
+
+def examine_tree(
+    root: MapNode, file: Path, sets: Mapping[str, str], environ: Mapping[str, str], findings: Findings
+) -> Environment:
+    """Return as much as can be made out of the environment that `root` says, as if it stood in `file`."""
+    build()
     tree = top_keys(root, findings)
     values = variables.evaluate(tree, sets, environ, findings)
     scope = Scope(SHAPE, {"vars": values, "env": environ, "matrix": {}})

@@ -65,3 +65,43 @@ def test_a_path_that_does_not_exist_is_a_wrong_command_line(envspec: Any) -> Non
 
     assert result.returncode == 2
     assert "environments/nope.yaml: there is no such file or directory" in result.stderr
+
+
+ENTRY = """\
+description: An engine.
+inputs:
+  len: {type: int, default: 3}
+  model: {type: model}
+service:
+  command: [engine, "{{ inputs.len }}", "{{ inputs.model.path }}", "{{ ports.http }}"]
+  ports: {http: auto}
+  health: [{http: {port: http}}]
+"""
+
+
+def test_a_catalog_entry_of_ones_own_is_checked_as_one_and_is_no_environment(envspec: Any, web: str) -> None:
+    envspec.write(web)
+    entry = envspec.project / "environments" / "my-engine.yaml"
+    entry.write_text(ENTRY)
+    assert envspec("check").stdout == "2 files checked, nothing wrong\n"
+    assert [one["name"] for one in envspec.json("list")] == ["local"]
+
+    wrong = ENTRY.replace("port: http}", "port: htp}").replace("inputs.len", "inputs.lne")
+    entry.write_text(wrong.replace("command", "comand"))
+    named = [
+        item["code"] for item in json.loads(envspec("check", str(entry), "--format", "json").stdout)["diagnostics"]
+    ]
+    assert "unknown-key" in named
+    entry.write_text(wrong)
+    found = envspec("check", "environments/my-engine.yaml").stdout
+    assert "environments/my-engine.yaml:6:32: error[template]: inputs has no 'lne'" in found
+    assert "environments/my-engine.yaml:8:26: error[unknown-port]: my_engine has no port 'htp'" in found
+
+
+def test_an_entry_whose_inputs_could_be_anything_is_checked_for_what_it_names(envspec: Any) -> None:
+    entry = envspec.project / "entry.yaml"
+    entry.write_text(ENTRY.replace("int, default: 3", "int").replace("inputs.len", "vars.len"))
+    result = envspec("check", "entry.yaml")
+
+    assert result.returncode == 2
+    assert "entry.yaml:6:25: error[out-of-scope]" in result.stdout
