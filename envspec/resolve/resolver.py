@@ -48,7 +48,7 @@ def check(file: Path, *, sets: Mapping[str, str] | None = None, environ: Mapping
     findings = Findings()
     if is_entry(file):
         root = environment_of(file, findings)
-        environment = examine_tree(root, file, {}, {**environ}, findings) if root is not None else None
+        environment = examine_tree(root, file, {}, environ, findings) if root is not None else None
     else:
         environment = examine(file, sets or {}, environ, findings)
     if environment is not None:
