@@ -56,6 +56,7 @@ def spawn_detached(
     `inherited` are descriptors that it gets under the same numbers.
     """
     with log.open("ab") as output:
+        os.fchmod(output.fileno(), 0o600)
         return subprocess.Popen(
             list(argv),
             env=dict(env),

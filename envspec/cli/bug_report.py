@@ -35,7 +35,8 @@ def report_bug(error: Exception, argv: Sequence[str]) -> str:
 def _kept(text: str) -> Path:
     """Write a report to the state directory, of which only the last few are kept, and return its path."""
     folder = state_directory() / "bugs"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for part in (folder.parent, folder):  # the mode is only the last part's
+        part.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f"{time.time_ns()}-", suffix=".md", dir=folder)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)

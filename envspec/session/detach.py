@@ -20,7 +20,7 @@ from envspec.plan.events import Event, SessionFailed, SessionHealthy, SessionSta
 from envspec.session.control import Control
 from envspec.session.outcome import error_of
 from envspec.session.request import Request
-from envspec.session.state import state_directory, usable
+from envspec.session.state import make_state_directory, state_directory, usable
 
 LOG = "detached.log"
 """In the state directory: what a detached session prints, which is tracebacks or nothing."""
@@ -68,9 +68,8 @@ def _follow(events: Iterable[Event], on_event: Callable[[Event], None] | None) -
 
 
 def _launched() -> socket.socket:
-    state = state_directory()
+    state = make_state_directory()
     with usable(state):
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
         ours, theirs = socket.socketpair()
         argv = [sys.executable, "-P", "-m", "envspec.session.daemon", str(theirs.fileno())]
         with theirs:

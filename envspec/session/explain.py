@@ -21,9 +21,11 @@ from envspec.session.attempt import Attempt, Exit, LastAnswer
 from envspec.session.event_log import Redact
 from envspec.session.failure import Failure, ending, held_up
 from envspec.session.log_tail import read_tail
+from envspec.session.room import shortage
 from envspec.session.run import Run
 from envspec.units import format_seconds
 
+FULL_DISK = "free some space there, or point ENVSPEC_STATE_DIR at another disk"
 LAST_ANSWERS = 1.0
 """Seconds for the agent to bring its answers up to date: how often a validator was asked is told only on request."""
 
@@ -98,7 +100,10 @@ class Explainer:
             seconds=time.monotonic() - attempt.spawned,
             held_up=held_up(self._run.plan, self._plan.service, self._run.waiting),
             log_tail=await read_tail(self._run.agent, self._plan.name),
+            disk=shortage(),
         )
+        if failure.disk:
+            facts["hint"] = "\n".join(filter(None, [str(facts.get("hint", "")), FULL_DISK]))
         return replace(failure, **facts).error(self._run.log.redact)  # type: ignore[arg-type]  # facts are fields
 
 

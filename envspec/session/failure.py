@@ -29,7 +29,7 @@ class Failure:
     """The facts of one failure. `replica` is None for the environment's own `ready`.
 
     `held_up` are chains of services, each waiting for the one before it; `seconds` count from the start of the
-    process; `restarts` is how often it had been started again.
+    process; `restarts` is how often it had been started again; `disk` says that the logs' disk is full.
     """
 
     kind: type[ServiceError]
@@ -43,6 +43,7 @@ class Failure:
     restarts: int = 0
     held_up: tuple[tuple[str, ...], ...] = ()
     log_tail: tuple[str, ...] = ()
+    disk: str = ""
 
     def error(self, redact: Redact) -> ServiceError:
         """Return the exception that tells all this, without secrets."""
@@ -57,6 +58,7 @@ def _rows(failure: Failure) -> Iterable[str]:
         yield from _row("command", harmless(shlex.join(failure.replica.argv)))
     if failure.restarts:
         yield from _row("restarts", f"{failure.restarts} before this one")
+    yield from _row("disk", failure.disk)
     if failure.answer is not None:
         yield from _row("check", *_check(failure.answer, failure.seconds))
     yield from _row("held up", *(" ← ".join(chain) for chain in failure.held_up))

@@ -18,7 +18,15 @@ from envspec.session.draft import Draft, draft
 from envspec.session.event_log import Redact
 from envspec.session.request import Request
 from envspec.session.requirements import check_requirements
-from envspec.session.state import PLAN, cache_directory, create_session_directory, usable, write_json
+from envspec.session.room import make_room
+from envspec.session.state import (
+    PLAN,
+    cache_directory,
+    create_session_directory,
+    make_state_directory,
+    usable,
+    write_json,
+)
 
 
 def read(request: Request) -> Draft:
@@ -39,6 +47,7 @@ def take_directory(environment: Outline, backend: str) -> tuple[Path, socket.soc
     Raises:
         StateDirectoryError: it cannot be made.
     """
+    make_room(make_state_directory())
     return create_session_directory(
         environment.name,
         {

@@ -8,7 +8,6 @@ import os
 import secrets
 import shutil
 import socket
-import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from envspec.errors import StateDirectoryError
+from envspec.session.ownership import check_ours, check_unshared, make_private
 from envspec.session.unix_socket import listen
 
 RECORD = "session.json"
@@ -29,8 +29,6 @@ NEW = ".new-"
 
 ID_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 """What ids are made of: nothing that looks like something else when read aloud or copied by hand."""
-LEAST_FREE = 2**20
-"""Bytes that must be free: less than that and the first service's first log fails in the middle of the start."""
 
 
 def state_directory() -> Path:
@@ -49,6 +47,24 @@ def cache_directory() -> Path:
     return Path(home).absolute() / "envspec"
 
 
+def make_state_directory() -> Path:
+    """Make the state directory where it is missing, only ours to read and write, and return it.
+
+    One that was chosen may be readable for others, since what is in it is not; the default one is made private.
+
+    Raises:
+        StateDirectoryError: it cannot be made, is another user's, or others may write to it.
+    """
+    state = state_directory()
+    with usable(state):
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_ours(state)
+        if not os.environ.get("ENVSPEC_STATE_DIR"):
+            make_private(state)
+        check_unshared(state)
+    return state
+
+
 def sessions_directory() -> Path:
     """Return the directory that has one directory for each session; it may not exist."""
     return state_directory() / "sessions"
@@ -63,11 +79,11 @@ def create_session_directory(environment: str, record: dict[str, Any]) -> tuple[
         StateDirectoryError: there is no room, no permission, or the state directory is another user's.
     """
     sessions = sessions_directory()
+    make_state_directory()
     with usable(sessions):
-        sessions.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         sessions.mkdir(mode=0o700, exist_ok=True)
-        _check_ours(sessions)
-        _check_room(sessions)
+        check_ours(sessions)
+        make_private(sessions)
         return _create(sessions, environment, record)
 
 
@@ -130,18 +146,3 @@ def usable(directory: Path) -> Iterator[None]:
             f"the state directory {directory} cannot be used: {error.strerror or error}",
             hint="free or fix it, or choose another one: ENVSPEC_STATE_DIR=/some/where",
         ) from error
-
-
-def _check_ours(directory: Path) -> None:
-    status = directory.stat()
-    if status.st_uid != os.geteuid():
-        raise PermissionError(0, f"it belongs to user {status.st_uid}, and we are {os.geteuid()}")
-    if stat.S_IMODE(status.st_mode) & 0o077:
-        directory.chmod(0o700)
-
-
-def _check_room(directory: Path) -> None:
-    room = os.statvfs(directory)
-    free = room.f_bavail * room.f_frsize
-    if free < LEAST_FREE:
-        raise OSError(0, f"only {free // 1024} KiB are free on its file system")

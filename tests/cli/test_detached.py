@@ -74,6 +74,13 @@ def test_ctrl_c_while_it_starts_stops_the_session_behind_it(envspec: Any, proces
     processes_of(envspec, gone=True)
 
 
+def test_what_a_detached_session_prints_is_only_for_its_user(envspec: Any, web: str) -> None:
+    envspec.write(web)
+    assert envspec("up", "-d").returncode == 0
+
+    assert Path(envspec.environ["ENVSPEC_STATE_DIR"], "detached.log").stat().st_mode & 0o777 == 0o600
+
+
 def test_down_without_a_name_wants_to_know_which(envspec: Any, web: str) -> None:
     envspec.write(web)
     nothing = envspec("down")

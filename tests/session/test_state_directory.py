@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from envspec.errors import StateDirectoryError
+from envspec.errors import ServiceExitedError, StateDirectoryError
 from envspec.plan import events as e
 from envspec.session.state import cache_directory, state_directory
 from tests.session.running import Bench
@@ -74,11 +74,66 @@ def test_a_disk_that_fills_while_services_run_does_not_bring_the_session_down(
     assert session.background.status().state == "stopped"
 
 
+def test_a_disk_that_fills_while_a_service_starts_is_told_with_its_failure(
+    bench: Bench, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENVSPEC_STATE_DIR", str(small_disk / "state"))
+    session = bench.session(
+        """
+        services:
+          web:
+            shell: until [ -e $BENCH/full ]; do sleep 0.02; done; exec head -c 9000000 /dev/zero
+            health: [{exec: {command: ["false"]}}]
+        """
+    ).begin()
+    session.wait(e.ReplicaSpawned)
+    bench.touch("full")
+    session.join()
+    error = session.error
+    assert isinstance(error, ServiceExitedError)
+    assert f"disk     the disk that holds {small_disk}/state is full: 0 KiB free" in str(error)
+    assert "point ENVSPEC_STATE_DIR at another disk" in error.hint
+
+
+def test_ended_sessions_make_room_for_a_new_one(
+    bench: Bench, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENVSPEC_STATE_DIR", str(small_disk / "state"))
+    first = bench.session(SLEEPER).up()
+    first.stop()
+    directory = Path(first.background.status().dir)
+    (directory / "logs" / "web.log").write_bytes(b"x" * 2**20)
+    bench.session(SLEEPER).up().stop()
+    assert not directory.exists()
+
+
 @needs_root
-def test_a_directory_of_somebody_else(bench: Bench) -> None:
+@pytest.mark.parametrize("place", [".", "sessions"])
+def test_a_directory_of_somebody_else(bench: Bench, place: str) -> None:
     (bench.state / "sessions").mkdir(parents=True)
-    os.chown(bench.state / "sessions", 12345, 12345)
+    os.chown(bench.state / place, 12345, 12345)
     assert "it belongs to user 12345" in str(_refused(bench))
+
+
+def test_a_directory_that_others_may_write_to(bench: Bench) -> None:
+    bench.state.mkdir()
+    bench.state.chmod(0o777)
+    assert "others may write to it (mode 0777)" in str(_refused(bench))
+
+
+def test_a_directory_that_others_may_read_has_sessions_that_they_may_not(bench: Bench) -> None:
+    bench.state.mkdir(mode=0o755)
+    bench.session(SLEEPER).up()
+    assert bench.state.stat().st_mode & 0o777 == 0o755
+    assert (bench.state / "sessions").stat().st_mode & 0o077 == 0
+
+
+def test_the_default_directory_is_made_private(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ENVSPEC_STATE_DIR")
+    monkeypatch.setenv("XDG_STATE_HOME", str(bench.path))
+    (bench.path / "envspec").mkdir(mode=0o755)
+    bench.session(SLEEPER).up()
+    assert (bench.path / "envspec").stat().st_mode & 0o077 == 0
 
 
 def test_a_file_where_the_directory_should_be(bench: Bench) -> None:
