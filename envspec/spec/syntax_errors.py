@@ -136,6 +136,7 @@ _SENTENCES = (
     ),
     ("unknown escape", "this escape does not exist", "write \\\\ for a backslash, or use single quotes", False),
     ("comment or line break", "nothing may follow '|' or '>' on the line", "begin the text on the next line", False),
+    ("scanning an alias", "'*' begins an alias, and no name follows", "put text that begins with '*' in quotes", True),
     ("tag handle", "this tag is not known here", "the only tag is !raw", False),
     ("document start", "the document ended with '...' above", "remove that line", False),
     ("incompatible YAML", "this YAML version cannot be read", "remove the %YAML line", False),

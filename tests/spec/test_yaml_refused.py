@@ -29,6 +29,7 @@ def refused(text: str) -> tuple[Diagnostic, ...]:
         ("a: {x: 1\nb: 1\n", (1, 4), "syntax", "the mapping that opens with '{'"),
         ("- a\nb: 1\n", (2, 1), "syntax", "does not fit the list"),
         ("a: 1\n- b\n", (2, 1), "syntax", "does not fit the mapping"),
+        ("a: [*]\n", (1, 5), "syntax", "'*' begins an alias"),
         ("a: @x\n", (1, 4), "syntax", "cannot begin with '@'"),
         ('a: "\\q"\n', (1, 5), "syntax", "this escape does not exist"),
         ("a: 1\nb\nc: 2\n", (2, 1), "syntax", "no `key: value`"),
