@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from envspec.plan.plan import Check, Endpoint
-from envspec.resolve.scope import EndpointsByPort, World
+from envspec.resolve.scope import EndpointsByPort, World, not_attached
 from envspec.spec.diagnostics import suggest
 from envspec.spec.environment import position
 from envspec.spec.findings import Findings
@@ -141,7 +141,7 @@ def _endpoints(
         findings.add(node.mark, "no-log", reason, "log looks at the output of a service that is started here")
         return None
     if known.get("port") is not None:
-        return _own(known["port"], node_at(node, ("port",))[0].mark, asker, findings)
+        return _own(known["port"], node_at(node, ("port",))[0].mark, asker, world, findings)
     if known.get("endpoint") is not None:
         return _named(known["endpoint"], node_at(node, ("endpoint",))[0].mark, world, findings)
     return ()
@@ -153,7 +153,7 @@ def _no_log(asker: Asker, world: World) -> str:
     return f"{asker.service} is attached: its log is not here" if _is_attached(asker.service, world) else ""
 
 
-def _own(port: str, mark: Mark, asker: Asker, findings: Findings) -> tuple[Endpoint, ...] | None:
+def _own(port: str, mark: Mark, asker: Asker, world: World, findings: Findings) -> tuple[Endpoint, ...] | None:
     if ("ports",) in findings.spoiled:
         return None
     if asker.ports is None:
@@ -161,7 +161,8 @@ def _own(port: str, mark: Mark, asker: Asker, findings: Findings) -> tuple[Endpo
         findings.add(mark, "unknown-port", message, f"say whose: endpoint: SERVICE.{port}")
         return None
     if port not in asker.ports:
-        findings.add(mark, "unknown-port", f"{asker.service} has no port '{port}'", suggest(port, asker.ports))
+        why = f"{asker.service} has no port '{port}'", suggest(port, asker.ports)
+        findings.add(mark, "unknown-port", *(not_attached(world.environment.services[asker.service], port) or why))
         return None
     return asker.ports[port]
 
@@ -196,7 +197,8 @@ def _named(text: str, mark: Mark, world: World, findings: Findings) -> tuple[End
     ports = world.endpoints[replicas[0]]
     if port not in ports:
         message = f"{name} has no port '{port}'" if port else f"'{text}' names no port: it is written SERVICE.PORT"
-        findings.add(mark, "unknown-port", message, suggest(port, ports))
+        why = not_attached(services[name], port) or (message, suggest(port, ports))
+        findings.add(mark, "unknown-port", *why)
         return None
     return tuple(endpoint for replica in replicas for endpoint in world.endpoints[replica][port])
 

@@ -70,7 +70,12 @@ class World:
     def context(self, replica: Mapping[str, Any] | None) -> dict[str, Any]:
         """Return the `ctx` of a `python` validator: plain values, without what cannot be read here."""
         services = {name: _readable(entry) for name, entry in self.services.items()}
-        return {"services": services, "replica": replica, "vars": dict(self.environment.vars), "session": self.session}
+        return {
+            "services": services,
+            "replica": _readable(replica),
+            "vars": dict(self.environment.vars),
+            "session": self.session,
+        }
 
 
 def world_of(environment: Environment, bindings: Bindings, environ: Mapping[str, str]) -> World:
@@ -98,7 +103,7 @@ def replica_directory(bindings: Bindings, replica: str) -> str:
 
 def _endpoints(service: Service, replica: str, host: str, bindings: Bindings) -> EndpointsByPort:
     if service.attached is not None:
-        return {name: (endpoint,) for name, endpoint in service.attached.items()}
+        return service.attached
     numbers = bindings.ports.get(replica, {})
     return {
         name: tuple(Endpoint(name, port.scheme, host, number) for number in numbers[name])
@@ -131,8 +136,9 @@ def _replica(
 ) -> dict[str, Any]:
     def each(read: Any) -> dict[str, Any]:
         values = {port: [read(endpoint) for endpoint in block] for port, block in endpoints.items()}
-        blocks = {port.name for port in service.ports.values() if port.block and service.attached is None}
-        return {port: block if port in blocks else block[0] for port, block in values.items()}
+        blocks = {port.name for port in service.ports.values() if port.block}
+        unsaid = {port: Unavailable(*why) for port in service.ports if (why := not_attached(service, port))}
+        return {port: block if port in blocks or block[1:] else block[0] for port, block in values.items()} | unsaid
 
     first = next(iter(endpoints.values()), ())
     host = first[0].host if service.attached is not None and first else environment.host
@@ -148,5 +154,15 @@ def _replica(
     }
 
 
-def _readable(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in entry.items() if not isinstance(value, Unavailable)}
+def not_attached(service: Service, port: str) -> tuple[str, str] | None:
+    """Return message and hint for a declared port of which `attach` does not say where it is; None for any other."""
+    if service.attached is None or port in service.attached or port not in service.ports:
+        return None
+    message = f"{service.name} is attached, and attach does not say where its port '{port}' is"
+    return message, f"add it: attach: {{ports: {{{port}: …}}}}"
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _readable(item) for key, item in value.items() if not isinstance(item, Unavailable)}
+    return [_readable(item) for item in value] if isinstance(value, list) else value

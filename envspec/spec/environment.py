@@ -49,8 +49,9 @@ class Entry:
 class Service:
     """One service. `tree` holds its keys from all layers, unrendered; a node renders in the scope of its own file.
 
-    `given` is what it hands to the entry by `with`. `attached` maps its ports to where they already are, and is None
-    for a service that is to be started. A condition of None in `depends_on` is the default one.
+    `given` is what it hands to the entry by `with`. `attached` maps its ports to where they already are, one place for
+    each number, and is None for a service that is to be started. A condition of None in `depends_on` is the default
+    one.
     """
 
     name: str
@@ -65,7 +66,7 @@ class Service:
     start: ReplicaOrder = "parallel"
     description: str = ""
     ports: Mapping[str, Port] = field(default_factory=dict)
-    attached: Mapping[str, Endpoint] | None = None
+    attached: Mapping[str, tuple[Endpoint, ...]] | None = None
     depends_on: Mapping[str, Condition | None] = field(default_factory=dict)
     models: tuple[str, ...] = ()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -67,7 +68,7 @@ def _too_small(port: Port) -> str:
 
 def attached_of(
     spec: AttachSpec, node: Node, ports: Mapping[str, Port], host: str, findings: Findings
-) -> dict[str, Endpoint]:
+) -> dict[str, tuple[Endpoint, ...]]:
     """Return where an attached service's ports already are; what is wrong is noted."""
     if (spec.url is None) == (spec.ports is None):
         findings.add(node.mark, "wrong-attach", "attach needs exactly one of 'url' and 'ports'")
@@ -77,7 +78,7 @@ def attached_of(
             message = f"attach: url: is for a service with exactly one port, and this one has {len(ports)}"
             findings.add(node.mark, "wrong-attach", message, "give attach: {ports: {NAME: PORT, host:port or URL}}")
             return {}
-        written: Mapping[str, int | str] = {next(iter(ports)): spec.url}
+        written: Mapping[str, int | str | list[int | str]] = {next(iter(ports)): spec.url}
     else:
         written = spec.ports or {}
     found = {}
@@ -91,8 +92,12 @@ def attached_of(
             )
             continue
         scheme = ports[name].scheme if name in ports else (name if name in KNOWN_SCHEMES else "tcp")
-        endpoint = place_of(name, place, scheme, host)
-        if endpoint is None or (spec.url is not None and "://" not in str(place)):
+        count = ports[name].count if name in ports else None
+        block = _block(name, place, count, scheme, host)
+        if isinstance(place, list) and count not in (None, len(place)):
+            message = f"attach gives {len(place)} places for the port '{name}', whose count is {count}"
+            findings.add(node.mark, "wrong-attach", message, "or give one place, from which it counts on")
+        elif block is None or (spec.url is not None and "://" not in str(place)):
             findings.add(
                 node.mark,
                 "wrong-attach",
@@ -100,8 +105,21 @@ def attached_of(
                 "written as PORT, host:port, or scheme://host:port",
             )
         else:
-            found[name] = endpoint
+            found[name] = block
     return found
+
+
+def _block(
+    name: str, place: int | str | list[int | str], count: int | None, scheme: str, host: str
+) -> tuple[Endpoint, ...] | None:
+    """Return all places of a port: those of a list, or as many as it has numbers from the one place on."""
+    if isinstance(place, list):
+        listed = tuple(found for one in place if (found := place_of(name, one, scheme, host)) is not None)
+        return listed if listed and len(listed) == len(place) else None
+    first = place_of(name, place, scheme, host)
+    if first is None or first.port + (count or 1) - 1 > 65535:
+        return None
+    return tuple(replace(first, port=first.port + offset) for offset in range(count or 1))
 
 
 def place_of(name: str, place: int | str, scheme: str, host: str) -> Endpoint | None:

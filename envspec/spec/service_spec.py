@@ -60,8 +60,9 @@ class AttachSpec(Spec):
 
     url: str | None = None
     """For a service with exactly one port, whose scheme and path prefix are then the URL's."""
-    ports: dict[Name, int | str] | None = None
-    """For each port a number, `host:port`, or a URL."""
+    ports: dict[Name, int | str | list[int | str]] | None = None
+    """For each port a number, `host:port`, or a URL. For a port with `count`, the first of so many in a row, or a list
+    of them all."""
 
 
 class ServiceSpec(Spec):

@@ -160,7 +160,7 @@ def _ports(node: MapNode, specs: Mapping[str, PortSpec], shaping: Shaping) -> di
 
 def _attached(
     service: Service, node: MapNode, spec: ServiceSpec, ports: Mapping[str, Port], shaping: Shaping
-) -> dict[str, Endpoint] | None:
+) -> dict[str, tuple[Endpoint, ...]] | None:
     attach = node.get("attach")
     if spec.attach is None or attach is None or not service.enabled:
         return None

@@ -177,3 +177,27 @@ def test_bindings_are_taken_as_they_come(tmp_path: Path) -> None:
     assert replica.argv == ("a", "/t", "4711")
     assert (replica.dir, replica.log) == ("/d/replicas/a", "/d/logs/a.log")
     assert (replica.ports, replica.release) == ({"x": (4711,)}, (4711,))
+
+
+@pytest.mark.parametrize(
+    ("place", "addresses"),
+    [
+        ("5000", ["127.0.0.1:5000", "127.0.0.1:5001", "127.0.0.1:5002"]),
+        ("far:5000", ["far:5000", "far:5001", "far:5002"]),
+        ("[5000, 'far:6000', 7000]", ["127.0.0.1:5000", "far:6000", "127.0.0.1:7000"]),
+    ],
+)
+def test_an_attached_port_with_a_count_is_a_list_as_well(
+    plan_text: Callable[..., Plan], place: str, addresses: list[str]
+) -> None:
+    plan = plan_text(f"""
+        services:
+          kv:
+            attach: {{ports: {{kv: {place}}}}}
+            ports: {{kv: {{count: 3}}, other: auto}}
+            health: [tcp: {{port: kv}}]
+          user: {{command: [run, "{{{{ services.kv.addresses.kv }}}}"]}}
+        """)
+    kv, user = plan.services
+    assert list(user.replicas[0].argv) == ["run", *addresses]
+    assert [endpoint.address for endpoint in kv.replicas[0].health[0].endpoints] == addresses

@@ -161,7 +161,7 @@ def test_a_circle_through_a_disabled_service_is_none(load_text: Load) -> None:
 )
 def test_places_to_attach_to(load_text: Load, written: str, endpoint: Endpoint) -> None:
     text = f"services: {{s: {{ports: {{http: auto}}, attach: {written}}}}}\n"
-    assert load_text(text).services["s"].attached == {"http": endpoint}
+    assert load_text(text).services["s"].attached == {"http": (endpoint,)}
 
 
 def test_attach_that_is_null_starts_the_service(load_text: Load) -> None:
@@ -174,7 +174,7 @@ def test_attach_that_is_null_starts_the_service(load_text: Load) -> None:
     """
     assert load_text(text).services["s"].attached is None
     attached = load_text(text, environ={"WARM": "http://box:1"}).services["s"].attached
-    assert attached == {"http": Endpoint("http", "http", "box", 1)}
+    assert attached == {"http": (Endpoint("http", "http", "box", 1),)}
 
 
 def test_fixed_ports_of_disabled_and_attached_services_do_not_clash(load_text: Load) -> None:
