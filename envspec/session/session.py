@@ -13,6 +13,7 @@ from pathlib import Path
 
 from envspec.agent.wire import Message
 from envspec.backends.base import Backend
+from envspec.backends.local import LocalBackend
 from envspec.backends.table import BACKENDS
 from envspec.errors import AgentLostError, ServiceError, StoppedError, UsageError
 from envspec.plan import events as e
@@ -25,6 +26,7 @@ from envspec.session.event_log import EventLog
 from envspec.session.faults import Faults
 from envspec.session.log_chunk import LogChunk
 from envspec.session.outcome import failed_event
+from envspec.session.programs import check_programs
 from envspec.session.registry import clean
 from envspec.session.request import Request
 from envspec.session.state import EVENTS, finish_session_directory, usable
@@ -160,6 +162,9 @@ class Session:
         )
         self.plan = await opening.resolve_plan(draft, agent, self.directory, hello["tmp"])
         self._planned()
+        if self._backend.name == LocalBackend.name:
+            made = (str(self.directory), hello["tmp"], *(model.path for model in self.plan.models))
+            check_programs(self.plan, made, self._log.redact)
         self._supervisor = Supervisor(self.plan, agent, self._log, self._request.environ)
         self._faults = Faults(self._supervisor, self._log)
         agent.lost.add_done_callback(lambda _: self._agent_lost(agent))
@@ -205,7 +210,7 @@ class Session:
 
     async def _give_up(self, error: BaseException) -> None:
         """See to what a start that failed leaves behind."""
-        if self._request.keep_on_failure and isinstance(error, ServiceError):
+        if self._request.keep_on_failure and self._supervisor is not None and isinstance(error, ServiceError):
             self._log.record(failed_event(error))
             return
         self._error = error

@@ -74,6 +74,35 @@ def test_a_command_that_does_not_exist_names_the_path_that_was_searched(envspec:
     processes_of(envspec, gone=True)
 
 
+def test_all_commands_that_do_not_exist_are_said_before_anything_starts(envspec: Any) -> None:
+    envspec.write(
+        HEAD
+        + "  marks: {shell: touch started}\n"
+        + "  web: {command: [no-such-engine], replicas: 2}\n"
+        + "  other: {command: [/no/such-script]}\n"
+    )
+    result = envspec("up", "--keep-on-failure")
+
+    assert result.returncode == 4
+    sentence, _, first, second, *_ = result.stderr.splitlines()
+    assert sentence == "error: 2 services have commands that cannot be run"
+    assert first.startswith("- web.0: command not found: no-such-engine (PATH searched: ")
+    assert first.endswith("local.yaml:4:3")
+    assert second.startswith("- other: command not found: ")
+    assert "starting" not in result.stdout
+    assert not list(envspec.project.rglob("started"))
+
+
+def test_a_command_that_a_task_makes_is_not_missed_before(envspec: Any) -> None:
+    envspec.write(
+        HEAD
+        + f"  build: {{kind: task, shell: 'ln -s $(command -v sleep) {envspec.project}/made'}}\n"
+        + f"  made: {{command: [{envspec.project}/made, '60'], depends_on: [build]}}\n"
+    )
+    assert envspec("up", "-d").returncode == 0
+    assert envspec("down").returncode == 0
+
+
 def test_what_this_host_lacks_is_said_whole_and_before_anything_starts(envspec: Any) -> None:
     envspec.write("version: 1\nrequires: {commands: [no-such-engine], env: [NO_SUCH_TOKEN]}\nservices: {}\n")
     result = envspec("up")

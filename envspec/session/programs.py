@@ -1,0 +1,78 @@
+"""Whether every command of a plan exists on this machine: asked before anything is started, and answered in full."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from envspec.agent.processes import DEFAULT_PATH, SpawnError, find_program
+from envspec.errors import ServiceError, ServiceStartError
+from envspec.plan.plan import Plan, ReplicaPlan, ServicePlan
+from envspec.session.event_log import Redact
+from envspec.session.failure import Failure
+
+
+def check_programs(plan: Plan, made: Iterable[str], redact: Redact) -> None:
+    """Return when the command of every service is there that nothing of the environment can make first.
+
+    `made` are the directories that a session fills. What a task is waited for may be made by it; the agent looks
+    again, at whatever it starts.
+
+    Raises:
+        ServiceStartError: with all that are missing.
+    """
+    services = {service.name: service for service in plan.services}
+    made = [*made]
+    failures = [
+        failure
+        for service in plan.services
+        if not service.attached and not _awaits_task(service, services)
+        for failure in _missing(service, made)
+    ]
+    if failures:
+        raise _error(failures, redact)
+
+
+def _awaits_task(service: ServicePlan, services: Mapping[str, ServicePlan]) -> bool:
+    others = [services[name] for name in service.depends_on]
+    return any(other.kind == "task" or _awaits_task(other, services) for other in others)
+
+
+def _missing(service: ServicePlan, made: list[str]) -> Iterable[Failure]:
+    for replica in service.replicas:
+        if _may_be_made(replica, made):
+            continue
+        try:
+            find_program(replica.argv[0], replica.env.get("PATH", DEFAULT_PATH), replica.cwd)
+        except SpawnError as error:
+            sentence = f"{replica.name}: {error}"
+            yield Failure(ServiceStartError, sentence, replica.name, hint=replica.hint, replica=replica)
+            return  # its other replicas lack the same
+
+
+def _may_be_made(replica: ReplicaPlan, made: list[str]) -> bool:
+    """Whether the program could come to be where it is sought, since a session makes that place."""
+    name = replica.argv[0]
+    parts = [name] if "/" in name else replica.env.get("PATH", DEFAULT_PATH).split(":")
+    places = [str(Path(replica.cwd) / part) for part in parts]
+    # A working directory that is not there yet can only be one that something makes.
+    unsure = any(not Path(part).is_absolute() for part in parts) and not Path(replica.cwd).is_dir()
+    return unsure or any(place.startswith(each) for place in places for each in made)
+
+
+def _error(failures: list[Failure], redact: Redact) -> ServiceError:
+    """Return one error for them all; that of the first, where it is the only one."""
+    first = failures[0]
+    if len(failures) == 1:
+        return first.error(redact)
+    lines = [f"- {failure.sentence}{_place(failure)}" for failure in failures]
+    message = "\n".join([f"{len(failures)} services have commands that cannot be run", "", *lines])
+    hints = dict.fromkeys(failure.hint for failure in failures if failure.hint)
+    details = {"missing": [failure.name for failure in failures]}
+    return ServiceStartError(
+        redact(message), service=first.name, hint=redact("\n".join(hints)), details=redact(details)
+    )
+
+
+def _place(failure: Failure) -> str:
+    return f", {failure.replica.position}" if failure.replica and failure.replica.position else ""
