@@ -16,6 +16,13 @@ from envspec.spec.template import references
 M = TypeVar("M", bound=BaseModel)
 
 
+CERTAIN = frozenset(
+    "unknown-key bad-name bad-path wrong-type wrong-value out-of-scope not-supported nul-character bad-pattern "
+    "command-and-shell unknown-entry wrong-call unknown-function".split()
+)
+"""What is wrong whatever a lower layer says. A name that is nowhere, or a key that is missing, may stand in that."""
+
+
 @dataclass
 class Findings:
     """Collects diagnostics instead of raising the first.
@@ -26,6 +33,7 @@ class Findings:
 
     diagnostics: list[Diagnostic] = field(default_factory=list)
     spoiled: set[tuple[str, ...]] = field(default_factory=set)
+    _base_missing_since: int | None = None
 
     def __bool__(self) -> bool:
         return bool(self.diagnostics)
@@ -63,9 +71,18 @@ class Findings:
             self.diagnostics.extend(diagnostics_of(error, node, model))
             return None
 
+    def base_is_missing(self, why: Iterable[Diagnostic]) -> None:
+        """Note why a file cannot be laid over its base; of what is found from now on, only what is certain is told."""
+        self.diagnostics.extend(why)
+        self._base_missing_since = len(self.diagnostics)
+
     def in_order(self) -> list[Diagnostic]:
         """Return what was found by file and position, each finding once."""
-        return sorted(set(self.diagnostics), key=lambda d: (d.file, d.line, d.column, d.message))
+        found = set(self.diagnostics)
+        if self._base_missing_since is not None:
+            told = self.diagnostics[: self._base_missing_since]
+            found = {diagnostic for diagnostic in found if diagnostic.code in CERTAIN or diagnostic in told}
+        return sorted(found, key=lambda d: (d.file, d.line, d.column, d.message))
 
     def raise_if_any(self) -> None:
         """Raise SpecError with all of it, where something was found."""

@@ -28,10 +28,10 @@ RUNNING = ("command", "shell", "use", "attach")
 
 
 def read_layers(file: Path, findings: Findings, above: tuple[Path, ...] = ()) -> MapNode:
-    """Return the file laid over the file it extends, and that over the next.
+    """Return the file laid over the file it extends, and that over the next; a base that is not to be had is noted.
 
     Raises:
-        SpecError: one of them cannot be read, or they extend one another in a circle.
+        SpecError: the file itself cannot be read.
     """
     own = read(file)
     extends = own.get("extends")
@@ -41,6 +41,14 @@ def read_layers(file: Path, findings: Findings, above: tuple[Path, ...] = ()) ->
     if base is None:
         return own
     chain = (*above, Path(os.path.normpath(file)))
+    try:
+        return overlay_file(_base_layers(base, extends, findings, chain), own)
+    except SpecError as error:
+        findings.base_is_missing(error.diagnostics)
+        return own
+
+
+def _base_layers(base: Path, extends: Node, findings: Findings, chain: tuple[Path, ...]) -> MapNode:
     if base in chain:
         circle = " → ".join(str(path) for path in (*chain[chain.index(base) :], base))
         raise SpecError([at(extends.mark, "extends-cycle", f"these files extend one another: {circle}")])
@@ -48,7 +56,7 @@ def read_layers(file: Path, findings: Findings, above: tuple[Path, ...] = ()) ->
         raise SpecError(
             [at(extends.mark, "no-such-file", f"there is no file {base}", "extends is relative to this file")]
         )
-    return overlay_file(read_layers(base, findings, chain), own)
+    return read_layers(base, findings, chain)
 
 
 def beside(node: Node, what: str, findings: Findings) -> Path | None:
