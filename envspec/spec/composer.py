@@ -51,10 +51,14 @@ def _short(tag: str) -> str:
 
 
 class Composer:
-    """Builds the tree of one document; what is wrong but does not stop the reading is put in `found`."""
+    """Builds the tree of one document; what is wrong but does not stop the reading is put in `found`.
+
+    `whole` says that the tree has all that the document says, right or wrong: it can be judged beside what was found.
+    """
 
     def __init__(self, text: str, file: str) -> None:
         self.found: list[Diagnostic] = []
+        self.whole = True
         self._text, self._file = text, file
         self._parser = _Parser(text)
         self._anchors: dict[str, tuple[Node, int] | None] = {}
@@ -186,9 +190,10 @@ class Composer:
         return tuple({**merged, **own}.values())
 
     def _key(self, start: Any, event: Any, depth: int) -> Scalar | None:
-        """Return a key, or None for one that is refused."""
+        """Return a key, or None for one that is none; any other that is refused stays, so that its value is judged."""
         key = self._node(event, depth + 1)
         if not isinstance(key, Scalar):
+            self.whole = False
             # To YAML `{{ x }}` is a mapping whose only key is the mapping {x: null}.
             if isinstance(key, MapNode) and start.flow_style and event.start_mark.index == start.start_mark.index + 1:
                 self.found.append(unquoted_template(self._mark(start), self._text))
@@ -198,11 +203,9 @@ class Composer:
         if not isinstance(key.value, str):
             message = f"a key must be text, and {key.text or 'an empty one'} is not"
             self.found.append(at(key.mark, "bad-key", message, f'quote it: "{key.text}"'))
-            return None
         if "{{" in key.text and not key.raw:
             message = "keys are never templates"
             self.found.append(at(key.mark, "bad-key", message, "!raw before it says that this is the key itself"))
-            return None
         return key
 
     def _merge(self, value: Node) -> dict[str, Pair]:
@@ -212,5 +215,6 @@ class Composer:
             if isinstance(node, MapNode):
                 merged = {**{key.text: (key, item) for key, item in node.items}, **merged}
             else:
+                self.whole = False
                 self.found.append(at(node.mark, "bad-merge", "`<<` takes a mapping, or a list of mappings"))
         return merged

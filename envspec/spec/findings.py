@@ -15,12 +15,28 @@ from envspec.spec.template import references
 
 M = TypeVar("M", bound=BaseModel)
 
-
 CERTAIN = frozenset(
-    "unknown-key bad-name bad-path wrong-type wrong-value out-of-scope not-supported nul-character bad-pattern "
-    "command-and-shell unknown-entry wrong-call unknown-function".split()
+    (
+        "unknown-key",
+        "bad-name",
+        "bad-path",
+        "wrong-type",
+        "wrong-value",
+        "out-of-scope",
+        "not-supported",
+        "nul-character",
+        "bad-pattern",
+        "command-and-shell",
+        "unknown-entry",
+        "wrong-call",
+        "unknown-function",
+    )
 )
 """What is wrong whatever a lower layer says. A name that is nowhere, or a key that is missing, may stand in that."""
+
+
+YAML_CODES = ("bad-key", "unknown-tag", "duplicate-key")
+"""What is wrong with the YAML and leaves a tree to judge all the same."""
 
 
 @dataclass
@@ -78,7 +94,9 @@ class Findings:
 
     def in_order(self) -> list[Diagnostic]:
         """Return what was found by file and position, each finding once."""
-        found = set(self.diagnostics)
+        # What became of a mistake in the YAML is told by it alone.
+        yaml = {(d.file, d.line, d.column) for d in self.diagnostics if d.code in YAML_CODES}
+        found = {d for d in self.diagnostics if d.code in YAML_CODES or (d.file, d.line, d.column) not in yaml}
         if self._base_missing_since is not None:
             told = self.diagnostics[: self._base_missing_since]
             found = {diagnostic for diagnostic in found if diagnostic.code in CERTAIN or diagnostic in told}

@@ -28,13 +28,13 @@ MAX_BYTES = 4 * 2**20
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
-def read(file: Path) -> MapNode:
-    """Read a file whose top level is a mapping.
+def read(file: Path, beside: list[Diagnostic] | None = None) -> MapNode:
+    """Read a file whose top level is a mapping. `beside` takes the mistakes that leave its tree whole.
 
     Raises:
         SpecError: it cannot be read or is not such a file; holds everything that is wrong with it.
     """
-    node = parse(_text_of(file), str(file))
+    node = parse(_text_of(file), str(file), beside)
     if isinstance(node, MapNode):
         return node
     if isinstance(node, Scalar) and node.value is None:
@@ -45,8 +45,10 @@ def read(file: Path) -> MapNode:
     raise SpecError([at(node.mark, "not-a-mapping", message, hint)])
 
 
-def parse(text: str, file: str) -> Node:
+def parse(text: str, file: str, beside: list[Diagnostic] | None = None) -> Node:
     """Read one YAML document; `file` is the name that positions bear. An empty text is null.
+
+    `beside` takes mistakes that leave the tree whole, such as a key written twice; without it they are raised, too.
 
     Raises:
         SpecError: holds everything that is wrong up to the first syntax error.
@@ -61,6 +63,9 @@ def parse(text: str, file: str) -> Node:
     except yaml.MarkedYAMLError as error:
         composer.found.append(explain(Problem.of(error), text, file))
     else:
+        if composer.whole and beside is not None:
+            beside.extend(composer.found)
+            return node
         if not composer.found:
             return node
     raise SpecError(list(dict.fromkeys(composer.found)))

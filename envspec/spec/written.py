@@ -33,7 +33,7 @@ def read_layers(file: Path, findings: Findings, above: tuple[Path, ...] = ()) ->
     Raises:
         SpecError: the file itself cannot be read.
     """
-    own = read(file)
+    own = read(file, findings.diagnostics)
     extends = own.get("extends")
     if is_null(extends) or extends is None:
         return own
