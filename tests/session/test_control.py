@@ -108,6 +108,14 @@ def test_a_request_with_something_missing_is_refused_in_words(control: Control) 
     assert control.status().state == "healthy"
 
 
+def stands_still(pid: int) -> bool:
+    """A signal that stops a process of several threads takes its time."""
+    states = (
+        task.joinpath("stat").read_text().rpartition(")")[2].split()[0] for task in Path(f"/proc/{pid}/task").iterdir()
+    )
+    return set(states) == {"T"}
+
+
 def test_a_session_whose_process_stands_still_is_not_waited_for_for_ever(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,6 +124,7 @@ def test_a_session_whose_process_stands_still_is_not_waited_for_for_ever(
         directory = next(bench.state.glob("sessions/env-*"))
         os.kill(owner.pid, signal.SIGSTOP)
         try:
+            eventually(lambda: stands_still(owner.pid))
             for ask in (Control(directory).status, lambda: Control(directory).stop("enough")):
                 with pytest.raises(BackendError, match="does not answer: it is stopped") as caught:
                     ask()
