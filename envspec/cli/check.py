@@ -23,7 +23,7 @@ SUFFIXES = (".yaml", ".yml")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @format_option("text", "json", "github", "sarif")
 def check(paths: tuple[Path, ...], form: str) -> int:
-    """Validate environment files, and catalog entries of your own; runs nothing.
+    """Validate environment files and catalog entries; runs nothing.
 
     PATHS are files, or directories whose .yaml and .yml files are checked; without any, the project's environments.
     Exits with 2 where there is an error.

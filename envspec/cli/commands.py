@@ -18,7 +18,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Files": {
         "init": ("envspec.cli.init:init", "Write a first environment to start from."),
-        "check": ("envspec.cli.check:check", "Validate environment files, and catalog entries of your own; runs nothing."),
+        "check": ("envspec.cli.check:check", "Validate environment files and catalog entries; runs nothing."),
         "show": ("envspec.cli.show:show", "Show an environment as envspec understands it."),
         "list": ("envspec.cli.list:list_environments", "List environments and whether this host can run them."),
         "schema": ("envspec.cli.schema:schema", "Write the JSON Schemas, or verify them."),
