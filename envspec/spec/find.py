@@ -8,7 +8,6 @@ from pathlib import Path
 
 from envspec.errors import UsageError
 from envspec.spec.diagnostics import suggest
-from envspec.spec.entry_check import is_entry
 
 DEFAULT = "local"
 SUFFIXES = (".yaml", ".yml")
@@ -48,6 +47,9 @@ def find(name_or_path: str, start: Path) -> Path:
 
 def environments(start: Path) -> list[Path]:
     """Return the environment files of the project that `start` is in, by name; catalog entries beside them are none."""
+    # Here, not above: a session that recalls its plan needs to find files, and none of the format.
+    from envspec.spec.entry_check import is_entry
+
     return [file for file in files_to_check(start) if not is_entry(file)]
 
 

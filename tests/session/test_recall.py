@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -220,6 +222,21 @@ def test_a_plan_with_a_secret_in_it_is_not_kept(file: Path, env: str) -> None:
     remember(request_for(file, {"PATH": "/bin", "HF_TOKEN": "hf_a_secret_of_mine", "DB_PASSWORD": 'pa"ss\\word-456'}))
 
     assert kept_plans() == []
+
+
+def test_recalling_imports_nothing_of_the_file_format(file: Path) -> None:
+    remember(request_for(file))
+    code = (
+        "import sys; from pathlib import Path; from envspec.session.session import Session;"
+        "from envspec.session.draft import draft; from envspec.session.request import Request;"
+        f"made = draft(Request(file=Path({str(file)!r}), sets={{}}, environ={request_for(file).environ!r}));"
+        "assert type(made).__name__ == 'Known';"
+        "print(sorted({'pydantic', 'jinja2', 'yaml'} & set(sys.modules)))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 def test_half_a_file_in_the_cache_is_as_good_as_none(file: Path) -> None:
