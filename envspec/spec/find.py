@@ -33,9 +33,10 @@ def find(name_or_path: str, start: Path) -> Path:
             return path
         message = f"there is no file {path}"
         raise UsageError(message)
+    for path in files_to_check(start):  # one that is no environment says so when it is read
+        if path.stem == text:
+            return path
     found = {path.stem: path for path in environments(start)}
-    if text in found:
-        return found[text]
     message = f"there is no environment '{text}'"
     if not found:
         raise UsageError(
@@ -47,7 +48,7 @@ def find(name_or_path: str, start: Path) -> Path:
 
 def environments(start: Path) -> list[Path]:
     """Return the environment files of the project that `start` is in, by name; catalog entries beside them are none."""
-    # Here, not above: a session that recalls its plan needs to find files, and none of the format.
+    # Here, not above: a session that recalls its plan finds its file, and needs nothing of the format.
     from envspec.spec.entry_check import is_entry
 
     return [file for file in files_to_check(start) if not is_entry(file)]

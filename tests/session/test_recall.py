@@ -224,10 +224,15 @@ def test_a_plan_with_a_secret_in_it_is_not_kept(file: Path, env: str) -> None:
     assert kept_plans() == []
 
 
-def test_recalling_imports_nothing_of_the_file_format(file: Path) -> None:
+def test_recalling_imports_nothing_of_the_file_format(tmp_path: Path) -> None:
+    (tmp_path / "environments").mkdir()
+    file = tmp_path / "environments" / "two.yaml"
+    file.write_text(TWO)
     remember(request_for(file))
     code = (
         "import sys; from pathlib import Path; from envspec.session.session import Session;"
+        "from envspec.cli import up_foreground, options; from envspec.spec.find import find;"
+        f"find('two', Path({str(file.parent.parent)!r}));"
         "from envspec.session.draft import draft; from envspec.session.request import Request;"
         f"made = draft(Request(file=Path({str(file)!r}), sets={{}}, environ={request_for(file).environ!r}));"
         "assert type(made).__name__ == 'Known';"
