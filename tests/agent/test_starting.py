@@ -50,7 +50,9 @@ def test_what_the_owner_ignores_or_lacks_is_not_handed_on(tmp_path: Path) -> Non
         signal.signal(signal.SIGHUP, before)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert int(limit) == soft // 2, "the agent raises its own limit, not that of services"
-    assert [int(mask.split()[1], 16) for mask in masks] == [0, 0]
+    # 32 and 33 are the C library's own: nobody can set them, and whoever started pytest may have left them ignored.
+    ours = ~(1 << 31 | 1 << 32)
+    assert [int(mask.split()[1], 16) & ours for mask in masks] == [0, 0]
 
 
 def test_files_are_in_the_directory_before_the_service_starts(agent: AgentClient) -> None:
