@@ -32,12 +32,28 @@ async def foreground(command: Sequence[str], environ: Mapping[str, str]) -> int:
     SIGINT is ignored meanwhile, because the terminal sends it to the command too; SIGTERM and SIGHUP are passed on.
     """
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    command_is: list[int] = []
+    loop = asyncio.get_running_loop()
+    for number in PASSED_ON:
+        # Before the command is there: a signal that came right behind it would else end us, and leave it alone. The
+        # loop calls back when it is awaited again, and by then there is somebody to pass the signal on to.
+        loop.add_signal_handler(number, _pass_on, command_is, number)
     try:
         pid = _spawn(command, environ)
-        await _end_of(pid)
+        command_is.append(os.pidfd_open(pid))
+        await _end_of(command_is[0])
         return _exit_code(pid)
     finally:
+        for number in PASSED_ON:
+            loop.remove_signal_handler(number)
+        for process in command_is:
+            os.close(process)
         signal.signal(signal.SIGINT, before)
+
+
+def _pass_on(command_is: list[int], number: int) -> None:
+    for process in command_is:
+        signal.pidfd_send_signal(process, number)
 
 
 def _spawn(command: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -45,20 +61,14 @@ def _spawn(command: Sequence[str], environ: Mapping[str, str]) -> int:
     return os.posix_spawnp(command[0], list(command), environ, setsigdef=[signal.SIGINT])
 
 
-async def _end_of(pid: int) -> None:
+async def _end_of(process: int) -> None:
     loop = asyncio.get_running_loop()
-    process = os.pidfd_open(pid)
     ended = asyncio.Event()
     loop.add_reader(process, ended.set)
-    for number in PASSED_ON:
-        loop.add_signal_handler(number, signal.pidfd_send_signal, process, number)
     try:
         await ended.wait()
     finally:
         loop.remove_reader(process)
-        for number in PASSED_ON:
-            loop.remove_signal_handler(number)
-        os.close(process)
 
 
 def _exit_code(pid: int) -> int:
