@@ -1,4 +1,4 @@
-"""Start order, stop order and cycles of services, from `depends_on` alone."""
+"""Cycles of services and who waits for whom, from `depends_on` alone."""
 
 from __future__ import annotations
 
@@ -28,27 +28,6 @@ def find_cycles(dependencies: Dependencies) -> list[list[str]]:
         found.append(cycle)
         left = {name: [n for n in needed if n not in cycle] for name, needed in left.items() if name not in cycle}
     return found
-
-
-def start_waves(dependencies: Dependencies) -> list[list[str]]:
-    """Return names in waves: those of a wave need nothing but earlier waves, and may start together.
-
-    Raises:
-        graphlib.CycleError: there is no order; `find_cycle` names why.
-    """
-    sorter = graphlib.TopologicalSorter(dependencies)
-    sorter.prepare()
-    waves = []
-    while sorter.is_active():
-        wave = list(sorter.get_ready())
-        waves.append(wave)
-        sorter.done(*wave)
-    return waves
-
-
-def stop_waves(dependencies: Dependencies) -> list[list[str]]:
-    """Return the reverse: whoever is in a wave is needed by nobody but earlier waves."""
-    return [list(reversed(wave)) for wave in reversed(start_waves(dependencies))]
 
 
 def dependents(dependencies: Dependencies) -> dict[str, list[str]]:
