@@ -12,8 +12,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+GARBAGE = 50_000
+"""As in envspec.__main__: new objects after which garbage is looked for."""
 _ROOT = Path(__file__).resolve().parents[2]
-_CODE = "import sys; sys.path.insert(0, {root!r}); from envspec.agent.guardian import main; main()"
+_CODE = (
+    "import gc, sys; gc.set_threshold({garbage}); sys.path.insert(0, {root!r}); "
+    "from envspec.agent.guardian import main; main()"
+)
 
 
 def guardian_argv(owner: int | None = None) -> list[str]:
@@ -22,7 +27,7 @@ def guardian_argv(owner: int | None = None) -> list[str]:
     Isolated and without site-packages (`-I -S`), since neither is needed and each costs milliseconds; `-m` cannot
     find envspec then, hence the code.
     """
-    return [sys.executable, "-I", "-S", "-c", _CODE.format(root=str(_ROOT)), str(owner or os.getpid())]
+    return [sys.executable, "-I", "-S", "-c", _CODE.format(root=str(_ROOT), garbage=GARBAGE), str(owner or os.getpid())]
 
 
 def launch(stream: socket.socket) -> subprocess.Popen[bytes]:

@@ -19,9 +19,10 @@ from envspec.plan.codec import from_json
 from envspec.plan.plan import Check
 from envspec.units import format_seconds
 
-FIRST_PAUSE, GROWTH, LONGEST_PAUSE, SHARE = 0.002, 1.3, 0.05, 0.02
+FIRST_PAUSE, GROWTH, LONGEST_PAUSE, SHARE = 0.002, 1.15, 0.05, 0.02
 """Seconds before the second round, and how the pause grows. Past 2.5 s it is a share of the time since the begin, so
-that a start of a minute is seen 1.2 s late at most, after few probes (measured: docs/adr on the process model)."""
+that a start of a minute is seen 1.2 s late at most, after few probes (measured: docs/adr on the process model). A
+service that becomes healthy lets the others begin anew: what they wait for is often just that."""
 GRACE = 0.25
 """Seconds past its timeout that a probe may need to notice it, before its thread is given up."""
 NEWS_INTERVAL = 0.1
@@ -85,15 +86,16 @@ class Inquiry:
         self._report, self._attempts, self._threads = report, attempts, threads
         self._news: list[dict[str, Any]] = []
         self._lock = threading.Lock()
-        self._cancelled = threading.Event()
+        self._woken = threading.Event()
         # A thread whose turn is over goes on for nobody: its probe hung, and another thread took its place.
         self._turn = 0
         self._asked: tuple[Record, float, float] | None = None
         self._rounds = self._bad_rounds = 0
+        self._hurried_at, self._rounds_since = self._begin, 0
 
     def start(self) -> None:
         """Begin to ask, in a thread that is free."""
-        self._begin = time.monotonic()
+        self._begin = self._hurried_at = time.monotonic()
         self._go_on()
 
     def _go_on(self) -> None:
@@ -108,7 +110,18 @@ class Inquiry:
         with self._lock:
             self.over = True
             self._turn += 1
-        self._cancelled.set()
+        self._woken.set()
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has been asked in vain so far, and is asked until it passes."""
+        return self._mode == "until" and self._rounds > 0 and not self.over
+
+    def hurry(self) -> None:
+        """Ask again now, and then as often as at first: something has happened that may change the answer."""
+        # Without the lock, which who calls may hold of another inquiry. A round counted twice or not does no harm.
+        self._hurried_at, self._rounds_since = time.monotonic(), 0
+        self._woken.set()
 
     def tell_all(self) -> None:
         """Report the last answer of every check that was asked, news or not, and then that this was all."""
@@ -134,9 +147,10 @@ class Inquiry:
 
     def _run(self, turn: int) -> None:
         if self._mode == "live" and self._rounds == 0:
-            self._cancelled.wait(self._every)
+            self._woken.wait(self._every)
         while self._round(turn):
-            self._cancelled.wait(self._pause())
+            self._woken.wait(self._pause())
+            self._woken.clear()
 
     def _round(self, turn: int) -> bool:
         """Ask all checks in order; return whether this thread has to go on."""
@@ -178,6 +192,7 @@ class Inquiry:
     def _conclude(self, bad: Record | None) -> None:
         """Say what a finished round means, where it means the end."""
         self._rounds += 1
+        self._rounds_since += 1
         self._bad_rounds = self._bad_rounds + 1 if bad else 0
         if self._mode == "live":
             if bad and self._bad_rounds >= self._failures:
@@ -201,5 +216,6 @@ class Inquiry:
         if self._mode == "live":
             return self._every
         now = time.monotonic()
-        pause = max(min(FIRST_PAUSE * GROWTH ** min(self._rounds - 1, 20), LONGEST_PAUSE), SHARE * (now - self._begin))
+        grown = FIRST_PAUSE * GROWTH ** min(self._rounds_since - 1, 40)
+        pause = max(min(grown, LONGEST_PAUSE), SHARE * (now - self._hurried_at))
         return max(min(pause, self._deadline - now), 0.0)

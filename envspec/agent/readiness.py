@@ -25,7 +25,7 @@ QUIET = 0.5
 """Seconds before anybody is told that a port does not listen yet; most services need less."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Subject:
     """A start of a replica, on its way to healthy. Checks go by their number in the plan.
 

@@ -24,7 +24,7 @@ STABLE_ROUNDS = 5
 NOT_YET = Exit()
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Running:
     """One start of a replica. `ordered` says that its end was asked for."""
 

@@ -18,7 +18,7 @@ LOOK_AGAIN = 0.005
 """Seconds between looks at a tree whose end no pidfd announces."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outcome:
     """How a stop ended: whether grace ran out, and who survived even SIGKILL ("123 command …")."""
 

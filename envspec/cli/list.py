@@ -14,7 +14,7 @@ from envspec.errors import RequirementError, SpecError
 from envspec.report.text import Span, columns
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Listed:
     """One environment; `missing` and `errors` are why it cannot run here."""
 

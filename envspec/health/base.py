@@ -23,7 +23,7 @@ Run = Callable[[Sequence[str], Mapping[str, str], str, float], tuple[int, bytes]
 """`run(argv, env, cwd, timeout)` gives exit code and output; raises TimeoutError once the whole tree is killed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answer:
     """What a probe found: whether it is healthy, and one line that says how one knows."""
 
@@ -31,7 +31,7 @@ class Answer:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Target:
     """A place to ask: a host that can be connected to, a port number, and for an attached service a path prefix."""
 
@@ -70,7 +70,7 @@ def _run_nothing(_argv: Sequence[str], _env: Mapping[str, str], _cwd: str, _time
     raise NotImplementedError(message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Context:
     """All that a probe may know beside its own fields.
 

@@ -26,7 +26,7 @@ BODY_LIMIT = 16 * 2**20
 """Bytes of a body that are read; a health answer beyond that is a mistake, and would fill the prober's memory."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Response:
     """A whole answer of an HTTP server."""
 

@@ -13,7 +13,7 @@ _PROC = Path("/proc")
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Owner:
     """A process that has a socket open. `session` is the envspec session that it runs for, or empty."""
 

@@ -19,13 +19,15 @@ BOUND = 1 << 13
 ANY = 0xFFFFFFFF
 
 _NETLINK_SOCK_DIAG = 4
-_SOCK_DIAG_BY_FAMILY = 20
+# The older of the two requests (linux/inet_diag.h, TCPDIAG_GETSOCK). It alone answers for IPv4 and IPv6 at once.
+_GET_SOCKETS = 18
 _DUMP = 0x301  # NLM_F_REQUEST | NLM_F_ROOT | NLM_F_MATCH
 _ERROR, _DONE = 2, 3  # NLMSG_ERROR, NLMSG_DONE
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port id
-_REQUEST = struct.Struct("=BBBBI48x")  # inet_diag_req_v2: family, protocol, extensions, pad, states; zeros: any socket
+_REQUEST = struct.Struct("=4x48xI4x")  # inet_diag_req: family and socket, zeros: any; the states; no further filter
 _ENTRY = struct.Struct("=BB2s2x16sII")  # of inet_diag_msg: family, state, ports, address, uid, inode
-_BUFFER = 1 << 18  # the kernel fills at most 32 KiB a read; more costs nothing
+_BUFFER = 1 << 16  # the kernel fills at most 32 KiB a read
+_PATIENCE = struct.pack("ll", 1, 0)  # a timeval; the kernel answers within the call or never
 
 
 class TcpSocket(NamedTuple):
@@ -43,13 +45,14 @@ class SocketTable:
 
     def __init__(self) -> None:
         self._netlink = _open_netlink()
+        self._buffer = bytearray(_BUFFER)
         self._seen: dict[bytes, TcpSocket] = {}
 
     def sockets(self, states: int) -> list[TcpSocket]:
         """Return the TCP sockets, IPv4 and IPv6, that are in one of these states."""
         if self._netlink is not None:
             try:
-                return self._parse(_dump(self._netlink, states))
+                return self._parse(_dump(self._netlink, self._buffer, states))
             except OSError:
                 self.close()  # a sandbox's filter, or a kernel without tcp_diag: the next answer would be the same
         return [found for found in _read_proc_net() if found.state & states]
@@ -80,30 +83,26 @@ def _open_netlink() -> socket.socket | None:
         netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG)
     except (OSError, AttributeError):  # refused; or not Linux, where the family has no name
         return None
-    netlink.settimeout(1.0)  # the kernel answers within the call or never
+    # Not settimeout: with it, Python polls before each call, and this is asked 500 times a second.
+    netlink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENCE)
     return netlink
 
 
-def _dump(netlink: socket.socket, states: int) -> Iterator[bytes]:
-    for family in (socket.AF_INET, socket.AF_INET6):
-        yield from _dump_family(netlink, family, states)
-
-
-def _dump_family(netlink: socket.socket, family: int, states: int) -> Iterator[bytes]:
+def _dump(netlink: socket.socket, buffer: bytearray, states: int) -> Iterator[bytes]:
     """Yield of each socket what `_ENTRY` reads: its inet_diag_msg less the queues and timers, which change."""
-    request = _REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, states)
-    netlink.send(_HEADER.pack(_HEADER.size + len(request), _SOCK_DIAG_BY_FAMILY, _DUMP, 1, 0) + request)
+    request = _REQUEST.pack(states)
+    netlink.send(_HEADER.pack(_HEADER.size + len(request), _GET_SOCKETS, _DUMP, 1, 0) + request)
     while True:
-        data = netlink.recv(_BUFFER)
+        end = netlink.recv_into(buffer)
         start = 0
-        while start < len(data):
-            length, kind, *_ = _HEADER.unpack_from(data, start)
+        while start < end:
+            length, kind, *_ = _HEADER.unpack_from(buffer, start)
             if kind == _DONE:
                 return
             if kind == _ERROR:
-                raise OSError(-struct.unpack_from("=i", data, start + _HEADER.size)[0], "sock_diag refused")
-            entry = data[start + _HEADER.size : start + length]
-            yield entry[:2] + entry[4:24] + entry[64:72]
+                raise OSError(-struct.unpack_from("=i", buffer, start + _HEADER.size)[0], "sock_diag refused")
+            entry = buffer[start + _HEADER.size : start + length]
+            yield bytes(entry[:2] + entry[4:24] + entry[64:72])
             start += (length + 3) & ~3  # messages begin at multiples of four
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from envspec.models import synthetic
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Source:
     """What a source of models can do.
 

@@ -15,7 +15,7 @@ from typing import Any
 from envspec.plan.codec import from_json, to_json
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Event:
     """What all events have; `at` and `time` are stamped by the session's event log."""
 
@@ -23,7 +23,7 @@ class Event:
     time: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SessionStarting(Event):
     """The session exists: its directory is made and its agent is up."""
 
@@ -35,14 +35,14 @@ class SessionStarting(Event):
     backend: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class PortsLeased(Event):
     """All ports of the environment are held. Replica → port → numbers."""
 
     ports: Mapping[str, Mapping[str, tuple[int, ...]]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelFetching(Event):
     """A model is being made or fetched."""
 
@@ -50,7 +50,7 @@ class ModelFetching(Event):
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelReady(Event):
     """A model's files are complete. `cached` says that nothing had to be done."""
 
@@ -59,7 +59,7 @@ class ModelReady(Event):
     cached: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ReplicaWaiting(Event):
     """A replica cannot start yet; `waits_for` names services (with the awaited condition) and models."""
 
@@ -67,7 +67,7 @@ class ReplicaWaiting(Event):
     waits_for: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ReplicaStarting(Event):
     """Whatever a replica waited for is there. `last` is what came last: the edge that the critical path follows."""
 
@@ -76,7 +76,7 @@ class ReplicaStarting(Event):
     last: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ReplicaSpawned(Event):
     """The process runs."""
 
@@ -85,7 +85,7 @@ class ReplicaSpawned(Event):
     argv: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ReplicaListening(Event):
     """The first LISTEN socket on one of its ports was seen, and belongs to the replica."""
 
@@ -94,7 +94,7 @@ class ReplicaListening(Event):
     number: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class CheckAnswered(Event):
     """A validator gave another answer than the time before. `replica` is empty for the environment's `ready`."""
 
@@ -105,7 +105,7 @@ class CheckAnswered(Event):
     tries: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ReplicaHealthy(Event):
     """All validators passed, and `after_healthy` is done. `seconds` counts from the spawn."""
 
@@ -113,7 +113,7 @@ class ReplicaHealthy(Event):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ReplicaUnhealthy(Event):
     """Liveness failed so often in a row that it counts as an exit."""
 
@@ -122,7 +122,7 @@ class ReplicaUnhealthy(Event):
     answer: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ReplicaExited(Event):
     """The process ended. One of `exit_code` and `signal` (a name, "SIGKILL") is set.
 
@@ -136,7 +136,7 @@ class ReplicaExited(Event):
     expected: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ReplicaSucceeded(Event):
     """A task ended with exit code 0."""
 
@@ -144,7 +144,7 @@ class ReplicaSucceeded(Event):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ReplicaFailed(Event):
     """A replica is lost to the session: what happened, and what to do."""
 
@@ -154,7 +154,7 @@ class ReplicaFailed(Event):
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ReplicaStopping(Event):
     """A replica was sent its stop signal."""
 
@@ -162,7 +162,7 @@ class ReplicaStopping(Event):
     signal: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ReplicaStopped(Event):
     """Nothing of the replica is left. `killed` says that its grace ran out."""
 
@@ -171,7 +171,7 @@ class ReplicaStopped(Event):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class FaultOrdered(Event):
     """Somebody asked for a fault: `action` is kill, pause, resume, stop, start or restart."""
 
@@ -179,14 +179,14 @@ class FaultOrdered(Event):
     action: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SessionHealthy(Event):
     """Every service is healthy and the environment's `ready` passed. `seconds` counts from the session's begin."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SessionDegraded(Event):
     """A service of a healthy environment was lost; the others go on."""
 
@@ -194,12 +194,12 @@ class SessionDegraded(Event):
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SessionRecovered(Event):
     """Nothing of a degraded environment is lost any more: somebody started or restarted what was."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SessionFailed(Event):
     """The environment did not start: the error's class, its sentence, its hint, and the exit code that it means."""
 
@@ -210,21 +210,21 @@ class SessionFailed(Event):
     details: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SessionStopping(Event):
     """The session takes everything down. `reason` is for people."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SessionStopped(Event):
     """Nothing runs any more, and all leases are given back."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Warned(Event):
     """Something that harms nothing yet, but that somebody should know."""
 

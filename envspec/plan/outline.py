@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from envspec.plan.plan import ModelPlan, PortRequest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Requirements:
     """What the host must have, from the file and from the entries of services that will be started.
 
@@ -26,7 +26,7 @@ class Requirements:
     needed_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outline:
     """An environment's name and place, what it requires, and what must be leased. Its models have no path yet."""
 

@@ -18,7 +18,7 @@ ReplicaOrder = Literal["parallel", "ordered"]
 CONNECTABLE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  addresses to listen on, and where to reach them
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Endpoint:
     """Where a named port is reached: scheme, host and number, and for an attached service a path prefix."""
 
@@ -40,7 +40,7 @@ class Endpoint:
         return f"{self.scheme}://{self.address}{self.path}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Check:
     """A validator or an action, rendered: `kind` is its key in the file, `fields` are what its dataclass takes.
 
@@ -63,7 +63,7 @@ class Check:
     folder: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Liveness:
     """Go on asking `health` every `every` seconds; `failures` bad answers in a row count as an exit."""
 
@@ -71,7 +71,7 @@ class Liveness:
     failures: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stop:
     """How a replica is asked to stop: this signal (a name without SIG), then SIGKILL after `timeout` seconds."""
 
@@ -79,7 +79,7 @@ class Stop:
     timeout: float = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Restart:
     """Whether an exit is followed by a new start; `max` bounds the restarts of a session, None does not."""
 
@@ -87,7 +87,7 @@ class Restart:
     max: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PortRequest:
     """A named port of a replica, before it has a number.
 
@@ -106,7 +106,7 @@ class PortRequest:
     position: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ReplicaPlan:
     """One running copy of a service, with nothing left to decide.
 
@@ -144,7 +144,7 @@ class ReplicaPlan:
         return not self.argv
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ServicePlan:
     """A service and its replicas. `depends_on` maps names of enabled services to what is awaited of them.
 
@@ -163,7 +163,7 @@ class ServicePlan:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ModelPlan:
     """A model and the directory where its files will be. `source` is "synthetic", "repo" or "path"."""
 
@@ -175,7 +175,7 @@ class ModelPlan:
     preload: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """A whole environment, ready to run: services in the order in which they stand in the file."""
 
@@ -195,7 +195,7 @@ class Plan:
         return tuple(replica for service in self.services for replica in service.replicas)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bindings:
     """What a run supplies to a spec: directories and leased numbers. Plain values, so that `resolve` stays pure.
 

@@ -12,7 +12,7 @@ from envspec.session.request import Request
 from envspec.session.status import SessionStatus
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Started:
     """An environment that is up. `kept` says that it outlives the run."""
 

@@ -8,7 +8,7 @@ from envspec.plan import events as e
 from envspec.session.status import ReplicaStatus, SessionStatus
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Progress:
     """A session's status, `fetching`: the models being made or fetched, `stopping`: replicas sent their signal."""
 

@@ -16,7 +16,7 @@ from envspec.report.text import one_line
 from envspec.units import format_seconds
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Track:
     """The start of one replica, or a model's way to the disk; None for what never happened.
 
@@ -43,7 +43,7 @@ class Track:
         return self.healthy if self.healthy is not None else self.failed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Step:
     """One step of the critical path: what everything waited for between `begin` and `end`, and why it took so long."""
 
@@ -53,7 +53,7 @@ class Step:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Timeline:
     """A session's start. `seconds` is None where it never became healthy."""
 

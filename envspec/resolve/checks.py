@@ -26,7 +26,7 @@ PATTERNS = {"log": "match", "http": "text"}
 """Fields that hold a regular expression."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asker:
     """Who asks: a replica, with its ports and its view of the world, or the environment as a whole."""
 

@@ -32,7 +32,7 @@ RUN_KEYS = frozenset({"command", "args", "shell", "cwd", "env", "env_file", "fil
 """Keys that say how a process is run; an attached service has none."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Resolved:
     """A service's plan and the spec of its first replica, by which others know whether it has validators."""
 
@@ -67,7 +67,7 @@ def resolve_service(
     return Resolved(plan, spec)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Making:
     """What the replicas of a service are made with. `top` is the environment's own `env`, rendered."""
 

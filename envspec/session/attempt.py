@@ -10,7 +10,7 @@ from typing import Any
 from envspec.agent.wire import Message
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Exit:
     """How a process ended. `oom` is said only with evidence from the kernel; `stopping` that we had asked for it."""
 
@@ -22,7 +22,7 @@ class Exit:
     stopping: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LastAnswer:
     """What a validator said last, and how often it had been asked by then."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LogChunk:
     """A piece of a log: `offset` is where `data` begins, `size` the whole log's size when it was read.
 

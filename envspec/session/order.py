@@ -44,12 +44,30 @@ class Order:
 
         `on_waiting` is told what is missing, first and whenever it becomes less.
         """
-        needs = {self._future(key): key for key in _needs(service, replica)}
+        missing = {future: key for key in _needs(service, replica) if not (future := self._future(key)).done()}
+        awaited = tuple(missing)
         last = ""
-        while missing := {future: key for future, key in needs.items() if not future.done()}:
-            on_waiting(tuple(_label(key) for key in missing.values()))
-            done, _ = await asyncio.wait(missing, return_when=asyncio.FIRST_COMPLETED)
-            last = missing[done.pop()][0]
+
+        def tell() -> None:
+            if missing:
+                on_waiting(tuple(map(_label, missing.values())))
+
+        def reached(future: asyncio.Future[None]) -> None:
+            nonlocal last
+            last = missing.pop(future)[0]
+            tell()
+
+        tell()
+        for future in awaited:
+            future.add_done_callback(reached)
+        try:
+            # One after the other: those who wait for the same then start in the order of the file.
+            for future in awaited:
+                if not future.done():
+                    await asyncio.wait([future])
+        finally:
+            for future in awaited:
+                future.remove_done_callback(reached)
         return last
 
     def _future(self, key: Key) -> asyncio.Future[None]:

@@ -42,7 +42,7 @@ MOST_KEPT = 64
 """Plans in the cache; the ones not used for longest go first."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Recalled:
     """A plan of before, and the bindings that stand in for this session's."""
 
@@ -80,7 +80,7 @@ def with_changing(environ: Mapping[str, str], value: str) -> dict[str, str]:
     return {name: value if name in CHANGING else own for name, own in environ.items()}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sample:
     """A plan, and what it was made for."""
 

@@ -24,7 +24,7 @@ KEPT_SECONDS = 24 * 3600.0
 fact, and no longer, because nobody ever deletes a state directory by hand."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """A session in the registry. `ended` is when it ended, in seconds since the epoch, None while it lives."""
 

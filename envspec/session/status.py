@@ -17,7 +17,7 @@ SessionState = Literal["starting", "healthy", "degraded", "stopping", "stopped",
 ReplicaState = Literal["waiting", "starting", "healthy", "unhealthy", "succeeded", "exited", "failed", "stopped"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ReplicaStatus:
     """One replica: `ports` and `endpoints` hold one value a name, or a list where the spec asks for a block."""
 
@@ -42,7 +42,7 @@ class ReplicaStatus:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SessionStatus:
     """A session and its replicas by name, in the order of the file."""
 

@@ -17,7 +17,7 @@ from envspec.spec.catalog_entry import InputSpec
 from envspec.spec.nodes import MapNode, Mark, Node
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Port:
     """A named port of a service. `ranges` are inclusive; `block` says that `count` is written: templates see a list."""
 
@@ -32,7 +32,7 @@ class Port:
     scheme: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """A catalog entry: `service` and `requires` as written, their templates see `inputs`."""
 
@@ -45,7 +45,7 @@ class Entry:
     service: MapNode
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Service:
     """One service. `tree` holds its keys from all layers, unrendered; a node renders in the scope of its own file.
 
@@ -84,7 +84,7 @@ class Service:
         return tuple(f"{self.name}.{index}" for index in range(self.replicas))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Model:
     """A declared model. `source` is "synthetic" for now, `options` what that source takes."""
 
@@ -96,7 +96,7 @@ class Model:
     mark: Mark
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Environment:
     """A whole environment file. `tree` holds its top keys from all layers; `env` and `ready` of it are unrendered."""
 

@@ -24,7 +24,7 @@ _REFUSED = object()
 """Stands for a model that is wrong where it is declared, which was told there."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Surroundings:
     """What `with` is evaluated in: the caller's names, and the objects that `model` and `service` inputs may name.
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Mark:
     """A place in a file; line and column count from 1."""
 
@@ -20,7 +20,7 @@ class Mark:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scalar:
     """A leaf: `text` as written (after YAML's own unescaping), `value` by the rules of YAML 1.2 core.
 
@@ -37,7 +37,7 @@ class Scalar:
     written: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MapNode:
     """A mapping, in the order of the file. Keys are text scalars; duplicates were refused."""
 
@@ -53,7 +53,7 @@ class MapNode:
         return next((name for name, _ in self.items if name.text == key), None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ListNode:
     """A sequence."""
 

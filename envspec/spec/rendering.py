@@ -13,7 +13,7 @@ from envspec.spec.scope import Place, check_names, sees_all
 from envspec.spec.template import render
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scope:
     """The names that templates see at a kind of place, and their values."""
 
@@ -21,7 +21,7 @@ class Scope:
     names: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scopes:
     """The scope of the environment's own files, and that of the catalog entry, which is another file."""
 

@@ -15,7 +15,7 @@ FILE = ("vars", "matrix", "env", "models", "services", "session", "project")
 LANGUAGE = frozenset((*FILE, *OWN, "inputs"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Place:
     """A kind of place that templates stand in: the names it sees, and how to say what it sees."""
 

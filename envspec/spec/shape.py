@@ -33,7 +33,7 @@ SHAPED = frozenset((*COUNT_KEYS, *SHAPE_KEYS, *STRUCTURE_KEYS, "use", "with"))
 """Keys that are settled here; the others are rendered once there are ports."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shaping:
     """What the shape of a file's services is worked out from."""
 

@@ -18,7 +18,7 @@ _IN_BRACKETS = re.compile(r"[\[{]")
 _ONE_VALUE = re.compile(r"(?:\{\{(?:[^{}]|\{[^{}]*\})*\}\}|\{%(?:[^%]|%(?!\}))*%\}|[^{}\[\],])*")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Problem:
     """The parser's complaint: what, where (line and column from 0), and where the thing concerned began."""
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Reference", "Unavailable", "has_template", "references", "render"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reference:
     """A path that a template reads, such as `("services", "etcd", "ports", "client")`.
 

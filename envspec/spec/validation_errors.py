@@ -68,7 +68,7 @@ def diagnostics_of(error: ValidationError, root: Node, model: Any) -> list[Diagn
     return sorted(found, key=lambda diagnostic: (diagnostic.line, diagnostic.column, diagnostic.message))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Mistake:
     """One error of pydantic: its place in the tree, and which member of a union complained (`branch`) at `fork`."""
 
