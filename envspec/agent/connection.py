@@ -28,13 +28,17 @@ class Connection:
         self._splitter = Splitter()
         self._queue = OutputQueue()
         self._open = True
+        self._to_write = self._blocked = False
         loop.watch(stream.fileno(), self._ready)
 
     def send(self, message: Message, *, droppable: bool = False) -> None:
-        """Queue a message and write what the socket takes now."""
-        if self._open:
-            self._queue.put(message, droppable=droppable)
-            self._write()
+        """Queue a message. All of one round of the loop are written together, behind what else the round does."""
+        if not self._open:
+            return
+        self._queue.put(message, droppable=droppable)
+        if not self._to_write:
+            self._to_write = True
+            self._loop.after(0.0, self._write)
 
     def flush(self, seconds: float) -> None:
         """Write what is queued, waiting at most `seconds`; for the last words of a closing agent."""
@@ -68,6 +72,7 @@ class Connection:
             self._on_message(message)
 
     def _write(self) -> None:
+        self._to_write = False
         try:
             while self._open and (head := self._queue.head()):
                 self._queue.sent(self._stream.send(head))
@@ -75,8 +80,9 @@ class Connection:
             pass
         except OSError:
             self._lose()
-        if self._open:
-            self._loop.watch(self._stream.fileno(), self._ready, READ | WRITE if self._queue.head() else READ)
+        if self._open and self._blocked != bool(self._queue.head()):
+            self._blocked = not self._blocked
+            self._loop.watch(self._stream.fileno(), self._ready, READ | WRITE if self._blocked else READ)
 
     def _lose(self) -> None:
         if self._open:

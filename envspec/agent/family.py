@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from envspec.agent.identity import stat_fields
@@ -52,6 +53,13 @@ class Family:
         """Forget a replica of which nothing is left."""
         self._leaders.pop(replica, None)
         self._seen = {pid: name for pid, name in self._seen.items() if name != replica}
+
+    def leader_first(self, replica: str) -> Iterator[int]:
+        """Yield the pids of a replica, and look for others than its leader only where those are asked for."""
+        leader = self._leaders.get(replica)
+        if leader in self._alive and leader is not None:
+            yield leader
+        yield from self.tree(replica)
 
     def tree(self, replica: str) -> list[int]:
         """Return the pids of a replica, leader first."""

@@ -12,9 +12,9 @@ from envspec.agent.listeners import Listener, ListenTable
 from envspec.agent.loop import Loop
 from envspec.plan.plan import CONNECTABLE
 
-FASTEST, SLOWEST, SHARE = 0.001, 0.010, 1 / 200
+FASTEST, SLOWEST, SHARE = 0.001, 0.010, 1 / 300
 """Seconds between two looks: a share of the time that the youngest service has had, within these bounds. A look takes
-0.1 ms of the CPU that the services need for their start; a start of a second is seen 2.5 ms late on average."""
+0.1 ms of the CPU that the services need for their start; a start of a second is seen 2 ms late on average."""
 LOOK_AGAIN = 1.0
 """Seconds after which a listener that was found foreign is examined again: it may have been handed over."""
 
@@ -98,9 +98,8 @@ class ListenGate:
     def _is_ours(self, replica: str, listener: Listener) -> bool:
         if not replica:
             return True
-        tree = self._family.tree(replica)
-        owns = self._table.owns(listener.inode, tree)
-        return owns if owns is not None else listener.uid in map(_uid, tree)
+        owns = self._table.owns(listener.inode, self._family.leader_first(replica))
+        return owns if owns is not None else listener.uid in map(_uid, self._family.tree(replica))
 
     def _reject(self, awaited: Awaited, listeners: tuple[Listener, ...], now: float, *, foreign: bool) -> None:
         first = awaited.rejected != listeners
