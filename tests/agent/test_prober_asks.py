@@ -24,10 +24,10 @@ PATIENCE = 15.0  # seconds that anything may take on a busy machine
 class Prober:
     """A prober process and all that it has said."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *program: str) -> None:
         self.folder = folder
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "envspec.agent.prober"],
+            [sys.executable, "-P", *(program or ("-m", "envspec.agent.prober"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=folder,
@@ -166,6 +166,22 @@ def test_checks_are_asked_in_order_and_a_round_ends_at_the_first_bad_one(prober:
     assert [(answer["passed"], answer["tries"]) for answer in done["answers"]] == [(False, 1), (False, 0)]
     assert done["answers"][1]["text"] == "not asked, since a check before it has not passed"
     assert not (prober.folder / "asked").exists()
+
+
+def test_who_waits_is_asked_again_at_once_when_another_passes(tmp_path: Path, page: Any) -> None:
+    with_long_pauses = (
+        "from envspec.agent import prober, probe_inquiry as inquiry\n"
+        "inquiry.FIRST_PAUSE = inquiry.LONGEST_PAUSE = 3600.0\n"
+        "prober.main()"
+    )
+    prober = Prober(tmp_path, "-c", with_long_pauses)
+    prober.ask("late", "until", check("http", page.port))
+    prober.wait(lambda said: said["notice"] == "answer")
+    page.status = 200
+    prober.ask("other", "until", check("http", page.port))
+    assert prober.done("other")["passed"]
+    assert prober.done("late")["passed"]
+    prober.close()
 
 
 def test_live_tells_after_so_many_failures_in_a_row(prober: Prober, page: Any) -> None:
