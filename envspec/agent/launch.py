@@ -44,13 +44,13 @@ def launch(stream: socket.socket) -> subprocess.Popen[bytes]:
 def spawn_foreground(argv: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start a command with our terminal, working directory and process group, so that Ctrl-C reaches it.
 
-    Whoever means to ignore SIGINT meanwhile does so after this call, or with a handler: an ignored signal would be
-    ignored by the command, too.
+    It inherits what a shell opened for it, as in `<(…)`, and nothing that we opened. Whoever means to ignore SIGINT
+    meanwhile does so with a handler: an ignored signal would be ignored by the command, too.
 
     Raises:
         OSError: it cannot be executed; FileNotFoundError where there is no such command.
     """
-    return subprocess.Popen(list(argv), env=dict(env))
+    return subprocess.Popen(list(argv), env=dict(env), close_fds=False)
 
 
 def spawn_detached(

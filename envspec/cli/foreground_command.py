@@ -11,6 +11,8 @@ import shutil
 import signal
 from collections.abc import Mapping, Sequence
 
+from envspec.agent.launch import spawn_foreground
+
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
 """What shells return for a command that cannot be run, and for one that does not exist."""
@@ -29,9 +31,11 @@ def missing(command: str) -> tuple[int, str] | None:
 async def foreground(command: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run a command to its end and return its exit code, 128+n where signal n ended it.
 
-    SIGINT is ignored meanwhile, because the terminal sends it to the command too; SIGTERM and SIGHUP are passed on.
+    SIGINT does nothing to us meanwhile, because the terminal sends it to the command too; SIGTERM and SIGHUP are passed
+    on.
     """
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # By a handler that does nothing: SIG_IGN would stay across exec, and the command must hear its own Ctrl-C.
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
     command_is: list[int] = []
     loop = asyncio.get_running_loop()
     for number in PASSED_ON:
@@ -39,26 +43,22 @@ async def foreground(command: Sequence[str], environ: Mapping[str, str]) -> int:
         # loop calls back when it is awaited again, and by then there is somebody to pass the signal on to.
         loop.add_signal_handler(number, _pass_on, command_is, number)
     try:
-        pid = _spawn(command, environ)
-        command_is.append(os.pidfd_open(pid))
+        process = spawn_foreground(command, environ)
+        command_is.append(os.pidfd_open(process.pid))
         await _end_of(command_is[0])
-        return _exit_code(pid)
+        code = process.wait()
+        return code if code >= 0 else 128 - code
     finally:
         for number in PASSED_ON:
             loop.remove_signal_handler(number)
-        for process in command_is:
-            os.close(process)
+        for descriptor in command_is:
+            os.close(descriptor)
         signal.signal(signal.SIGINT, before)
 
 
 def _pass_on(command_is: list[int], number: int) -> None:
-    for process in command_is:
-        signal.pidfd_send_signal(process, number)
-
-
-def _spawn(command: Sequence[str], environ: Mapping[str, str]) -> int:
-    # An ignored signal stays ignored across exec, and the command must hear its own Ctrl-C.
-    return os.posix_spawnp(command[0], list(command), environ, setsigdef=[signal.SIGINT])
+    for descriptor in command_is:
+        signal.pidfd_send_signal(descriptor, number)
 
 
 async def _end_of(process: int) -> None:
@@ -69,9 +69,3 @@ async def _end_of(process: int) -> None:
         await ended.wait()
     finally:
         loop.remove_reader(process)
-
-
-def _exit_code(pid: int) -> int:
-    _, status = os.waitpid(pid, 0)
-    code = os.waitstatus_to_exitcode(status)
-    return code if code >= 0 else 128 - code

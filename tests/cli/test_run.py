@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 from typing import Any
 
@@ -100,6 +101,30 @@ def test_ctrl_c_is_for_the_command_alone_while_it_runs(envspec: Any) -> None:
     os.killpg(run.process.pid, signal.SIGINT)
 
     assert run.end() == 9
+
+
+def test_ctrl_c_ends_a_command_that_does_nothing_about_it(envspec: Any) -> None:
+    envspec.write("version: 1\nservices: {s: {command: [sleep, '60']}}\n")
+    run = envspec.start("run", "local", "--", "sh", "-c", "echo ready; exec sleep 60")
+    run.until("ready")
+    import os
+
+    os.killpg(run.process.pid, signal.SIGINT)
+
+    assert run.end() == 128 + signal.SIGINT
+    assert envspec.live == []
+
+
+def test_the_command_is_started_as_a_shell_would_start_it(envspec: Any) -> None:
+    """Descriptors that the shell opened go to the command; that Python ignores SIGPIPE does not concern it."""
+    envspec.write("version: 1\nservices: {s: {command: [sleep, '60']}}\n")
+    result = subprocess.run(
+        ["sh", "-c", "envspec run local -- sh -c 'head -c 9 <&7; yes | head -1' 7< environments/local.yaml"],
+        cwd=envspec.project, env=envspec.environ, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert (result.returncode, result.stdout) == (0, "version: y\n")
+    assert "Broken pipe" not in result.stderr
 
 
 def test_sigterm_is_passed_on_to_the_command(envspec: Any) -> None:
