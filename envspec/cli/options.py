@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from envspec.errors import UsageError
-
 if TYPE_CHECKING:
     from envspec.session.request import Request
 
@@ -35,19 +33,6 @@ def format_option(*others: str) -> Callable[[Command], Command]:
     )
 
 
-def assignments(sets: tuple[str, ...]) -> dict[str, str]:
-    """Read the values of `--set`.
-
-    Raises:
-        UsageError: one has no `=`.
-    """
-    for text in sets:
-        if "=" not in text:
-            message = f"--set {text}: a value is missing"
-            raise UsageError(message, hint=f"write it as --set {text}=VALUE")
-    return {name: value for name, _, value in (text.partition("=") for text in sets)}
-
-
 def request(
     environment: str, sets: tuple[str, ...], *, keep_on_failure: bool = False, backend: str = "local"
 ) -> Request:
@@ -58,12 +43,12 @@ def request(
     """
     import os
 
-    from envspec.session.request import Request
+    from envspec.session.request import Request, assignments
     from envspec.spec.find import find
 
     return Request(
         file=find(environment, Path.cwd()),
-        sets=assignments(sets),
+        sets=assignments("--set", sets),
         environ=dict(os.environ),
         keep_on_failure=keep_on_failure,
         backend=backend,

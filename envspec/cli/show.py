@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from envspec.cli import terminal
-from envspec.cli.options import assignments, environment_argument, format_option, set_option
+from envspec.cli.options import environment_argument, format_option, set_option
 
 
 @click.command
@@ -25,10 +25,11 @@ def show(environment: str, sets: tuple[str, ...], form: str) -> int:
     from envspec.report.shown_environment import bindings_for_show, shown_environment
     from envspec.resolve import outline, resolve
     from envspec.resolve.environ import inherited
+    from envspec.session.request import assignments
     from envspec.spec.find import find
     from envspec.spec.load import load
 
-    loaded = load(find(environment, Path.cwd()), sets=assignments(sets), environ=os.environ)
+    loaded = load(find(environment, Path.cwd()), sets=assignments("--set", sets), environ=os.environ)
     asked = outline(loaded)
     plan = resolve(loaded, bindings_for_show(asked.ports, tuple(loaded.models)), os.environ)
     secrets = secrets_of([os.environ, *(replica.env for replica in plan.replicas)])

@@ -13,6 +13,7 @@ from envspec.errors import EnvspecError, RequirementError, UsageError
 from envspec.pytest_plugin.controller import end_with_controller
 from envspec.pytest_plugin.text import one_line, ports_table, reason, whole_story
 from envspec.session.live import Environment
+from envspec.session.request import assignments
 
 if TYPE_CHECKING:
     from envspec.pytest_plugin.start import Started
@@ -47,9 +48,9 @@ class EnvironmentPool:
     def check_options(self) -> None:
         """Refuse options that no environment could be started with, before any test runs."""
         try:
-            parse_sets(self._config.getoption("--env-set"))
+            assignments("--env-set", self._config.getoption("--env-set"))
         except UsageError as error:
-            raise pytest.UsageError(one_line(error)) from error
+            raise pytest.UsageError(f"{one_line(error)}\nhint: {error.hint}") from error
 
     def live(self, name: str | None) -> Environment:
         """Return the environment, started if this is the first call for it.
@@ -92,7 +93,7 @@ class EnvironmentPool:
 
         self._say(f"envspec: starting {name} …")
         try:
-            sets = parse_sets(self._config.getoption("--env-set"))
+            sets = assignments("--env-set", self._config.getoption("--env-set"))
             self._live[name] = start(self._file(name), sets, keep=self._config.getoption("--env-keep"))
         except EnvspecError as error:
             self._failed[name] = error
@@ -157,18 +158,6 @@ class EnvironmentPool:
         with capture.global_and_fixture_disabled():
             reporter.ensure_newline()
             reporter.write_line(line)
-
-
-def parse_sets(pairs: list[str]) -> dict[str, str]:
-    """Read `KEY=VALUE` options.
-
-    Raises:
-        UsageError: one has no `=`.
-    """
-    for pair in pairs:
-        if "=" not in pair:
-            raise UsageError(f"--env-set {pair}: this is written KEY=VALUE")
-    return dict(pair.split("=", 1) for pair in pairs)
 
 
 def _short(file: Path, root: Path) -> str:

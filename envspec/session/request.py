@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from envspec.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -21,3 +23,19 @@ class Request:
     environ: Mapping[str, str] = field(default_factory=dict)
     keep_on_failure: bool = False
     backend: str = "local"
+
+
+def assignments(option: str, texts: Iterable[str]) -> dict[str, str]:
+    """Read what `option`, as in `--set`, was given: `KEY=VALUE`, the last one of a key counts.
+
+    Raises:
+        UsageError: one has no `=`.
+    """
+    sets: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            message = f"{option} {text}: a value is missing"
+            raise UsageError(message, hint=f"write it as {option} {text}=VALUE")
+        sets[name] = value
+    return sets

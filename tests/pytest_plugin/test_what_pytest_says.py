@@ -104,7 +104,7 @@ def test_a_setting_without_a_value_is_a_usage_error(project: pytest.Pytester) ->
     result = project.runpytest_subprocess("--env=web", "--env-set", "greeting")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--env-set greeting: this is written KEY=VALUE*"])
+    result.stderr.fnmatch_lines(["*--env-set greeting: a value is missing*", "*write it as --env-set greeting=VALUE*"])
 
 
 def test_strict_runs_fail_where_a_requirement_is_missing(project: pytest.Pytester) -> None:
