@@ -5,10 +5,9 @@ from __future__ import annotations
 import click
 
 from envspec.cli import terminal
+from envspec.cli.commands import COMMANDS
 from envspec.cli.options import session_option
 from envspec.report.text import line
-
-TARGET = "SERVICE[.N]"
 
 
 def order(action: str, name: str, session: str | None) -> int:
@@ -26,33 +25,16 @@ def order(action: str, name: str, session: str | None) -> int:
     return 0
 
 
-@click.command
-@click.argument("name", metavar=TARGET)
-@session_option
-def kill(name: str, session: str | None) -> int:
-    """Kill a service at once, as a crash would."""
-    return order("kill", name, session)
+def command(action: str) -> click.Command:
+    """Return the command for `action`; what it does is said in the table of commands."""
+
+    @click.command(action, help=COMMANDS[action][1])
+    @click.argument("name", metavar="SERVICE[.N]")
+    @session_option
+    def ordered(name: str, session: str | None) -> int:
+        return order(action, name, session)
+
+    return ordered
 
 
-@click.command
-@click.argument("name", metavar=TARGET)
-@session_option
-def pause(name: str, session: str | None) -> int:
-    """Stop a service where it stands, as a hang would."""
-    return order("pause", name, session)
-
-
-@click.command
-@click.argument("name", metavar=TARGET)
-@session_option
-def resume(name: str, session: str | None) -> int:
-    """Let a paused service go on."""
-    return order("resume", name, session)
-
-
-@click.command
-@click.argument("name", metavar=TARGET)
-@session_option
-def restart(name: str, session: str | None) -> int:
-    """Stop a service and start it again on the same ports."""
-    return order("restart", name, session)
+kill, pause, resume, restart = map(command, ("kill", "pause", "resume", "restart"))
