@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from envspec.agent.calls import Call, Node
 from envspec.agent.piped import PipedChild, Program
@@ -14,6 +14,15 @@ from envspec.errors import ModelUnavailableError
 LOG = "fetcher.log"
 
 
+def is_found(model: Message) -> bool:
+    """Tell whether a model's files are all there."""
+    from envspec.models import SOURCES
+    from envspec.models.source import Host
+
+    source = SOURCES[model["source"]]
+    return source.find(source.options(**model["options"]), Host.of(os.environ)).complete
+
+
 class Fetching:
     """The verb `fetch`."""
 
@@ -22,10 +31,8 @@ class Fetching:
 
     def fetch(self, call: Call) -> None:
         """Verb: make or fetch a model, unless its directory is complete already."""
-        from envspec.models.synthetic import is_complete
-
         model = call["model"]
-        if is_complete(Path(model["path"])):
+        if is_found(model):
             call.reply(path=model["path"], cached=True)
             return
         results: list[Message] = []

@@ -8,13 +8,14 @@ agent may neither wait for a download nor import what downloading needs.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from envspec.errors import ModelUnavailableError
 from envspec.models import SOURCES
+from envspec.models.source import Host
 
 
 def fetch(model: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,15 +30,15 @@ def fetch(model: Mapping[str, Any]) -> dict[str, Any]:
         raise ModelUnavailableError(
             f"model {model['name']}: there is no source {model['source']!r}", hint=f"known: {known}"
         )
-    path = Path(model["path"])
-    if source.is_complete(path):
-        return {"path": str(path), "cached": True}
     try:
         options = source.options(**model["options"])
     except (TypeError, ValueError) as error:
         raise ModelUnavailableError(f"model {model['name']}: {error}") from error
-    source.make(options, path)
-    return {"path": str(path), "cached": False}
+    host = Host.of(os.environ)
+    found = source.find(options, host)
+    if found.complete:
+        return {"path": found.path, "cached": True}
+    return {"path": source.fetch(options, found, host, lambda _: None).path, "cached": False}
 
 
 def main() -> None:

@@ -165,7 +165,11 @@ class ServicePlan:
 
 @dataclass(frozen=True)
 class ModelPlan:
-    """A model and the directory where its files will be. `source` is "synthetic", "repo" or "path"."""
+    """A model and the directory where its files will be. `source` is "synthetic", "repo" or "path".
+
+    `commit` is what the revision of a repo was at when the session began, empty for other sources. `warm` reads the
+    weights into the page cache as soon as they are there.
+    """
 
     name: str
     served_name: str
@@ -173,6 +177,8 @@ class ModelPlan:
     options: Mapping[str, object]
     path: str
     preload: bool = True
+    commit: str = ""
+    warm: Literal["", "page-cache"] = ""
 
 
 @dataclass(frozen=True)
@@ -199,7 +205,8 @@ class Plan:
 class Bindings:
     """What a run supplies to a spec: directories and leased numbers. Plain values, so that `resolve` stays pure.
 
-    `ports` maps replica name → port name → the numbers leased for it, one or a block.
+    `ports` maps replica name → port name → the numbers leased for it, one or a block. `models` maps a model's name to
+    the path of its files, `commits` to the commit that its revision is at.
     """
 
     session: str
@@ -207,3 +214,4 @@ class Bindings:
     tmp: str
     ports: Mapping[str, Mapping[str, tuple[int, ...]]] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
+    commits: Mapping[str, str] = field(default_factory=dict)

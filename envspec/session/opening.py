@@ -10,6 +10,7 @@ from pathlib import Path
 from envspec.agent.identity import boot_id, pid_namespace, start_time
 from envspec.agent.wire import Message
 from envspec.models import SOURCES
+from envspec.models.source import Host
 from envspec.plan.codec import to_json
 from envspec.plan.outline import Outline
 from envspec.plan.plan import Bindings, ModelPlan, Plan
@@ -21,7 +22,6 @@ from envspec.session.requirements import check_requirements
 from envspec.session.room import make_room
 from envspec.session.state import (
     PLAN,
-    cache_directory,
     create_session_directory,
     make_state_directory,
     usable,
@@ -79,7 +79,7 @@ async def resolve_plan(found: Draft, agent: AgentClient, directory: Path, tmp: s
         directory=str(directory),
         tmp=tmp,
         ports=_numbers(leased.get("ports", {})),
-        models={model.name: str(_model_path(model)) for model in found.outline.models},
+        models={model.name: _model_path(model) for model in found.outline.models},
     )
     return found.plan(bindings)
 
@@ -88,9 +88,9 @@ def _numbers(leased: Message) -> dict[str, dict[str, tuple[int, ...]]]:
     return {replica: {port: tuple(numbers) for port, numbers in ports.items()} for replica, ports in leased.items()}
 
 
-def _model_path(model: ModelPlan) -> Path:
+def _model_path(model: ModelPlan) -> str:
     source = SOURCES[model.source]
-    return source.cached_path(source.options(**model.options), cache_directory())
+    return source.find(source.options(**model.options), Host.of(os.environ)).path
 
 
 def write_plan(plan: Plan, directory: Path, redact: Redact) -> None:

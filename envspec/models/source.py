@@ -1,0 +1,116 @@
+"""What a source of models is: who puts a model's files on this machine, and what is heard of it meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Host:
+    """This machine's model caches, and the environment of whoever asks (tokens, HF_ENDPOINT, HF_HUB_OFFLINE).
+
+    `own_cache` is envspec's, `hub_cache` the one that huggingface_hub shares with everything else on the machine.
+    """
+
+    own_cache: Path
+    hub_cache: Path
+    environ: Mapping[str, str]
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> Host:
+        """Return the caches that these variables choose."""
+        return cls(own_cache(environ), hub_cache(environ), environ)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where a model is or will be. `path` is empty as long as it hangs on a commit that only the hub knows.
+
+    `commit` is the revision that was resolved, empty for sources that have none. `complete` says that every file is
+    there, with the size that it should have.
+    """
+
+    path: str = ""
+    commit: str = ""
+    complete: bool = False
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Bytes that are here, of `total` (None while nobody knows)."""
+
+    done: int
+    total: int | None
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Another process gets the same model; `holder` names it, as in "pid 4711 (pytest -n 8)"."""
+
+    holder: str
+
+
+@dataclass(frozen=True)
+class Retrying:
+    """An attempt failed for a reason that may pass; the next one, number `attempt`, comes in `seconds`."""
+
+    reason: str
+    seconds: float
+    attempt: int
+
+
+Notice = Progress | Waiting | Retrying
+Tell = Callable[[Notice], None]
+"""Hears what happens during `resolve` and `fetch`, from any thread."""
+
+
+class Source(Protocol):
+    """One way to get a model. `options` is the dataclass of what the file says of it."""
+
+    @property
+    def options(self) -> type[Any]:
+        """The dataclass that the keys of the file are read into; pydantic reads its fields and docstrings."""
+
+    def find(self, options: Any, host: Host) -> Found:
+        """Look on this machine alone: the standard library, no request, at most a millisecond or so."""
+
+    def resolve(self, options: Any, host: Host, tell: Tell) -> Found:
+        """Do as `find`, and ask the network for what only it knows: which commit a branch is at.
+
+        Raises:
+            ModelUnavailableError: it cannot be told, and no earlier answer is cached.
+        """
+
+    def fetch(self, options: Any, found: Found, host: Host, tell: Tell) -> Found:
+        """Get all files of what `resolve` gave, verified; one process does it while others that ask wait.
+
+        Raises:
+            ModelUnavailableError: they cannot be had; says why in a sentence, and what to do.
+        """
+
+
+def own_cache(environ: Mapping[str, str]) -> Path:
+    """Return envspec's cache: $ENVSPEC_CACHE_DIR, $XDG_CACHE_HOME/envspec or ~/.cache/envspec."""
+    if chosen := environ.get("ENVSPEC_CACHE_DIR"):
+        return Path(chosen).absolute()
+    return _user_cache(environ) / "envspec"
+
+
+def hub_home(environ: Mapping[str, str]) -> Path:
+    """Return what huggingface_hub takes for HF_HOME (huggingface_hub.constants)."""
+    if chosen := environ.get("HF_HOME"):
+        return Path(chosen).expanduser().absolute()
+    return _user_cache(environ) / "huggingface"
+
+
+def hub_cache(environ: Mapping[str, str]) -> Path:
+    """Return the cache of huggingface_hub: HF_HUB_CACHE, its older name, or `hub` in HF_HOME."""
+    chosen = environ.get("HF_HUB_CACHE") or environ.get("HUGGINGFACE_HUB_CACHE")
+    return Path(chosen).expanduser().absolute() if chosen else hub_home(environ) / "hub"
+
+
+def _user_cache(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME") or "~").expanduser() / ".cache").absolute()
