@@ -27,6 +27,9 @@ from measure import table, verdict
 from envspec.agent.family import SESSION_TAG, tags
 from envspec.agent.tree import descendants
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from tests.hydra import HYDRA
+
 BIN = Path(sys.executable).parent
 TRIALS = 50
 BOUND = 1.5
@@ -34,20 +37,6 @@ PATIENCE = 60.0
 LEAST = 2 + 2 * 4
 """Processes below which a trial would prove nothing: guardian, agent, two hydras of a leader and three daemons."""
 
-HYDRA = """
-import os, signal, socket, sys, time
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-listener = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=5)
-for _ in range(3):
-    if os.fork() == 0:
-        os.setsid()
-        if os.fork() == 0:
-            time.sleep(600)
-        os._exit(0)
-    os.wait()
-print("up", flush=True)
-time.sleep(600)
-"""
 ENVIRONMENT = """
 version: 1
 services:

@@ -18,30 +18,17 @@ from envspec.agent import tree
 from envspec.agent.family import tags
 from envspec.agent.sweep import sweep
 from tests.agent.agent_client import AgentClient, agent_in, alive, wait_gone
+from tests.hydra import HYDRA
 
 BOUND = 1.5  # seconds after which nothing may be left; the services below ignore SIGTERM, which takes 1.0 s of it
 TRIALS = 3
-
-# Services that setsid, double-fork and ignore SIGTERM, in front of one that does as it is told.
-HYDRA = """
-import os, signal, time
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-for _ in range(3):
-    if os.fork() == 0:
-        os.setsid()
-        if os.fork() == 0:
-            time.sleep(600)
-        os._exit(0)
-    os.wait()
-print("up", flush=True)
-time.sleep(600)
-"""
 
 # An owner in a process of its own: starts two hydras, prints all pids, waits.
 OWNER = """
 import json, os, sys, time
 from pathlib import Path
 from tests.agent.agent_client import AgentClient
+from tests.hydra import HYDRA
 agent = AgentClient(Path(sys.argv[1]))
 for name in ("a", "b"):
     agent.python(name, HYDRA)
@@ -57,9 +44,8 @@ time.sleep(600)
 @contextmanager
 def owner_of_hydras(directory: Path, *manner: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
     """Give the owner's process, and what it printed."""
-    code = f"HYDRA = {HYDRA!r}\n{OWNER}"
     root = Path(__file__).parents[2]
-    command = [sys.executable, "-c", code, str(directory), *manner]
+    command = [sys.executable, "-c", OWNER, str(directory), *manner]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as owner:
         assert owner.stdout is not None
         try:

@@ -11,34 +11,13 @@ from pathlib import Path
 
 import pytest
 
-STUBBORN = """
-version: 1
-services:
-  stubborn:
-    command:
-      - python
-      - -c
-      - |
-        import os, signal, time
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        reader, writer = os.pipe()
-        if os.fork() == 0:
-            os.setsid()
-            if os.fork() == 0:
-                os.write(writer, str(os.getpid()).encode())
-                time.sleep(600)
-            os._exit(0)
-        print("pids", os.getpid(), os.read(reader, 16).decode(), flush=True)
-        time.sleep(600)
-    health: [{log: {match: "^pids"}}]
-    stop: {timeout: 200ms}
-"""
+from tests.hydra import ENVIRONMENT
 
 TELL_PIDS = """
 import json, pathlib
 
 def test_tell(environment):
-    lines = environment["stubborn"].logs().split()
+    lines = environment["hydra"].logs().split()
     pids = [int(word) for word in lines if word.isdigit()]
     pathlib.Path(f"pids.{environment.id}.json").write_text(json.dumps(pids))
 """
@@ -46,7 +25,7 @@ def test_tell(environment):
 
 @pytest.fixture
 def project(pytester: pytest.Pytester) -> pytest.Pytester:
-    (pytester.mkdir("environments") / "stubborn.yaml").write_text(STUBBORN)
+    (pytester.mkdir("environments") / "hydra.yaml").write_text(f"version: 1\n{ENVIRONMENT}")
     pytester.makepyprojecttoml("[tool.pytest.ini_options]\n")
     return pytester
 
@@ -75,10 +54,10 @@ def all_gone(pids: list[int], within: float = 10.0) -> bool:
 def test_daemonised_children_that_ignore_term_end_with_the_run(project: pytest.Pytester) -> None:
     project.makepyfile(TELL_PIDS)
 
-    project.runpytest_subprocess("--env=stubborn").assert_outcomes(passed=1)
+    project.runpytest_subprocess("--env=hydra").assert_outcomes(passed=1)
 
     pids = told_pids(project.path)
-    assert len(pids) == 2
+    assert len(pids) == 4
     assert not [pid for pid in pids if is_alive(pid)]
 
 
@@ -87,7 +66,7 @@ def test_each_xdist_worker_has_an_environment_of_its_own_and_leaves_none(project
         TELL_PIDS.replace("test_tell", "test_tell_one") + TELL_PIDS.replace("test_tell", "test_tell_two")
     )
 
-    result = project.runpytest_subprocess("--env=stubborn", "-n2", "--dist=each")
+    result = project.runpytest_subprocess("--env=hydra", "-n2", "--dist=each")
 
     result.assert_outcomes(passed=4)
     assert len(list(project.path.glob("pids.*.json"))) == 2
@@ -98,7 +77,7 @@ def test_each_xdist_worker_has_an_environment_of_its_own_and_leaves_none(project
 def test_nothing_survives_a_killed_pytest(project: pytest.Pytester, workers: str) -> None:
     project.makepyfile(TELL_PIDS + "    import time; time.sleep(600)\n")
     run = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "--env=stubborn", "-p", "no:timeout", workers],
+        [sys.executable, "-m", "pytest", "--env=hydra", "-p", "no:timeout", workers],
         cwd=project.path,
         stdout=subprocess.DEVNULL,
     )

@@ -16,6 +16,7 @@ from envspec.plan.events import SessionFailed
 from envspec.session import agent_client, registry
 from envspec.session.control import Control
 from envspec.session.state import RECORD, sessions_directory, state_directory, write_json
+from tests.hydra import COMMAND, ENVIRONMENT, heads_in
 from tests.session.running import Bench, Owner, eventually, is_gone
 
 SLEEPER = "services: {web: {command: [sleep, '100'], ports: {http: auto}}}"
@@ -86,28 +87,11 @@ def test_nothing_outlives_an_owner_that_is_killed(bench: Bench) -> None:
         eventually(lambda: all(map(is_gone, pids)))
 
 
-DAEMONISING = """
-services:
-  forker:
-    command: [python, daemon.py]
-    files:
-      daemon.py: |
-        import os, time
-        if os.fork() == 0:
-            os.setsid()
-            if os.fork() == 0:
-                with open("pid", "w") as file:
-                    file.write(str(os.getpid()))
-        time.sleep(100)
-    health: [{exec: {command: [test, -s, pid]}}]
-"""
-
-
 def test_who_meets_a_dead_session_cleans_up_after_it(bench: Bench) -> None:
-    with Owner(bench, DAEMONISING) as owner:
+    with Owner(bench, ENVIRONMENT) as owner:
         directory = registry.sessions()[0].directory
         processes = json.loads((directory / "processes.json").read_text())
-        pid = int((directory / "replicas" / "forker" / "pid").read_text())
+        heads = _heads(directory)
         pair = [processes[half]["pid"] for half in ("guardian", "agent")]
         for half in pair:
             os.kill(half, signal.SIGSTOP)  # or one of them would see the others die, and do its work
@@ -115,12 +99,18 @@ def test_who_meets_a_dead_session_cleans_up_after_it(bench: Bench) -> None:
             os.kill(victim, signal.SIGKILL)
         owner.wait()
         eventually(lambda: all(map(is_gone, pair)))
-        assert not is_gone(pid)
+        assert not any(map(is_gone, heads))
         assert registry.sessions() == []
-        assert is_gone(pid)
+        assert all(map(is_gone, heads))
         assert json.loads((directory / RECORD).read_text())["ended"] is not None
         assert (directory / "events.jsonl").exists()
         assert not (directory / "replicas").exists()
+
+
+def _heads(directory: Path) -> list[int]:
+    heads = heads_in((directory / "logs" / "hydra.log").read_text())
+    assert len(heads) == 3
+    return heads
 
 
 def _kill_pair(directory: Path) -> None:
@@ -132,28 +122,28 @@ def _kill_pair(directory: Path) -> None:
 
 
 def test_a_session_that_loses_guardian_and_agent_at_once_ends_what_daemonised(bench: Bench) -> None:
-    session = bench.session(DAEMONISING).up()
+    session = bench.session(ENVIRONMENT).up()
     directory = Path(session.background.status().dir)
-    daemon = int((directory / "replicas" / "forker" / "pid").read_text())
+    heads = _heads(directory)
     _kill_pair(directory)
     message = session.wait(SessionFailed).message
-    assert is_gone(daemon)
+    assert all(map(is_gone, heads))
     assert "and with it everything that it ran; what had outlived it was killed: " in message
-    assert f"{daemon} python daemon.py" in message
+    assert all(f"{head} {COMMAND}" in message for head in heads)
     eventually(lambda: not (directory / "processes.json").exists())
 
 
 def test_who_meets_an_ended_session_ends_what_it_left(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agent_client, "sweep", lambda _: [])  # its owner was interrupted just then
-    session = bench.session(DAEMONISING).up()
+    session = bench.session(ENVIRONMENT).up()
     directory = Path(session.background.status().dir)
-    daemon = int((directory / "replicas" / "forker" / "pid").read_text())
+    heads = _heads(directory)
     _kill_pair(directory)
     session.wait(SessionFailed)
     eventually(lambda: _ended(directory))
-    assert not is_gone(daemon)
+    assert not any(map(is_gone, heads))
     assert registry.sessions() == []
-    assert is_gone(daemon)
+    assert all(map(is_gone, heads))
 
 
 def _record(name: str, **fields: Any) -> Path:

@@ -15,6 +15,7 @@ from envspec.plan import events as e
 from envspec.session import replica
 from envspec.session.request import Request
 from envspec.session.session import Session
+from tests.hydra import ENVIRONMENT, heads_in
 from tests.session.running import Bench, Running, eventually, is_gone
 
 DIAMOND = """
@@ -141,27 +142,12 @@ def test_force_does_not_wait_for_grace(bench: Bench) -> None:
 
 
 def test_descendants_that_daemonise_are_stopped_with_their_service(bench: Bench) -> None:
-    session = bench.session(
-        """
-        services:
-          forker:
-            command: [python, daemon.py]
-            files:
-              daemon.py: |
-                import os, time
-                if os.fork() == 0:
-                    os.setsid()
-                    if os.fork() == 0:
-                        with open("pid", "w") as file:
-                            file.write(str(os.getpid()))
-                time.sleep(100)
-            health: [{exec: {command: [test, -s, pid]}}]
-        """
-    ).up()
-    pid = int((Path(session.background.status().dir) / "replicas" / "forker" / "pid").read_text())
-    assert not is_gone(pid)
+    session = bench.session(ENVIRONMENT).up()
+    heads = heads_in(session.log("hydra"))
+    assert len(heads) == 3
+    assert not any(map(is_gone, heads))
     session.stop()
-    assert is_gone(pid)
+    assert all(map(is_gone, heads))
 
 
 def test_a_paused_service_can_be_stopped(bench: Bench) -> None:
