@@ -11,6 +11,8 @@ import signal
 import time
 from pathlib import Path
 
+from envspec.agent.identity import start_time
+
 KILL_PATIENCE = 5.0
 """Seconds to go on killing. Only a process in uninterruptible sleep outlives its SIGKILL, and then for long."""
 PAUSE = 0.002
@@ -83,6 +85,19 @@ def end_descendants() -> list[int]:
             return []
         signal.sigtimedwait((signal.SIGCHLD,), PAUSE)
     return descendants(os.getpid())
+
+
+def kill_tree(root: int) -> None:
+    """Kill everything that came of a subreaper which does not do so itself any more, and the subreaper last.
+
+    Until then, whoever loses a parent becomes its child, where it is found. Blocks for at most KILL_PATIENCE seconds.
+    """
+    deadline = time.monotonic() + KILL_PATIENCE
+    while (left := list(filter(start_time, descendants(root)))) and time.monotonic() < deadline:
+        for pid in left:
+            send(pid, signal.SIGKILL)
+        time.sleep(PAUSE)
+    send(root, signal.SIGKILL)
 
 
 def _reap_all() -> bool:

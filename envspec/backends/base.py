@@ -33,5 +33,8 @@ class Backend(Protocol):
             BackendError: the node or the agent cannot be had.
         """
 
-    async def close(self) -> None:
-        """Give back whatever `open` borrowed. The streams are closed already; never raises."""
+    async def close(self) -> str:
+        """Give back whatever `open` borrowed. The streams are closed already; never raises.
+
+        Returns a sentence on what had to be ended by force, empty where nothing had.
+        """

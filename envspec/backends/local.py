@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from envspec.backends.base import Stream
 
+PATIENCE = 10.0
+"""Seconds in which an agent that was let go ends; where processes wait inside the kernel, it takes six."""
+
 _streams: WeakSet[socket.socket] = WeakSet()
 
 
@@ -81,17 +84,36 @@ class LocalBackend:
         reader, writer = await asyncio.open_unix_connection(sock=self._start.stream, limit=MESSAGE_LIMIT)
         return Stream(reader, writer)
 
-    async def close(self) -> None:
-        """Wait for the guardian, whose end means that nothing is left."""
+    async def close(self) -> str:
+        """Wait for the guardian, whose end means that nothing is left. One that does not end is killed with all it has.
+
+        Returns a sentence that says so, empty where it was not needed.
+        """
         start, self._start = self._start, None
-        if start is not None:
-            start.stream.close()
-            await _end_of(start.pid)
-            start.close()
+        if start is None:
+            return ""
+        start.stream.close()
+        forced = "" if await _ends(start.pid, PATIENCE) else _kill(start.pid)
+        start.close()
+        return forced
 
 
-async def _end_of(pid: int) -> None:
-    """Wait for a child to end. Not in an executor's thread: at the exit of the interpreter there are none any more."""
+def _kill(guardian: int) -> str:
+    from envspec.agent.tree import kill_tree
+    from envspec.units import format_seconds
+
+    kill_tree(guardian)
+    return (
+        f"the agent had not ended {format_seconds(PATIENCE)} after it was let go, so it was killed with everything "
+        "that it ran: it, or its guardian, was stopped, as by SIGSTOP, or hangs"
+    )
+
+
+async def _ends(pid: int, patience: float) -> bool:
+    """Wait for a child to end, and return whether it did within `patience` seconds.
+
+    Not in an executor's thread: at the exit of the interpreter there are none any more.
+    """
     import asyncio
 
     loop = asyncio.get_running_loop()
@@ -99,7 +121,8 @@ async def _end_of(pid: int) -> None:
     descriptor = os.pidfd_open(pid)
     loop.add_reader(descriptor, ended.cancel)  # unlike set_result, it may be called twice
     try:
-        await asyncio.wait([ended])
+        done, _ = await asyncio.wait([ended], timeout=patience)
+        return bool(done)
     finally:
         loop.remove_reader(descriptor)
         os.close(descriptor)

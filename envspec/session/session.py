@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from envspec.agent.sweep import sweep
 from envspec.agent.wire import Message
 from envspec.backends.base import Backend
 from envspec.backends.local import LocalBackend
@@ -235,9 +236,9 @@ class Session:
         try:
             errors = await self._supervisor.stop() if self._supervisor is not None else []
         finally:
-            await self._let_agent_go()
-        for error in (*errors, *self._lost_meanwhile()):
-            self._log.record(e.Warned(message=str(error)))
+            forced = await self._let_agent_go()
+        for problem in (*errors, *([forced] if forced else self._lost_meanwhile())):
+            self._log.record(e.Warned(message=str(problem)))
         if self.id:
             self._log.record(e.SessionStopped(seconds=time.monotonic() - began))
         if self._error is not None:
@@ -261,14 +262,20 @@ class Session:
         if self.id:
             finish_session_directory(self.directory)
 
-    async def _let_agent_go(self) -> None:
-        """Close the agent, and whatever the backend borrowed for it: all leases end with that."""
+    async def _let_agent_go(self) -> str:
+        """Close the agent, and whatever the backend borrowed for it: all leases end with that.
+
+        Returns a sentence on what had to be ended by force, empty where nothing had.
+        """
         if self._agent is not None:
             if self._agent.greeted:
                 with suppress(AgentLostError):
                     await self._agent.request_within(CLOSE_PATIENCE, "close")
             await self._agent.close()
-        await self._backend.close()
+        forced = await self._backend.close()
+        if forced and self.id:
+            sweep(self.directory)
+        return forced
 
 
 async def _cancelled(task: asyncio.Task[None] | None) -> None:

@@ -32,6 +32,7 @@ class TcpBackend:
         reader, writer = await asyncio.open_connection(sock=ours, limit=MESSAGE_LIMIT)
         return Stream(reader, writer)
 
-    async def close(self) -> None:
+    async def close(self) -> str:
         if self._guardian is not None:
             await asyncio.to_thread(self._guardian.wait)
+        return ""

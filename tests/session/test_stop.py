@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from envspec.backends import local
 from envspec.errors import StoppedError
 from envspec.plan import events as e
 from envspec.session import replica
@@ -205,9 +206,32 @@ def test_an_agent_that_does_not_answer_is_not_waited_for(bench: Bench, monkeypat
     assert session.background.status().state == "stopped"
 
 
+@pytest.mark.parametrize("stopped", [("agent", "guardian"), ("guardian",)], ids=" and ".join)
+def test_a_pair_that_does_not_end_is_killed_with_everything_it_ran(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, stopped: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(replica, "STOP_PATIENCE", 0.1)
+    monkeypatch.setattr(local, "PATIENCE", 0.5)
+    session = bench.session(ENVIRONMENT).up()
+    directory = Path(session.background.status().dir)
+    pids = [_half(session, half) for half in ("agent", "guardian")] + heads_in(session.log("hydra"))
+    for half in stopped:
+        os.kill(_half(session, half), signal.SIGSTOP)
+    session.stop()
+    (warning,) = session.of(e.Warned)
+    assert warning.message.startswith("the agent had not ended 0.50 s after it was let go, so it was killed")
+    assert all(map(is_gone, pids))
+    assert not (directory / "processes.json").exists()
+    assert session.background.status().state == "stopped"
+
+
 def _agent(session: Running) -> int:
+    return _half(session, "agent")
+
+
+def _half(session: Running, half: str) -> int:
     import json
 
     record = json.loads((Path(session.background.status().dir) / "processes.json").read_text())
-    pid: int = record["agent"]["pid"]
+    pid: int = record[half]["pid"]
     return pid
