@@ -39,7 +39,7 @@ def outline(environment: Environment) -> Outline:
         requires=environment.requires,
         ports=port_requests(environment),
         models=tuple(
-            ModelPlan(name, model.served_name, model.source, model.options, "", model.preload)
+            ModelPlan(name, model.served_name, model.source, model.options, "", model.preload, warm=model.warm)
             for name, model in environment.models.items()
         ),
     )
@@ -63,6 +63,7 @@ def stand_in(environment: Environment) -> Bindings:
         tmp=f"/tmp/{session}",  # noqa: S108  a name to show, never made
         ports=ports,
         models={name: f"/envspec/models/{name}" for name in environment.models},
+        commits={name: "0" * 40 for name, model in environment.models.items() if model.repo},
     )
 
 

@@ -1,4 +1,4 @@
-"""The environment of a process: inherited, then top `env`, less `unset_env`, then `env_file`, then `env`."""
+"""The environment of a process: inherited, that of its models, then top `env`, less `unset_env`, `env_file`, `env`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
+
+from envspec.models.source import hub_cache, hub_home
 
 Layer = Mapping[str, str | None]
 """Variables to set; null takes one away."""
@@ -39,6 +41,19 @@ def inherited(environ: Mapping[str, str], patterns: Iterable[str] | None, script
     if "PATH" in kept:
         kept["PATH"] = search_path(environ, scripts)
     return {**kept, "CUDA_VISIBLE_DEVICES": ""}
+
+
+def of_models(environ: Mapping[str, str], *, any_of_hub: bool) -> dict[str, str]:
+    """Return what a process that uses models has above what it inherits: its files are here, so nothing is asked for.
+
+    For models of the hub also where the caller's cache is, which `inherit_env` may have left out.
+    """
+    variables = {"HF_HUB_OFFLINE": "1"}
+    if any_of_hub:
+        variables["HF_HOME"] = str(hub_home(environ))
+        if environ.get("HF_HUB_CACHE") or environ.get("HUGGINGFACE_HUB_CACHE"):
+            variables["HF_HUB_CACHE"] = str(hub_cache(environ))
+    return variables
 
 
 def layered(base: Mapping[str, str], *layers: Layer) -> dict[str, str]:

@@ -86,7 +86,12 @@ def world_of(environment: Environment, bindings: Bindings, environ: Mapping[str,
         for replica in service.replica_names()
     }
     models = {
-        name: {"name": model.served_name, "path": bindings.models.get(name, ""), "repo": None}
+        name: {
+            "name": model.served_name,
+            "path": bindings.models.get(name, ""),
+            "repo": model.repo,
+            "commit": bindings.commits.get(name),
+        }
         for name, model in environment.models.items()
     }
     services = {

@@ -48,17 +48,19 @@ def resolve_service(
     if ("services", service.name) in findings.spoiled:
         # Its shape is wrong: what does not hang on that is judged nevertheless, so that all is told at once.
         making = replace(making, findings=findings.sparing((name,) for name in OWN))
-    planned = [_replica(service, index, name, making) for index, name in enumerate(service.replica_names())]
+    rendered = [_rendered(service, index, making) for index, _ in enumerate(service.replica_names())]
+    # Only now is it known which models the service uses, which is said by the templates of all its replicas.
+    making = replace(making, needed=frozenset(making.models.read | set(service.models)))
+    planned = [_replica(service, index, *one, making) for index, one in enumerate(rendered)]
     pairs = [pair for pair in planned if pair is not None]
     if len(pairs) < len(planned) or not pairs:
         return None
     spec = pairs[0][1]
-    needed = making.models.read | set(service.models)
     plan = ServicePlan(
         name=service.name,
         kind=service.kind,
         replicas=tuple(replica for replica, _ in pairs),
-        models=tuple(name for name in world.models if name in needed),
+        models=tuple(name for name in world.models if name in making.needed),
         start=service.start,
         restart=Restart(spec.restart.on, spec.restart.max),
         attached=service.attached is not None,
@@ -69,17 +71,23 @@ def resolve_service(
 
 @dataclass(frozen=True)
 class Making:
-    """What the replicas of a service are made with. `top` is the environment's own `env`, rendered."""
+    """What the replicas of a service are made with. `top` is the environment's own `env`, rendered.
+
+    `models` remembers which of them templates read; `needed` are those and what the service lists.
+    """
 
     world: World
     top: Mapping[str, str | None]
     models: Watched
     findings: Findings
+    needed: frozenset[str] = frozenset()
 
 
-def _replica(service: Service, index: int, name: str, making: Making) -> tuple[ReplicaPlan, ServiceSpec] | None:
+def _replica(
+    service: Service, index: int, tree: MapNode, failed: set[str], making: Making
+) -> tuple[ReplicaPlan, ServiceSpec] | None:
     world, findings = making.world, making.findings
-    tree, failed = _rendered(service, index, making)
+    name = service.replica_names()[index]
     spec = findings.validated(ServiceSpec, tree)
     checks = _checks(service, index, spec, tree, making)
     note_bad_names(tree, findings)
@@ -152,9 +160,16 @@ def _argv(spec: ServiceSpec) -> tuple[str, ...]:
 def _environment(spec: ServiceSpec, tree: MapNode, making: Making) -> dict[str, str]:
     world = making.world
     patterns = spec.inherit_env if spec.inherit_env is not None else world.environment.inherit_env
-    base = environ.layered(environ.inherited(world.environ, patterns), making.top)
+    base = environ.layered(environ.inherited(world.environ, patterns), _of_models(making), making.top)
     files = _env_files(spec, tree.get("env_file"), making.findings)
     return environ.layered(environ.without(base, spec.unset_env), *files, spec.env)
+
+
+def _of_models(making: Making) -> dict[str, str]:
+    if not making.needed:
+        return {}
+    models = making.world.environment.models
+    return environ.of_models(making.world.environ, any_of_hub=any(models[name].repo for name in making.needed))
 
 
 def _env_files(spec: ServiceSpec, node: Node | None, findings: Findings) -> list[dict[str, str]]:

@@ -34,6 +34,8 @@ class Spec(BaseModel):
         populate_by_name=True,
         json_schema_extra={"patternProperties": {EXTENSION_PATTERN: {"description": "Yours: envspec ignores it."}}},
     )
+    fields_of: ClassVar[tuple[type, ...]] = ()
+    """Other classes that fields were taken from, whose source says what they mean."""
 
     @model_validator(mode="before")
     @classmethod

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from dataclasses import asdict
 
 from envspec.plan.outline import Requirements
 from envspec.spec import inputs
@@ -11,13 +11,14 @@ from envspec.spec.environment import Model, Service
 from envspec.spec.findings import Findings
 from envspec.spec.inputs import Surroundings
 from envspec.spec.layers import is_null, without_null_entries, without_nulls
-from envspec.spec.model_spec import NOT_YET, ModelSpec
+from envspec.spec.model_source import source_of
+from envspec.spec.model_spec import ModelSpec
 from envspec.spec.nodes import MapNode, Node, Scalar
 from envspec.spec.rendering import Scope, render_node
 from envspec.spec.requires_spec import RequiresSpec
 from envspec.spec.scope import ENTRY_SHAPE, SHAPE
 from envspec.spec.template import references
-from envspec.spec.written import named
+from envspec.spec.written import known_keys, named, path_beside
 
 
 def models_of(node: Node | None, scope: Scope, findings: Findings) -> dict[str, Model]:
@@ -37,20 +38,22 @@ def models_of(node: Node | None, scope: Scope, findings: Findings) -> dict[str, 
 def _model(key: Scalar, node: Node, scope: Scope, findings: Findings) -> Model | None:
     if not isinstance(node, MapNode):
         message = f"the model '{key.text}' must be a mapping"
-        findings.add(node.mark, "wrong-type", message, "such as {synthetic: {architecture: qwen3}}")
+        findings.add(node.mark, "wrong-type", message, "such as {repo: org/name} or {synthetic: {architecture: qwen3}}")
         return None
-    later = [name for name, value in node.items if name.text in NOT_YET and not is_null(value)]
-    for name in later:
-        hint = "a model made here: {synthetic: {architecture: qwen3}}"
-        findings.add(name.mark, "not-supported", f"{NOT_YET[name.text]} ('{name.text}')", hint)
-    rendered = render_node("models", node, scope, findings) if not later else None
-    if rendered is None and not later:  # what is wrong beside a template that failed is told with it
+    source = source_of(key, node, findings)
+    node = known_keys(node, ModelSpec, f"the model '{key.text}'", findings)
+    rendered = render_node("models", node, scope, findings)
+    if rendered is None:  # what is wrong beside a template that failed is told with it
         findings.validated(ModelSpec, without_nulls(node))
     rendered = without_null_entries(rendered) if rendered is not None else None
     spec = findings.validated(ModelSpec, rendered) if isinstance(rendered, MapNode) else None
-    if spec is None:
+    if spec is None or source is None or not isinstance(rendered, MapNode):
         return None
-    return Model(key.text, spec.name or key.text, "synthetic", asdict(spec.synthetic), spec.preload, key.mark)
+    options = spec.options(source)
+    if isinstance(path := rendered.get("path"), Scalar):
+        options["path"] = os.path.abspath(path_beside(path))  # noqa: PTH100  Path has no `..` by text alone
+    served = spec.name or options.get("repo") or key.text
+    return Model(key.text, served, source, options, spec.preload, spec.warm or "", key.mark, node)
 
 
 def requirements_of(

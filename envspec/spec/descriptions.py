@@ -28,7 +28,7 @@ def _describe() -> None:
     """Give every field of the file format its description, once in a process."""
     Exact.described = True
     for spec in _below(Spec):
-        texts = _texts_below_fields(spec)
+        texts = {name: text for source in (*spec.fields_of, spec) for name, text in _texts_below_fields(source).items()}
         for name, field in spec.model_fields.items():
             field.description = field.description or texts.get(name)
         spec.model_rebuild(force=True)
@@ -41,7 +41,7 @@ def _below(spec: type[Spec]) -> Iterator[type[Spec]]:
         yield from _below(subclass)
 
 
-def _texts_below_fields(spec: type[Spec]) -> dict[str, str]:
+def _texts_below_fields(spec: type) -> dict[str, str]:
     try:
         source = textwrap.dedent(inspect.getsource(spec))
     except OSError:  # made by create_model, which is given its descriptions

@@ -86,14 +86,24 @@ class Service:
 
 @dataclass(frozen=True)
 class Model:
-    """A declared model. `source` is "synthetic" for now, `options` what that source takes."""
+    """A declared model. `source` is a key of `envspec.models.SOURCES`, `options` what that source takes.
+
+    `mark` is where its name stands, `tree` what the file writes of it, unrendered.
+    """
 
     name: str
     served_name: str
     source: str
     options: Mapping[str, Any]
     preload: bool
+    warm: Literal["", "page-cache"]
     mark: Mark
+    tree: MapNode
+
+    @property
+    def repo(self) -> str | None:
+        """The repository of a model of the hub."""
+        return self.options.get("repo")
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ CERTAIN = frozenset(
         "command-and-shell",
         "unknown-entry",
         "wrong-call",
+        "wrong-source",
         "unknown-function",
     )
 )

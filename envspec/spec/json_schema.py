@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from envspec.health import VALIDATORS
+from envspec.models import SOURCES
 from envspec.spec.base import Spec
 from envspec.spec.catalog import SHIPPED, shipped_names
 from envspec.spec.catalog_entry import CatalogEntry, InputSpec
 from envspec.spec.descriptions import described_schema
 from envspec.spec.environment_file import EnvironmentFile
+from envspec.spec.model_spec import owners
 from envspec.spec.nodes import MapNode, plain_data
 from envspec.spec.source import read
 from envspec.spec.written_schema import NULL, TEMPLATE, Schema, as_written, described, or_null, or_template
@@ -33,6 +35,7 @@ def environment_schema() -> Schema:
     """Return the schema of an environment file."""
     schema = _schema(EnvironmentFile, "an envspec environment", {"", "ServiceSpec"})
     _know_the_catalog(schema["$defs"])
+    _choose_a_source(schema["$defs"]["ModelSpec"])
     return schema
 
 
@@ -73,6 +76,12 @@ def _choose(definition: Schema, groups: tuple[tuple[str, ...], ...]) -> None:
     """Ask for exactly one field of each group."""
     if groups:
         definition["allOf"] = [{"oneOf": [{"required": [field]} for field in group]} for group in groups]
+
+
+def _choose_a_source(model: Schema) -> None:
+    """Ask for exactly one source, and for the one that a key belongs to."""
+    _choose(model, (tuple(SOURCES),))
+    model["dependencies"] = {key: [source] for key, source in owners().items() if key not in SOURCES}
 
 
 def _know_the_catalog(definitions: dict[str, Schema]) -> None:

@@ -44,7 +44,7 @@ class Shaping:
 
     def model_objects(self) -> dict[str, dict[str, Any]]:
         """Return the models as templates see them before their files are anywhere."""
-        return {name: {"name": model.served_name, "repo": None} for name, model in self.models.items()}
+        return {name: {"name": model.served_name, "repo": model.repo} for name, model in self.models.items()}
 
 
 def shape_services(layered: Mapping[str, Service], shaping: Shaping) -> dict[str, Service]:

@@ -39,7 +39,7 @@ def wrong(text: str) -> list[Diagnostic]:
         ("inherit_env: '*'", (1, 14), "wrong-type", "must be a list", 'write ["*"]'),
         ("inherit_env: PATH, CUDA_*", (1, 14), "wrong-type", "must be a list", 'write [PATH, "CUDA_*"]'),
         ("ready: [{http: {stats: 200}}]", (1, 17), "unknown-key", "'http' has no key 'stats'", "'status'"),
-        ("models: {a: {}}", (1, 10), "missing-key", "'a' needs the key 'synthetic'", ""),
+        ("models: {a: {synthetic: {}}}", (1, 14), "missing-key", "'synthetic' needs the key 'architecture'", ""),
         ("services: {a-b: {}}", (1, 12), "bad-name", "has a hyphen, which templates read as a minus", ""),
         ("services: {a: hello}", (1, 15), "wrong-type", "'a' must be a mapping, not text (hello)", ""),
         ("services: {a: {command: python x}}", (1, 25), "wrong-type", "must be a list", "write [python, x]"),
@@ -84,7 +84,7 @@ def test_a_union_complains_once_about_the_member_that_was_meant(written: str, co
 
 
 def test_all_mistakes_come_at_once_in_the_order_of_the_file() -> None:
-    text = "version: 2\nservices:\n  a:\n    stop: {timout: 5s}\n    kind: x\n  b: 1\nmodels:\n  m: {}\n"
+    text = "version: 2\nservices:\n  a:\n    stop: {timout: 5s}\n    kind: x\n  b: 1\nmodels:\n  m: {repo: 3}\n"
     assert [d.line for d in wrong(text)] == [1, 4, 5, 6, 8]
 
 

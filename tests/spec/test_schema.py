@@ -103,6 +103,11 @@ def test_what_is_right_is_accepted(service: str) -> None:
         "services: {a: {use: nats, with: {jetstream: maybe}}}",
         "services: {a: {use: dynamo-mocker}}",
         "models: {a: {synthetic: {architecture: gpt}}}",
+        "models: {a: {}}",
+        "models: {a: {repo: org/name, path: ./here}}",
+        "models: {a: {path: ./here, revision: main}}",
+        "models: {a: {repo: org/name, include: all}}",
+        "models: {a: {repo: org/name, warm: gpu}}",
         "requires: {memory: 5}",
     ],
 )
