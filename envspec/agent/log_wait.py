@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import signal
 from collections.abc import Callable
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from envspec.agent.loop import Loop, Timer
+from envspec.agent.pattern_limit import SlowPatternError, bounded
 
 if TYPE_CHECKING:
     from envspec.health.base import Answer
@@ -17,40 +16,7 @@ if TYPE_CHECKING:
 PERIOD = 0.005
 """Seconds between two looks. A look at a log in which nothing was written costs some microseconds."""
 
-LIMIT = 0.05
-"""Seconds of our processor that a pattern may take on one line, at least; at most it is twice that. A line of a log
-takes microseconds, but a repeat within a repeat has endless ways to fail, and the agent has one thread."""
-
 OnAnswer = Callable[["Answer"], None]
-
-
-class SlowPatternError(Exception):
-    """A pattern took longer than LIMIT on one line."""
-
-
-def scan_bounded(scanner: LogScanner) -> str | None:
-    """Scan, and interrupt that when it does not get on. Python's matcher looks for signals while it works.
-
-    By the processor's time and not the clock's: on a busy machine, an agent that has to wait is not slow.
-
-    Raises:
-        SlowPatternError: it was interrupted; the scanner is of no use any more.
-    """
-    armed, looks = True, -1
-
-    def tick(_number: int, _frame: FrameType | None) -> None:
-        nonlocal looks
-        if armed and scanner.looks == looks:
-            raise SlowPatternError
-        looks = scanner.looks
-
-    signal.signal(signal.SIGVTALRM, tick)
-    signal.setitimer(signal.ITIMER_VIRTUAL, LIMIT, LIMIT)
-    try:
-        return scanner.scan()
-    finally:
-        armed = False  # a tick that is on its way already comes to nothing
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
 class LogWait:
@@ -70,14 +36,13 @@ class LogWait:
 
     def _look(self) -> None:
         from envspec.health.base import Answer
-        from envspec.health.log import found
+        from envspec.health.log import MATCH_LIMIT, found
 
+        scanner = self._scanner
         try:
-            answer = found(scan_bounded(self._scanner), self._match)
-        except SlowPatternError:
-            text = f"the pattern {self._match!r} took longer than {LIMIT * 1000:.0f} ms on one line, and is given up"
-            hint = "it has too many ways to fail: leave out a repeat within a repeat, as in (x+)+, and .* at its ends"
-            self._on_answer(Answer(passed=False, text=f"{text}; {hint}"))
+            answer = found(bounded(self._match, MATCH_LIMIT, scanner.scan, lambda: scanner.looks), self._match)
+        except SlowPatternError as error:
+            self._on_answer(Answer(passed=False, text=str(error)))
             return
         if not answer.passed:
             self._timer = self._loop.after(PERIOD, self._look)

@@ -7,19 +7,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from envspec.agent.pattern_limit import SlowPatternError
 from envspec.agent.probe_command import Commands
 from envspec.agent.probe_output import ThreadOutput
+from envspec.agent.probe_patterns import PatternThread
 from envspec.health import build
 from envspec.health.base import Answer, Context, Target, excerpt
 from envspec.plan.plan import CONNECTABLE, Check, Endpoint
+
+GIVEN_UP = "given up"
+"""Where a check's context keeps why it is not asked any more."""
 
 
 class Attempts:
     """Asks validators, which may run commands and print."""
 
-    def __init__(self, commands: Commands, output: ThreadOutput) -> None:
+    def __init__(self, commands: Commands, output: ThreadOutput, patterns: PatternThread) -> None:
         self._commands = commands
         self._output = output
+        self._patterns = patterns
 
     def context_of(self, check: Check, message: Mapping[str, Any]) -> Context:
         """Return the context in which a check of a prober's message is asked."""
@@ -31,15 +37,22 @@ class Attempts:
             log=message.get("log") or "",
             log_start=message.get("log_start") or 0,
             run=self._commands.run,
+            bounded=self._patterns.bounded,
             values=check.context,
             folder=check.folder or message.get("folder") or ".",
         )
 
     def ask(self, check: Check, context: Context, timeout: float) -> Answer:
         """Ask a check once, within `timeout` seconds; what the validator raises and prints is part of the answer."""
+        if GIVEN_UP in context.kept:
+            return Answer(passed=False, text=context.kept[GIVEN_UP])
         with self._output.captured() as printed:
             try:
                 answer = build(check.kind, check.fields).probe(replace(context, timeout=timeout))
+            except SlowPatternError as error:
+                # Whoever matched it again would hold up all others again.
+                context.kept[GIVEN_UP] = str(error)
+                return Answer(passed=False, text=str(error))
             except (Exception, SystemExit) as error:  # noqa: BLE001  the user's function may raise whatever it likes
                 answer = Answer(passed=False, text=describe(error, context.folder))
         said = excerpt("".join(printed).encode())

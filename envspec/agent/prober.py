@@ -25,6 +25,7 @@ from envspec.agent.probe_attempt import Attempts
 from envspec.agent.probe_command import Commands
 from envspec.agent.probe_inquiry import Inquiry
 from envspec.agent.probe_output import ThreadOutput
+from envspec.agent.probe_patterns import PatternThread
 from envspec.agent.probe_threads import Threads
 from envspec.agent.wire import Message, Splitter, decode, encode
 from envspec.health import VALIDATORS
@@ -47,7 +48,7 @@ class Prober:
         self._writing = threading.Lock()
         self._inquiries: dict[str, Inquiry] = {}
         self._commands, self._output = Commands(), ThreadOutput()
-        self._attempts = Attempts(self._commands, self._output)
+        self._attempts = Attempts(self._commands, self._output, PatternThread(self._loop))
         self._threads = Threads()
         self._hanging = 0
         self._sweeping = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from envspec.units import Duration, format_seconds
@@ -21,6 +21,20 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 Run = Callable[[Sequence[str], Mapping[str, str], str, float], tuple[int, bytes]]
 """`run(argv, env, cwd, timeout)` gives exit code and output; raises TimeoutError once the whole tree is killed."""
+
+Found = TypeVar("Found")
+
+
+class Bounded(Protocol):
+    """Does `work`, in which a pattern is matched, and gives up a match that takes longer than `limit` seconds.
+
+    `looks` counts the matches begun. What it raises then becomes the answer of the check for good.
+    """
+
+    def __call__(
+        self, pattern: str, limit: float, work: Callable[[], Found], looks: Callable[[], int] = ..., /
+    ) -> Found:
+        """Return what `work` returns."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +84,10 @@ def _run_nothing(_argv: Sequence[str], _env: Mapping[str, str], _cwd: str, _time
     raise NotImplementedError(message)
 
 
+def _unbounded(_pattern: str, _limit: float, work: Callable[[], Found], _looks: object = None) -> Found:
+    return work()
+
+
 @dataclass(frozen=True)
 class Context:
     """All that a probe may know beside its own fields.
@@ -86,6 +104,7 @@ class Context:
     log: str = ""
     log_start: int = 0
     run: Run = _run_nothing
+    bounded: Bounded = _unbounded
     values: Mapping[str, Any] = field(default_factory=dict)
     folder: str = "."
     kept: MutableMapping[str, Any] = field(default_factory=dict)

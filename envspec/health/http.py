@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from envspec.health.base import FIVE_SECONDS, PLACES_OR_URL, Answer, Context, Target, Validator, ask_each
@@ -12,6 +13,9 @@ from envspec.health.subset import difference
 from envspec.health.tls import Tls
 from envspec.health.values import Method, PositiveDuration, Status, Statuses, WebAddress
 from envspec.health.web import Connection, Response
+
+MATCH_LIMIT = 0.5
+"""Seconds of the processor that a pattern may take on one body; of the largest, 16 MiB, most take a tenth."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +46,7 @@ class Http(Validator):
     json: Any = None
     """What the body, read as JSON, must hold: a mapping's keys, and for each element of a list a different one."""
     text: str | None = None
-    """A regular expression that must be found in the body."""
+    """A regular expression that must be found in the body. One that takes longer than half a second is given up."""
     tls: Tls | None = None
     """Speak TLS, also where the scheme is not https."""
     timeout: PositiveDuration = FIVE_SECONDS
@@ -51,20 +55,22 @@ class Http(Validator):
     def probe(self, context: Context) -> Answer:
         """Send the request to each target, and compare the answers."""
         targets = (Target.from_url(self.url),) if self.url else context.targets
-        return ask_each(targets, context.timeout, lambda target: self._ask(target, context.timeout))
+        return ask_each(targets, context.timeout, lambda target: self._ask(target, context))
 
-    def _ask(self, target: Target, timeout: float) -> Answer:
-        with Connection(target, self.tls, timeout) as connection:
+    def _ask(self, target: Target, context: Context) -> Answer:
+        with Connection(target, self.tls, context.timeout) as connection:
             response = connection.ask(self.method, self.path, self.headers, self.body)
-        problem = self._problem(response)
+        problem = self._problem(response, context)
         return Answer(passed=not problem, text=problem or str(response))
 
-    def _problem(self, response: Response) -> str:
+    def _problem(self, response: Response, context: Context) -> str:
         expected = self.status if isinstance(self.status, list | tuple) else [self.status]
         if response.status not in expected:
             return str(response)
-        if self.text is not None and not re.search(self.text, response.body.decode("utf-8", "replace")):
-            return f"text: nothing matches {self.text!r} in {response}"
+        if self.text is not None:
+            search = partial(re.compile(self.text).search, response.body.decode("utf-8", "replace"))
+            if not context.bounded(self.text, MATCH_LIMIT, search):
+                return f"text: nothing matches {self.text!r} in {response}"
         return self._json_problem(response) if self.json is not None else ""
 
     def _json_problem(self, response: Response) -> str:

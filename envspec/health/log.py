@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from envspec.health.base import FIVE_SECONDS, Answer, Context, Validator, excerpt
@@ -17,6 +18,8 @@ CHUNK = 2**16
 LINE_LIMIT = 2**16
 """Bytes of a line that are looked at, at its beginning and at its end: a log with no line ends would else be held in
 memory whole."""
+MATCH_LIMIT = 0.05
+"""Seconds of the processor that a pattern may take on one line; most take microseconds."""
 SCAN_LIMIT = 2**20
 """Bytes read by one `scan`, so that a flood does not hold up the agent's only thread."""
 
@@ -37,7 +40,8 @@ class Log(Validator):
             self.match, LogScanner(context.log, context.log_start, self.match)
         )
         deadline = time.monotonic() + context.timeout
-        while (line := scanner.scan()) is None and scanner.behind and time.monotonic() < deadline:
+        scan = partial(context.bounded, self.match, MATCH_LIMIT, scanner.scan, lambda: scanner.looks)
+        while (line := scan()) is None and scanner.behind and time.monotonic() < deadline:
             pass
         return found(line, self.match)
 

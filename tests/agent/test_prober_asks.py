@@ -93,16 +93,18 @@ def callback(prober: Prober, code: str) -> str:
 
 @pytest.fixture
 def page() -> Iterator[Any]:
-    """An HTTP server whose status a test can set, also for the next few requests one by one."""
+    """An HTTP server whose status and body a test can set, the status also for the next few requests one by one."""
 
     class Page(http.server.BaseHTTPRequestHandler):
         status = 503
+        body = b""
         next: ClassVar[list[int]] = []
 
         def handle_one_request(self) -> None:
             if self.rfile.readline():
                 status = Page.next.pop(0) if Page.next else Page.status
-                self.wfile.write(f"HTTP/1.0 {status} .\r\nContent-Length: 0\r\n\r\n".encode())
+                head = f"HTTP/1.0 {status} .\r\nContent-Length: {len(Page.body)}\r\n\r\n"
+                self.wfile.write(head.encode() + Page.body)
             self.close_connection = True
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
@@ -291,6 +293,46 @@ def test_a_prober_with_too_many_hanging_probes_calls_itself_sick(prober: Prober)
         prober.ask(f"{number}", "once", check("python", timeout=0.05, call=look))
     assert prober.wait(lambda said: said["notice"] == "sick")["hanging"] >= 16
     assert not prober.done("7")["passed"]
+
+
+SLOW = "(x+x+)+y"
+LINE = b"x" * 45  # half an hour's work for that pattern
+
+
+def test_a_pattern_that_takes_for_ever_is_given_up_and_holds_nobody_up(prober: Prober, page: Any) -> None:
+    page.status, page.body = 200, LINE
+    (prober.folder / "log").write_bytes(LINE + b"\n")
+    prober.ask("body", "until", check("http", page.port, text=SLOW))
+    prober.ask("line", "live", check("log", match=SLOW), log="log", every=0.01, failures=3)
+    body = prober.wait(lambda said: said["notice"] == "answer" and said["key"] == "body")
+    line = prober.wait(lambda said: said["notice"] == "unhealthy")
+    prober.ask("other", "once", check("http", page.port, text="^x+$"))
+
+    assert prober.done("other")["passed"]
+    assert f"the pattern '{SLOW}' takes longer than 500 ms, so it is given up" in body["text"]
+    assert f"the pattern '{SLOW}' takes longer than 50 ms, so it is given up" in line["text"]
+
+
+def test_a_pattern_that_was_given_up_is_not_tried_again(prober: Prober, page: Any) -> None:
+    page.status, page.body = 200, LINE
+    prober.ask("body", "until", check("http", page.port, text=SLOW), timeout=4.0)
+    prober.wait(lambda said: said["notice"] == "answer")
+    page.body = b"xxy"
+    (answer,) = prober.done("body")["answers"]
+
+    assert answer["tries"] > 8, "each would else have taken half a second"
+    assert not answer["passed"]
+
+
+def test_many_lines_and_many_patterns_at_once_are_not_taken_for_a_slow_one(prober: Prober, page: Any) -> None:
+    page.status, page.body = 200, b"ready"
+    (prober.folder / "log").write_bytes(b"a line of a log that says nothing\n" * 400_000 + b"ready\n")
+    for number in range(20):
+        prober.ask(f"http {number}", "once", check("http", page.port, text="^ready$"))
+    prober.ask("log", "once", check("log", match="^.*rea+dy$", timeout=PATIENCE), log="log")
+
+    assert all(prober.done(f"http {number}")["passed"] for number in range(20))
+    assert prober.done("log")["answers"][0]["text"] == "ready"
 
 
 def test_the_end_of_stdin_ends_the_prober_whatever_goes_on_in_it(prober: Prober) -> None:

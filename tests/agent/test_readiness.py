@@ -130,7 +130,7 @@ def test_a_pattern_that_takes_for_ever_is_given_up_and_holds_nobody_up(agent: Ag
 
     def given_up() -> bool:
         agent.call("renew")
-        return any("longer than 50 ms on one line" in answer["text"] for answer in agent.heard("answer"))
+        return any("takes longer than 50 ms, so it is given up" in answer["text"] for answer in agent.heard("answer"))
 
     agent.wait(given_up, "the answer that the pattern is too slow")
     agent.start("other", "sleep", "600")
