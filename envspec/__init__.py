@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from envspec.leases.free_port import find_free_port
+    from envspec.models.engines.loader import ModelLoader
     from envspec.resolve import check
     from envspec.session.live import Environment, Service
     from envspec.session.up import up
@@ -30,6 +31,7 @@ __all__ = [
     "Diagnostic",
     "Environment",
     "EnvspecError",
+    "ModelLoader",
     "ResourceError",
     "Service",
     "ServiceError",
@@ -44,6 +46,7 @@ _HOME = {
     **dict.fromkeys(__all__, "envspec.errors"),
     "Environment": "envspec.session.live",
     "Service": "envspec.session.live",
+    "ModelLoader": "envspec.models.engines.loader",
     "check": "envspec.resolve",
     "find_free_port": "envspec.leases.free_port",
     "up": "envspec.session.up",

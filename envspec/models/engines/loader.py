@@ -1,0 +1,137 @@
+"""`envspec.ModelLoader`: a model by its name, as an engine in this process or as files."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, overload
+
+from envspec.errors import UsageError
+from envspec.models.engines import ENGINES
+from envspec.models.engines.engine import Engine, check_installed
+from envspec.models.engines.files import Files, Tell
+from envspec.models.engines.loaded import LoadedEngines, Wanted
+from envspec.models.engines.reference import Reference, reference
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, RuntimeWarning, stacklevel=2)
+
+
+class ModelLoader:
+    """Loads each model once: `loader("org/name", "vllm")` gives vLLM's own object, the second call the same one.
+
+    Models come from the hub, from a path, or from `models`, which are declared as in an environment file. An engine is
+    loaded once for the same files, backend and options. When memory is short for the next one, those that were used
+    least recently are shut down; so ask again for an engine instead of keeping it. Used from threads, it loads one
+    engine at a time. Leaving the block, `close()` or the end of the process shuts all engines down.
+    """
+
+    def __init__(
+        self,
+        models: Mapping[str, Mapping[str, Any]] | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+        tell: Tell | None = None,
+        warn: Callable[[str], None] = _warn,
+    ) -> None:
+        """Take the declared models, and the variables that choose caches, endpoint and token (default: os.environ).
+
+        `tell` hears of downloads, from any thread; `warn` hears what engines left behind.
+        """
+        self._declared = dict(models or {})
+        self._files = Files(os.environ if environ is None else environ, tell)
+        self._engines = LoadedEngines(warn)
+        self._closed = False
+
+    @overload
+    def __call__(
+        self,
+        model: str | Path,
+        backend: str = "",
+        *,
+        preload_only: Literal[True],
+        revision: str = "",
+        **options: Any,
+    ) -> Path: ...
+
+    @overload
+    def __call__(
+        self,
+        model: str | Path,
+        backend: str = "",
+        *,
+        preload_only: Literal[False] = False,
+        revision: str = "",
+        **options: Any,
+    ) -> Any: ...
+
+    def __call__(
+        self,
+        model: str | Path,
+        backend: str = "",
+        *,
+        preload_only: bool = False,
+        revision: str = "",
+        **options: Any,
+    ) -> Any:
+        """Return an engine with the model: a `vllm.LLM`, or a `transformers` pipeline.
+
+        Args:
+            model: a declared name, a path, or a repository `org/name`; what is declared comes first.
+            backend: "vllm" or "transformers".
+            preload_only: fetch the files, load nothing, and return their path; then no backend is needed.
+            revision: a branch, a tag or a commit of the repository.
+            options: are handed to `vllm.LLM` or `transformers.pipeline` as they are.
+
+        Raises:
+            UsageError: there is no such model or backend, or the loader is closed.
+            RequirementError: the backend's library is not installed.
+            ModelUnavailableError: the files cannot be had.
+            ResourceError: the model does not fit into memory, even after all other engines were released.
+        """
+        if self._closed:
+            raise UsageError("this model loader is closed", hint="make another one, or call it within its block")
+        wanted = reference(model, self._declared, revision)
+        if preload_only and not backend:
+            return self._files.fetched(wanted)
+        engine = _engine(backend)
+        if preload_only:
+            return self._files.fetched(wanted)
+        check_installed(backend, engine)
+        path = self._files.fetched(wanted)
+        return self._engines.get(Wanted(wanted.name, backend, engine, path, options))
+
+    def cached(self, model: str | Path, revision: str = "") -> Path | None:
+        """Return where the model's files are, or None where some of them would have to be fetched. Asks nobody.
+
+        Raises:
+            UsageError: there is no such model.
+        """
+        return self._files.known(reference(model, self._declared, revision))
+
+    def release(self, model: str | Path) -> None:
+        """Shut down all engines of a model, whatever their backend and options; it may be asked for again."""
+        wanted: Reference = reference(model, self._declared)
+        self._engines.release(lambda loaded: loaded.name == wanted.name)
+
+    def close(self) -> None:
+        """Shut down all engines, and warn of memory and processes that stay. The loader is of no more use then."""
+        self._closed = True
+        self._engines.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def _engine(backend: str) -> Engine:
+    if backend not in ENGINES:
+        message = f"there is no backend {backend!r}" if backend else "a backend is missing"
+        raise UsageError(message, hint=f"known: {', '.join(ENGINES)}")
+    return ENGINES[backend]
