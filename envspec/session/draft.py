@@ -64,19 +64,24 @@ class Written:
         return resolve(self._environment, bindings, self._request.environ)
 
     def keep(self) -> None:
-        """Make the plan for some stand-ins, which shows where it depends on what."""
+        """Make the plan for some stand-ins, which shows where it depends on what.
+
+        One is made of the file as it was read, the others of the file read anew with other variables.
+        """
         from envspec.spec.reading import noted
 
+        elsewhere = with_changing(self._request.environ, "/elsewhere")
         try:
             with noted() as files:
-                samples = [self._sample(*made) for made in enumerate(stand_ins(self.outline, self._bindings))]
+                again = Written(replace(self._request, environ=elsewhere))
+                first, *others = stand_ins(self.outline, self._bindings)
+                samples = [self._sample(first), *map(again._sample, others)]
         except (SpecError, LookupError):
             return  # a template that this session's numbers please may choke on these
         keep(self._request, self.outline, samples, {**self._files, **files})
 
-    def _sample(self, number: int, bindings: Bindings) -> Sample:
-        environ = with_changing(self._request.environ, f"/elsewhere/{number}")
-        return Sample(bindings, environ, Written(replace(self._request, environ=environ)).plan(bindings))
+    def _sample(self, bindings: Bindings) -> Sample:
+        return Sample(bindings, self._request.environ, self.plan(bindings))
 
 
 class Known:

@@ -111,6 +111,15 @@ def test_a_changed_file_is_read_anew(file: Path) -> None:
     assert isinstance(draft(request_for(file)), Written)
 
 
+def test_a_file_that_is_edited_while_a_session_of_it_starts_is_not_mistaken_for_what_it_was(file: Path) -> None:
+    made = draft(request_for(file))
+    made.plan(bindings())
+    file.write_text(TWO.replace("hello", "good evening"))
+    made.keep()
+    file.write_text(TWO)
+    assert isinstance(draft(request_for(file)), Written)
+
+
 @pytest.mark.parametrize(
     "text",
     [
