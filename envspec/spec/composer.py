@@ -7,6 +7,7 @@ YAML 1.2 nor our rules, and which a file of a hundred thousand brackets makes ov
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import yaml
@@ -38,6 +39,17 @@ MAX_DEPTH = 64
 """Deeper nesting is refused before it can exhaust the stack."""
 
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
+
+
+def events_of(text: str) -> Iterator[Any]:
+    """Yield the parser's events, whose marks say to the character where what they tell of stands.
+
+    Raises:
+        yaml.MarkedYAMLError: the text is no YAML from here on.
+    """
+    parser = _Parser(text)
+    while not isinstance(event := parser.get_event(), yaml.StreamEndEvent):
+        yield event
 
 
 def line_and_column(text: str, index: int) -> tuple[int, int]:

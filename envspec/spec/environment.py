@@ -105,6 +105,11 @@ class Model:
         """The repository of a model of the hub."""
         return self.options.get("repo")
 
+    @property
+    def revision(self) -> str:
+        """The branch, tag or commit of a model of the hub, empty for any other."""
+        return str(self.options.get("revision", ""))
+
 
 @dataclass(frozen=True)
 class Environment:
