@@ -1,7 +1,7 @@
 """The pytest plugin: `pytest --env=local`, and the fixtures of a live environment.
 
 This module is imported by every pytest run where envspec is installed, so it imports nothing of envspec itself: all
-that costs time is behind `EnvironmentPool`, which the first test that needs an environment brings to life.
+that costs time is behind `EnvironmentPool` and `ModelPool`, which the first test that needs one brings to life.
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
+    from envspec.models.engines.loader import ModelLoader
+    from envspec.pytest_plugin.models import ModelPool
     from envspec.pytest_plugin.pool import EnvironmentPool
     from envspec.session.live import Environment
 
 POOL: pytest.StashKey[EnvironmentPool] = pytest.StashKey()
+MODELS: pytest.StashKey[ModelPool] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,8 +50,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
+    """Register the markers."""
     config.addinivalue_line("markers", "environment(name): run this test in the named environment, whatever --env says")
+    config.addinivalue_line("markers", "model(*names, revision): fetch these models before the first test runs")
 
 
 def pool_of(config: pytest.Config) -> EnvironmentPool:
@@ -57,6 +62,15 @@ def pool_of(config: pytest.Config) -> EnvironmentPool:
 
         config.stash[POOL] = EnvironmentPool(config)
     return config.stash[POOL]
+
+
+def models_of(config: pytest.Config) -> ModelPool:
+    """Return the models of this run, made when first asked for."""
+    if MODELS not in config.stash:
+        from envspec.pytest_plugin.models import ModelPool
+
+        config.stash[MODELS] = ModelPool(config)
+    return config.stash[MODELS]
 
 
 def _names(definition: pytest.Item, config: pytest.Config) -> list[str]:
@@ -77,8 +91,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Fetch the models that the tests which were selected will use."""
+    if session.config.option.collectonly:
+        return
+    if any("model" in item.keywords or _uses_environment(item) for item in session.items):
+        models_of(session.config).preload(session.items)
+
+
+def _uses_environment(item: pytest.Item) -> bool:
+    return "environment" in item.keywords or "environment" in getattr(item, "fixturenames", ())
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Bring up the environment of a test that is marked, but uses no fixture of it."""
+    """Stop a test whose models cannot be had. Bring up the environment of one that is marked, but uses no fixture."""
+    if MODELS in item.config.stash:
+        item.config.stash[MODELS].require(item)
     if item.get_closest_marker("environment") and "environment" not in getattr(item, "fixturenames", ()):
         for name in _names(item, item.config):
             pool_of(item.config).live(name)
@@ -93,14 +121,18 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Tell the whole cause of an environment that did not start, once."""
+    """Tell the whole cause of an environment that did not start, of a model that cannot be had, once."""
+    if MODELS in config.stash:
+        config.stash[MODELS].summarise(terminalreporter)
     if POOL in config.stash:
         config.stash[POOL].summarise(terminalreporter)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Take down whatever is up, unless it should be kept."""
+    """Release all engines, and take down whatever is up, unless it should be kept."""
+    if MODELS in session.config.stash:
+        session.config.stash[MODELS].close()
     if POOL in session.config.stash:
         session.config.stash[POOL].close()
 
@@ -108,9 +140,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:  # noqa: ARG001  the hook's signature
     """Take over what an xdist worker has to say about its environments: only the controller has a terminal."""
-    told = getattr(node, "workeroutput", {}).get("envspec")
-    if told:
+    output = getattr(node, "workeroutput", {})
+    if told := output.get("envspec"):
         pool_of(node.config).heard(node.gateway.id, told)
+    if told := output.get("envspec models"):
+        models_of(node.config).heard(node.gateway.id, told)
 
 
 @pytest.fixture(scope="session")
@@ -124,6 +158,32 @@ def environment(request: pytest.FixtureRequest) -> Environment:
 def service_ports(environment: Environment) -> dict[str, int]:
     """Port numbers by `"<service>_<port>"`, such as `service_ports["etcd_client"]`."""
     return environment.service_ports
+
+
+@pytest.fixture(scope="session")
+def model_loader(request: pytest.FixtureRequest) -> ModelLoader:
+    """Load models, each once per run: `model_loader("org/name", "vllm")`; with `preload_only=True` fetch files only.
+
+    A name that an environment of `--env` declares will do, too.
+    """
+    from envspec.errors import EnvspecError
+
+    try:
+        return models_of(request.config).loader
+    except EnvspecError as error:
+        pytest.fail(f"{error}\nhint: {error.hint}", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def model_cache_dir() -> Path:
+    """Give the directory in which huggingface_hub keeps models, for this process and all others."""
+    import os
+
+    from envspec.models.source import hub_cache
+
+    directory = hub_cache(os.environ)
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
 
 
 @pytest.fixture(scope="session")

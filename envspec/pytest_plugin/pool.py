@@ -11,6 +11,7 @@ import pytest
 
 from envspec.errors import EnvspecError, RequirementError, UsageError
 from envspec.pytest_plugin.controller import end_with_controller
+from envspec.pytest_plugin.terminal import say
 from envspec.pytest_plugin.text import one_line, ports_table, reason, whole_story
 from envspec.session.live import Environment
 from envspec.session.request import assignments
@@ -91,7 +92,7 @@ class EnvironmentPool:
     def _start(self, name: str) -> None:
         from envspec.pytest_plugin.start import start
 
-        self._say(f"envspec: starting {name} …")
+        say(self._config, f"envspec: starting {name} …")
         try:
             sets = assignments("--env-set", self._config.getoption("--env-set"))
             self._live[name] = start(self._file(name), sets, keep=self._config.getoption("--env-keep"))
@@ -103,7 +104,7 @@ class EnvironmentPool:
         if hasattr(self._config, "workeroutput"):
             self._lines += lines  # only the controller has a terminal; it tells them at the end
         for line in lines:
-            self._say(line)
+            say(self._config, line)
 
     def _refuse(self, name: str, error: EnvspecError) -> NoReturn:
         if isinstance(error, RequirementError) and self._is_skip(error):
@@ -146,18 +147,6 @@ class EnvironmentPool:
             terminal.line(story)
         for line in self._lines:
             terminal.line(line)
-
-    def _say(self, line: str) -> None:
-        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is None or self._config.get_verbosity() < 0:
-            return
-        capture = self._config.pluginmanager.get_plugin("capturemanager")
-        if capture is None:
-            reporter.write_line(line)
-            return
-        with capture.global_and_fixture_disabled():
-            reporter.ensure_newline()
-            reporter.write_line(line)
 
 
 def _short(file: Path, root: Path) -> str:

@@ -1,0 +1,50 @@
+"""Which models the tests of a run will use: what their markers say, and what their environments declare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import pytest
+
+
+class Need(NamedTuple):
+    """A model of the hub, a path or a declared name; where `environment` is given, a model declared there."""
+
+    model: str
+    revision: str = ""
+    environment: str = ""
+
+    def __str__(self) -> str:
+        return self.model + (f"@{self.revision}" if self.revision else "")
+
+
+def is_skipped(item: pytest.Item) -> bool:
+    """Tell whether a mark skips this test for certain; a condition that is text is for pytest to judge."""
+    if "skip" in item.keywords and item.get_closest_marker("skip") is not None:
+        return True
+    return "skipif" in item.keywords and any(
+        condition
+        for marker in item.iter_markers("skipif")
+        for condition in (*marker.args[:1], marker.kwargs.get("condition", False))
+        if not isinstance(condition, str)
+    )
+
+
+def marked(item: pytest.Item) -> Iterable[Need]:
+    """Yield what the markers `model` of a test, of its class and of its module name."""
+    if "model" not in item.keywords:  # a look into dictionaries: cheaper than the markers of 5,000 tests
+        return
+    for marker in item.iter_markers("model"):
+        for name in marker.args:
+            yield Need(str(name), str(marker.kwargs.get("revision", "")))
+
+
+def environment_of(item: pytest.Item, chosen: list[str]) -> list[str]:
+    """Return the environments that a test runs in; none for one that uses none."""
+    if "environment" in item.keywords and (marker := item.get_closest_marker("environment")) is not None:
+        return [str(name) for name in marker.args]
+    if "environment" not in getattr(item, "fixturenames", ()):
+        return []
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    return [parameters["environment"]] if "environment" in parameters else chosen[:1]
