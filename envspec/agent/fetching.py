@@ -1,57 +1,123 @@
-"""Getting models onto this node: a process for each, since their libraries do not belong into the agent's."""
+"""The verbs about models: where they are, getting them, reading them into the page cache."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING
 
 from envspec.agent.calls import Call, Node
-from envspec.agent.piped import PipedChild, Program
-from envspec.agent.processes import SpawnError
-from envspec.agent.reaper import Exit
-from envspec.agent.wire import Message
-from envspec.errors import ModelUnavailableError
+from envspec.agent.fetcher_client import FetcherClient, Job
+from envspec.agent.wire import Message, error_from_json
+from envspec.errors import EnvspecError, ModelUnavailableError
 
-LOG = "fetcher.log"
-
-
-def is_found(model: Message) -> bool:
-    """Tell whether a model's files are all there."""
-    from envspec.models import SOURCES
-    from envspec.models.source import Host
-
-    source = SOURCES[model["source"]]
-    return source.find(source.options(**model["options"]), Host.of(os.environ)).complete
+if TYPE_CHECKING:
+    from envspec.models.source import Found
 
 
 class Fetching:
-    """The verb `fetch`."""
+    """The verbs `find`, `fetch`, `warm` and `end_fetches`. What needs no network, the agent answers itself."""
 
     def __init__(self, node: Node) -> None:
-        self._node = node
+        self._fetcher = FetcherClient(node)
+
+    def find(self, call: Call) -> None:
+        """Verb: say of each model where it is or will be, its commit, and whether it is complete."""
+        found: dict[str, Message] = {}
+        unknown: list[Message] = []
+        for model in call["models"]:
+            here = _look(model)
+            if here.path:
+                found[model["name"]] = here._asdict()
+            else:
+                unknown.append(model)
+        if unknown:
+            Resolving(call, found, [model["name"] for model in unknown]).begin(self._fetcher, unknown)
+        else:
+            call.reply(models=found)
 
     def fetch(self, call: Call) -> None:
-        """Verb: make or fetch a model, unless its directory is complete already."""
+        """Verb: get a model, unless it is complete already."""
         model = call["model"]
-        if is_found(model):
-            call.reply(path=model["path"], cached=True)
-            return
-        results: list[Message] = []
-        argv = (self._node.python, "-P", "-m", "envspec.models.fetcher")
-        program = Program(argv, str(self._node.folder), self._node.directory / LOG)
-        try:
-            child = PipedChild(self._node, program, results.append, lambda how: self._ended(call, results, how))
-        except SpawnError as error:
-            call.fail(ModelUnavailableError(f"the model {model['name']} cannot be fetched: {error}"))
-            return
-        child.send(model)
+        here = _look(model)
+        if here.complete:
+            call.reply(path=here.path, commit=here.commit, cached=True, bytes=0, total=0, seconds=0.0)
+        else:
+            self._fetcher.ask(Job("fetch", model, partial(_answer, call)))
 
-    def _ended(self, call: Call, results: list[Message], how: Exit) -> None:
-        """The fetcher's last message counts; dying without one is an error of its own."""
-        result = results[-1] if results else {}
-        if "path" in result:
-            call.reply(path=result["path"], cached=bool(result.get("cached")))
+    def warm(self, call: Call) -> None:
+        """Verb: read a model's weights into the page cache."""
+        self._fetcher.ask(Job("warm", call["model"], partial(_answer, call)))
+
+    def end_fetches(self, call: Call) -> None:
+        """Verb: give up whatever is being fetched; each of those calls fails."""
+        self._fetcher.end()
+        call.reply()
+
+
+class Resolving:
+    """A `find` that waits for the fetcher: answered once all of its models are, with all that cannot be told."""
+
+    def __init__(self, call: Call, found: dict[str, Message], waiting: Iterable[str]) -> None:
+        self._call = call
+        self._found = found
+        self._waiting = set(waiting)
+        self._errors: list[EnvspecError] = []
+
+    def begin(self, fetcher: FetcherClient, models: Iterable[Message]) -> None:
+        """Ask for each model, all at once."""
+        for model in models:
+            fetcher.ask(Job("resolve", model, partial(self._ended, model["name"])))
+
+    def _ended(self, name: str, end: Message) -> None:
+        self._waiting.discard(name)
+        if end["notice"] == "done":
+            self._found[name] = {key: end[key] for key in ("path", "commit", "complete")}
+        else:
+            self._errors.append(_error(name, end))
+        if self._waiting:
             return
-        ending = how.signal or f"exit code {how.exit_code}"
-        log = self._node.directory / LOG
-        message = f"fetching the model {call['model']['name']} ended with {ending}; its output is in {log}"
-        call.fail(ModelUnavailableError(str(result.get("message", message)), hint=str(result.get("hint", ""))))
+        if self._errors:
+            self._call.fail(_together(self._errors))
+        else:
+            self._call.reply(models=self._found)
+
+
+def _look(model: Message) -> Found:
+    """Return what the standard library alone can tell.
+
+    Raises:
+        ModelUnavailableError: nobody could, since the model is described wrongly.
+    """
+    # Here, not above: most environments have no models, and this is 5 ms.
+    from envspec.models.planned import look
+    from envspec.models.source import Host
+
+    try:
+        return look(model, Host.of(os.environ))
+    except ModelUnavailableError as error:
+        raise _about(model["name"], error) from error
+
+
+def _answer(call: Call, end: Message) -> None:
+    if end["notice"] == "done":
+        call.reply(**{name: value for name, value in end.items() if name not in ("key", "notice")})
+    else:
+        call.fail(_error(call["model"]["name"], end))
+
+
+def _error(name: str, end: Message) -> EnvspecError:
+    return _about(name, error_from_json(end))
+
+
+def _about(name: str, error: EnvspecError) -> EnvspecError:
+    return type(error)(f"model {name}: {error}", hint=error.hint)
+
+
+def _together(errors: list[EnvspecError]) -> EnvspecError:
+    """Return one error for them all; the first, where it is the only one."""
+    if len(errors) == 1:
+        return errors[0]
+    lines = [f"{len(errors)} models cannot be had", "", *(f"- {error}" for error in errors)]
+    return ModelUnavailableError("\n".join(lines), hint="\n".join(dict.fromkeys(e.hint for e in errors if e.hint)))

@@ -23,11 +23,14 @@ def verbs(node: Node, record: Record, prober: ProberClient) -> Mapping[str, Verb
     family, holds, logs = Family(node.session), Holds(), Logs(node)
     readiness = Readiness(node, ListenGate(node.loop, family), prober)
     services = Services(node, family, record, Starter(node, logs, holds), readiness)
-    checking = Checking(node, prober, readiness)
+    checking, fetching = Checking(node, prober, readiness), Fetching(node)
     return {
         "renew": lambda call: call.reply(),
         "lease": holds.lease,
-        "fetch": Fetching(node).fetch,
+        "find": fetching.find,
+        "fetch": fetching.fetch,
+        "warm": fetching.warm,
+        "end_fetches": fetching.end_fetches,
         "start": services.start,
         "stop": services.stop,
         "signal": services.signal,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -110,3 +111,13 @@ class PipedChild:
             os.close(descriptor)
         self._stdin = -1
         self._on_exit(how)
+
+
+def last_line(log: Path) -> str:
+    """Return the last words of a program's log."""
+    try:
+        with log.open(errors="replace") as file:
+            lines = deque((line.strip() for line in file if line.strip()), maxlen=1)
+    except OSError:
+        return "its log cannot be read"
+    return lines[0] if lines else "it wrote nothing"

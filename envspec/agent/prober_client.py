@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
 from envspec.agent.calls import Node
-from envspec.agent.piped import PipedChild, Program
+from envspec.agent.piped import PipedChild, Program, last_line
 from envspec.agent.processes import SpawnError
 from envspec.agent.reaper import Exit
 from envspec.agent.wire import Message
@@ -116,7 +115,8 @@ class ProberClient:
             self._spawn()
         else:
             ending = how.signal or f"exit code {how.exit_code}"
-            self._unavailable(f"the prober died {self._deaths} times in a row ({ending}): {self._last_line()}")
+            said = last_line(self._node.directory / LOG)
+            self._unavailable(f"the prober died {self._deaths} times in a row ({ending}): {said}")
 
     def _unavailable(self, text: str) -> None:
         """Tell all jobs why nothing is asked; end those that somebody waits for; try again later."""
@@ -128,11 +128,3 @@ class ProberClient:
                 self._jobs.pop(key, None)
                 job.on_notice({"key": key, "notice": "done", "passed": False, "answers": []})
         self._node.loop.after(RETRY, self._spawn)
-
-    def _last_line(self) -> str:
-        try:
-            with (self._node.directory / LOG).open(errors="replace") as log:
-                lines = deque((line.strip() for line in log if line.strip()), maxlen=1)
-        except OSError:
-            return "its log cannot be read"
-        return lines[0] if lines else "it wrote nothing"

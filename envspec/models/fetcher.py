@@ -1,8 +1,12 @@
-"""The fetcher process: `python -m envspec.models.fetcher`.
+"""The fetcher process: gets models, many at a time, for an agent that may neither wait nor import what that needs.
 
-Reads a plan's model as one line of stdin and answers with one line of stdout: `{"path", "cached"}`, or
-`{"error", "message", "hint"}` with the name of a class in `envspec.errors`. It is a process of its own because the
-agent may neither wait for a download nor import what downloading needs.
+Run as `python -P -m envspec.models.fetcher`. JSON lines on stdin: `{"key", "do": "resolve" | "fetch" | "warm",
+"model": a ModelPlan}`. JSON lines on stdout, each with the `key` of its job:
+`{"notice": "progress", "done", "total"}` at most twice a second, `{"notice": "waiting", "holder"}`,
+`{"notice": "retrying", "reason", "seconds", "attempt"}`, and as the last `{"notice": "done", …}` with what the function
+of this module returned, or `{"notice": "failed", "error", "message", "hint"}` with a class of `envspec.errors`.
+
+It ends with its stdin, whatever is under way: what is half done then is trusted by nobody.
 """
 
 from __future__ import annotations
@@ -10,44 +14,189 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from envspec.errors import ModelUnavailableError
-from envspec.models import SOURCES
-from envspec.models.source import Host
+from envspec.errors import EnvspecError, ModelUnavailableError
+from envspec.models.planned import planned
+from envspec.models.source import Found, Host, Notice, Progress, Tell, Waiting
+
+PROGRESS_EVERY = 0.5
+"""Seconds between two notices of how far a job is."""
+CHUNK = 65536
+AT_ONCE = {"resolve": 16, "fetch": 4, "warm": 1}
+"""Jobs of a kind that run side by side; the others wait. Two that read the same disk only disturb each other."""
+
+Model = Mapping[str, Any]
+Answer = dict[str, Any]
 
 
-def fetch(model: Mapping[str, Any]) -> dict[str, Any]:
-    """Make or download the files of a model (a ModelPlan as JSON) at its path; `cached` if they were there before.
+def resolve(model: Model, host: Host, tell: Tell) -> Answer:
+    """Find out where a model is or will be, and its commit.
 
     Raises:
-        ModelUnavailableError: they cannot be had, or the source or one of its options is unknown.
+        ModelUnavailableError: that cannot be told.
     """
-    source = SOURCES.get(model["source"])
-    if source is None:
-        known = ", ".join(SOURCES)
-        raise ModelUnavailableError(
-            f"model {model['name']}: there is no source {model['source']!r}", hint=f"known: {known}"
-        )
+    source, options = planned(model)
+    return source.resolve(options, host, tell)._asdict()
+
+
+def fetch(model: Model, host: Host, tell: Tell) -> Answer:
+    """Get a model to its path, at its commit where the plan has one. `bytes` came, `total` are there.
+
+    Raises:
+        ModelUnavailableError: it cannot be had.
+    """
+    began = time.monotonic()
+    came = Came(tell)
+    source, options = planned(model)
+    found = Found(model["path"], model.get("commit", "")) if model["path"] else source.resolve(options, host, came)
+    got = source.fetch(options, found, host, came)
+    return {
+        "path": got.path,
+        "commit": got.commit or found.commit,
+        "cached": came.bytes == 0,
+        "bytes": came.bytes,
+        "total": came.total,
+        "seconds": time.monotonic() - began,
+    }
+
+
+def warm(model: Model, _host: Host, _tell: Tell) -> Answer:
+    """Read a model's weights into the page cache, as far as memory is free: `bytes` of `total` are there then.
+
+    Raises:
+        ModelUnavailableError: they cannot be read.
+    """
+    from envspec.models.inventory import WEIGHTS
+    from envspec.models.warm import free_memory, warm
+
+    began, place = time.monotonic(), Path(model["path"])
     try:
-        options = source.options(**model["options"])
-    except (TypeError, ValueError) as error:
-        raise ModelUnavailableError(f"model {model['name']}: {error}") from error
-    host = Host.of(os.environ)
-    found = source.find(options, host)
-    if found.complete:
-        return {"path": found.path, "cached": True}
-    return {"path": source.fetch(options, found, host, lambda _: None).path, "cached": False}
+        files = [place] if place.is_file() else sorted(file for file in place.rglob("*") if file.suffix in WEIGHTS)
+        warmed, total = warm(files, free_memory())
+    except OSError as error:
+        raise ModelUnavailableError(f"its weights cannot be read: {error}") from error
+    return {"bytes": warmed, "total": total, "seconds": time.monotonic() - began}
+
+
+DO: dict[str, Callable[[Model, Host, Tell], Answer]] = {"resolve": resolve, "fetch": fetch, "warm": warm}
+
+
+class Came:
+    """Counts the bytes that came: what was here at the first word of progress did not."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._last: Progress | None = None
+        self.bytes = 0
+
+    @property
+    def total(self) -> int:
+        """How large the model is, as far as anybody knows."""
+        return (self._last.total or self._last.done) if self._last is not None else 0
+
+    def __call__(self, notice: Notice) -> None:
+        """Count, and pass it on."""
+        if isinstance(notice, Progress):
+            if self._last is not None:
+                self.bytes += max(0, notice.done - self._last.done)
+            self._last = notice
+        self._tell(notice)
+
+
+class Job:
+    """One job's voice. Progress is kept until somebody `flush`es it, so that thousands of chunks are few lines."""
+
+    def __init__(self, key: str, write: Callable[[Answer], None]) -> None:
+        self._key = key
+        self._write = write
+        self._told: Progress | None = None
+        self._latest: Progress | None = None
+
+    def tell(self, notice: Notice) -> None:
+        """Hear what happens, from any thread."""
+        if isinstance(notice, Progress):
+            self._latest = notice
+            return
+        self.flush()
+        self.say("waiting" if isinstance(notice, Waiting) else "retrying", **notice._asdict())
+
+    def flush(self) -> None:
+        """Write how far it is, if that is news."""
+        latest = self._latest
+        if latest is not None and latest != self._told:
+            self._told = latest
+            self.say("progress", **latest._asdict())
+
+    def say(self, notice: str, **fields: Any) -> None:
+        """Write a line about it."""
+        self._write({"key": self._key, "notice": notice, **fields})
+
+
+class Fetcher:
+    """Reads jobs and does each in a thread of its own."""
+
+    def __init__(self, source: int, sink: int) -> None:
+        self._source, self._sink = source, sink
+        self._host = Host.of(os.environ)
+        self._writing = threading.Lock()
+        self._bounds = {do: threading.Semaphore(number) for do, number in AT_ONCE.items()}
+        self._jobs: list[Job] = []
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        """Serve until the source ends."""
+        threading.Thread(target=self._report, daemon=True).start()
+        rest = b""
+        while data := os.read(self._source, CHUNK):
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                threading.Thread(target=self._serve, args=(json.loads(line),), daemon=True).start()
+
+    def _report(self) -> None:
+        while not self._over.wait(PROGRESS_EVERY):
+            for job in tuple(self._jobs):
+                job.flush()
+
+    def _serve(self, message: Mapping[str, Any]) -> None:
+        job, do = Job(message["key"], self._write), message["do"]
+        self._jobs.append(job)
+        answer: Answer = {}
+        try:
+            with self._bounds[do]:
+                answer = {"notice": "done", **DO[do](message["model"], self._host, job.tell)}
+        except EnvspecError as error:
+            answer = _failed(error)
+        finally:
+            # Whatever else a library raises: it ends this thread and stands in the log, and whoever waits hears of it.
+            self._jobs.remove(job)
+            job.say(**(answer or _failed(_unforeseen(sys.exc_info()[1]))))
+
+    def _write(self, message: Answer) -> None:
+        line = json.dumps(message).encode() + b"\n"
+        with self._writing:
+            while line:
+                line = line[os.write(self._sink, line) :]
+
+
+def _failed(error: EnvspecError) -> Answer:
+    return {"notice": "failed", "error": type(error).__name__, "message": str(error), "hint": error.hint}
+
+
+def _unforeseen(error: BaseException | None) -> ModelUnavailableError:
+    return ModelUnavailableError(f"{type(error).__name__}: {error}", hint="the traceback is in fetcher.log")
 
 
 def main() -> None:
-    """Answer one request."""
-    try:
-        answer = fetch(json.loads(sys.stdin.readline()))
-    except ModelUnavailableError as error:
-        answer = {"error": type(error).__name__, "message": str(error), "hint": error.hint}
-    sys.stdout.write(json.dumps(answer) + "\n")
+    """Serve stdin and stdout. What libraries print goes to stderr: it would stand between the answers."""
+    sink = os.dup(1)
+    os.dup2(2, 1)
+    Fetcher(0, sink).run()
+    os._exit(0)  # at an ordinary exit, Python would wait for the libraries' own threads, and so for the downloads
 
 
 if __name__ == "__main__":

@@ -12,11 +12,11 @@ from pathlib import Path
 from envspec.errors import ModelUnavailableError
 
 
-def make_once(path: Path, is_complete: Callable[[Path], bool], write: Callable[[Path], None]) -> None:
+def make_once(path: Path, is_complete: Callable[[Path], bool], write: Callable[[Path], None]) -> bool:
     """Have `write` fill an empty directory and rename it to `path`, unless `path` is complete already.
 
     Whoever comes while another process writes waits, and then finds the work done. A process that is killed leaves
-    nothing at `path`; what it had staged beside it is removed by the next.
+    nothing at `path`; what it had staged beside it is removed by the next. Returns whether `write` was called.
 
     Raises:
         ModelUnavailableError: the directory cannot be written: full, read-only or another user's.
@@ -24,13 +24,15 @@ def make_once(path: Path, is_complete: Callable[[Path], bool], write: Callable[[
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _lock(path.with_name(f".{path.name}.lock")):
-            if not is_complete(path):
+            missing = not is_complete(path)
+            if missing:
                 _replace(path, write)
     except OSError as error:
         raise ModelUnavailableError(
             f"the model's files cannot be written to {path}: {error.strerror or error}",
             hint="make room there, or set ENVSPEC_CACHE_DIR to a directory that can be written",
         ) from error
+    return missing
 
 
 def _replace(path: Path, write: Callable[[Path], None]) -> None:

@@ -40,6 +40,18 @@ def _answered(notice: Message, _expected: object) -> e.Event:
     )
 
 
+def _of_model(notice: Message, _expected: object) -> e.Event:
+    return _OF_MODELS[notice["what"]](notice)
+
+
+_OF_MODELS: dict[str, Callable[[Any], e.Event]] = {
+    "progress": lambda said: e.ModelProgress(model=said["model"], done=said["done"], total=said["total"]),
+    "waiting": lambda said: e.ModelWaiting(model=said["model"], holder=said["holder"]),
+    "retrying": lambda said: e.ModelRetrying(
+        model=said["model"], reason=said["reason"], seconds=said["seconds"], attempt=said["attempt"]
+    ),
+}
+
 # A notice that is not here changes nothing by itself: `healthy` becomes an event once `after_healthy` is done.
 _EVENTS: dict[str, Callable[[Any, bool], e.Event]] = {
     "answer": _answered,
@@ -47,6 +59,7 @@ _EVENTS: dict[str, Callable[[Any, bool], e.Event]] = {
     "listening": lambda notice, _: e.ReplicaListening(
         replica=notice["replica"], port=notice["port"], number=notice["number"]
     ),
+    "model": _of_model,
     "unhealthy": lambda notice, _: e.ReplicaUnhealthy(
         replica=notice["replica"], check=notice["check"], answer=notice["text"]
     ),

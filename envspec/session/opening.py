@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from envspec.agent.identity import boot_id, pid_namespace, start_time
 from envspec.agent.wire import Message
-from envspec.models import SOURCES
-from envspec.models.source import Host
 from envspec.plan.codec import to_json
 from envspec.plan.outline import Outline
-from envspec.plan.plan import Bindings, ModelPlan, Plan
+from envspec.plan.plan import Bindings, Plan
 from envspec.session.agent_client import AgentClient
 from envspec.session.draft import Draft, draft
 from envspec.session.event_log import Redact
@@ -27,6 +27,13 @@ from envspec.session.state import (
     usable,
     write_json,
 )
+
+
+class Supply(NamedTuple):
+    """What a session gives to a plan, and the models that are complete already."""
+
+    bindings: Bindings
+    complete: frozenset[str]
 
 
 def read(request: Request) -> Draft:
@@ -65,32 +72,40 @@ def take_directory(environment: Outline, backend: str) -> tuple[Path, socket.soc
     )
 
 
-async def resolve_plan(found: Draft, agent: AgentClient, directory: Path, tmp: str) -> Plan:
-    """Lease all ports and return the plan with their numbers in it.
+async def supply(outline: Outline, agent: AgentClient, directory: Path, tmp: str) -> Supply:
+    """Lease all ports, and meanwhile find out where the models are or will be.
 
     Raises:
-        PortUnavailableError: one of them cannot be had; none is held then.
-        SpecError: the file is wrong in a way that only shows when everything is rendered.
+        PortUnavailableError: one of the ports cannot be had; none is held then.
+        ModelUnavailableError: where a model will be hangs on its commit, and the hub cannot be asked for that.
     """
-    requests = [to_json(item) for item in found.outline.ports]
-    leased = await agent.request("lease", requests=requests) if requests else {}
+    ports, models = await asyncio.gather(_lease(outline, agent), _find(outline, agent))
     bindings = Bindings(
         session=directory.name,
         directory=str(directory),
         tmp=tmp,
-        ports=_numbers(leased.get("ports", {})),
-        models={model.name: _model_path(model) for model in found.outline.models},
+        ports=ports,
+        models={name: found["path"] for name, found in models.items()},
+        commits={name: found["commit"] for name, found in models.items() if found["commit"]},
     )
-    return found.plan(bindings)
+    return Supply(bindings, frozenset(name for name, found in models.items() if found["complete"]))
 
 
-def _numbers(leased: Message) -> dict[str, dict[str, tuple[int, ...]]]:
-    return {replica: {port: tuple(numbers) for port, numbers in ports.items()} for replica, ports in leased.items()}
+async def _lease(outline: Outline, agent: AgentClient) -> dict[str, dict[str, tuple[int, ...]]]:
+    if not outline.ports:
+        return {}
+    leased = await agent.request("lease", requests=[to_json(item) for item in outline.ports])
+    return {
+        replica: {port: tuple(numbers) for port, numbers in ports.items()} for replica, ports in leased["ports"].items()
+    }
 
 
-def _model_path(model: ModelPlan) -> str:
-    source = SOURCES[model.source]
-    return source.find(source.options(**model.options), Host.of(os.environ)).path
+async def _find(outline: Outline, agent: AgentClient) -> dict[str, Message]:
+    if not outline.models:
+        return {}
+    answer = await agent.request("find", models=[to_json(model) for model in outline.models])
+    found: dict[str, Message] = answer["models"]
+    return found
 
 
 def write_plan(plan: Plan, directory: Path, redact: Redact) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 
 from envspec.plan.graph import dependents
 from envspec.plan.plan import Plan, ReplicaPlan, ServicePlan
 
 Key = tuple[str, str]
 """A service, a replica or `models.NAME`, and what is awaited of it."""
+
+READY, WANTED = "ready", "wanted"
+"""What is awaited of a model, by services and by whoever gets it."""
 
 
 class Order:
@@ -35,7 +38,11 @@ class Order:
 
     def model_ready(self, name: str) -> None:
         """Record that the files of a model are complete."""
-        self._set((f"models.{name}", "ready"))
+        self._set((f"models.{name}", READY))
+
+    async def wanted(self, model: str) -> None:
+        """Return when somebody waits for a model and, but for models, for nothing else."""
+        await asyncio.wait([self._future((f"models.{model}", WANTED))])
 
     async def wait(
         self, service: ServicePlan, replica: ReplicaPlan, on_waiting: Callable[[tuple[str, ...]], None]
@@ -51,6 +58,7 @@ class Order:
         def tell() -> None:
             if missing:
                 on_waiting(tuple(map(_label, missing.values())))
+            self._want(missing.values())
 
         def reached(future: asyncio.Future[None]) -> None:
             nonlocal last
@@ -70,6 +78,12 @@ class Order:
                 future.remove_done_callback(reached)
         return last
 
+    def _want(self, missing: Collection[Key]) -> None:
+        """Say that models are wanted, once they are all that is missing."""
+        if all(condition == READY for _, condition in missing):
+            for model, _ in missing:
+                self._set((model, WANTED))
+
     def _future(self, key: Key) -> asyncio.Future[None]:
         if key not in self._reached:
             self._reached[key] = asyncio.get_running_loop().create_future()
@@ -84,14 +98,14 @@ class Order:
 def _needs(service: ServicePlan, replica: ReplicaPlan) -> Iterable[Key]:
     yield from service.depends_on.items()
     for model in service.models:
-        yield f"models.{model}", "ready"
+        yield f"models.{model}", READY
     if service.start == "ordered" and replica.index > 0:
         yield service.replicas[replica.index - 1].name, "healthy"
 
 
 def _label(key: Key) -> str:
     name, condition = key
-    return name if condition == "ready" else f"{name} {condition}"
+    return name if condition == READY else f"{name} {condition}"
 
 
 async def in_reverse(plan: Plan, stop: Callable[[ServicePlan], Awaitable[None]]) -> None:

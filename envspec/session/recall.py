@@ -30,7 +30,7 @@ from envspec.session.state import cache_directory, write_json
 from envspec.spec.find import project_of
 
 PACKAGE = Path(__file__).parent.parent
-MAKERS = ("catalog", "health", "plan", "resolve", "session", "spec")
+MAKERS = ("catalog", "health", "models", "models/hub", "models/synthetic", "plan", "resolve", "session", "spec")
 """The parts of envspec that a plan is made by: in a checkout they change without a new version."""
 CHANGING = frozenset(
     {"_", "ENVSPEC_STATE_DIR", "OLDPWD", "PWD", "PYTEST_CURRENT_TEST", "PYTEST_XDIST_TESTRUNUID", "SHLVL"}

@@ -26,6 +26,7 @@ from envspec.session.control_server import ControlServer
 from envspec.session.event_log import EventLog
 from envspec.session.faults import Faults
 from envspec.session.log_chunk import LogChunk
+from envspec.session.notices import tell
 from envspec.session.outcome import failed_event
 from envspec.session.programs import check_programs
 from envspec.session.registry import clean
@@ -161,12 +162,13 @@ class Session:
         hello = await agent.hello(
             self._backend.ttl, session=self.id, directory=str(self.directory), folder=self.outline.directory
         )
-        self.plan = await opening.resolve_plan(draft, agent, self.directory, hello["tmp"])
+        supply = await opening.supply(self.outline, agent, self.directory, hello["tmp"])
+        self.plan = draft.plan(supply.bindings)
         self._planned()
         if self._backend.name == LocalBackend.name:
             made = (str(self.directory), hello["tmp"], *(model.path for model in self.plan.models))
             check_programs(self.plan, made, self._log.redact)
-        self._supervisor = Supervisor(self.plan, agent, self._log, self._request.environ)
+        self._supervisor = Supervisor(self.plan, agent, self._log, self._request.environ, supply.complete)
         self._faults = Faults(self._supervisor, self._log)
         agent.lost.add_done_callback(lambda _: self._agent_lost(agent))
         await self._supervisor.start()
@@ -202,6 +204,8 @@ class Session:
     def _take(self, notice: Message) -> None:
         if self._supervisor is not None:
             self._supervisor.take(notice)
+        else:
+            tell(self._log, notice)
 
     def _agent_lost(self, agent: AgentClient) -> None:
         """End a session whose agent has died; while it starts, the start itself meets the same error."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,36 @@ def stand_ins(outline: Outline, real: Bindings) -> list[Bindings]:
     """
     draw = random.Random()  # noqa: S311  samples, not secrets; other ones each time
     letters = draw.sample(ID_LETTERS, len(ID_LETTERS))
-    return [_bindings(outline, real, number, letters, draw) for number in range(SAMPLES)]
+    made = [_bindings(outline, real, number, letters, draw) for number in range(SAMPLES)]
+    commits = {name: _commits(draw) for name in _branches(outline, real)}
+    return [
+        _with_commits(bindings, {name: each[i] for name, each in commits.items()}) for i, bindings in enumerate(made)
+    ]
+
+
+def _branches(outline: Outline, real: Bindings) -> list[str]:
+    """Return the models whose commit may be another one tomorrow; one that the file names is always the same."""
+    return [
+        model.name
+        for model in outline.models
+        if model.name in real.commits and model.options.get("revision") != real.commits[model.name]
+    ]
+
+
+def _commits(draw: random.Random) -> list[str]:
+    """Return commits that differ in every place."""
+    return [
+        "".join(digits) for digits in zip(*(draw.sample("0123456789abcdef", SAMPLES) for _ in range(40)), strict=True)
+    ]
+
+
+def _with_commits(bindings: Bindings, commits: Mapping[str, str]) -> Bindings:
+    """Exchange commits, also in the paths that hang on them."""
+    models = {
+        name: path.replace(bindings.commits[name], commits[name]) if name in commits else path
+        for name, path in bindings.models.items()
+    }
+    return replace(bindings, models=models, commits={**bindings.commits, **commits})
 
 
 def _bindings(outline: Outline, real: Bindings, number: int, letters: list[str], draw: random.Random) -> Bindings:
@@ -52,7 +82,7 @@ def _bindings(outline: Outline, real: Bindings, number: int, letters: list[str],
         taken.update(block)
         ports.setdefault(request.replica, {})[request.port] = tuple(block)
     tmp = f"{Path(real.tmp).parent}/es-{draw.randbytes(5).hex()}"
-    return Bindings(session=session, directory=f"{root}/{session}", tmp=tmp, ports=ports, models=real.models)
+    return replace(real, session=session, directory=f"{root}/{session}", tmp=tmp, ports=ports)
 
 
 def _blocks(request: PortRequest, number: int, draw: random.Random) -> Iterable[range]:
@@ -67,7 +97,7 @@ def _blocks(request: PortRequest, number: int, draw: random.Random) -> Iterable[
 
 def is_plain(bindings: Bindings) -> bool:
     """Say whether no quoting or encoding would change what is put in, as it does not change the stand-ins."""
-    words = (bindings.session, bindings.directory, bindings.tmp, *bindings.models.values())
+    words = (bindings.session, bindings.directory, bindings.tmp, *bindings.models.values(), *bindings.commits.values())
     return all(re.fullmatch(r"[A-Za-z0-9_./-]+", word) for word in words)
 
 
@@ -75,6 +105,7 @@ def swap(old: Bindings, new: Bindings) -> Swap:
     """Return what must be written instead of what, to make `new`'s plan of `old`'s."""
     pairs = {old.session: new.session, old.directory: new.directory, old.tmp: new.tmp}
     pairs |= {path: new.models[name] for name, path in old.models.items()}
+    pairs |= {commit: new.commits[name] for name, commit in old.commits.items()}
     for replica, ports in old.ports.items():
         for port, numbers in ports.items():
             pairs |= {str(a): str(b) for a, b in zip(numbers, new.ports[replica][port], strict=True)}
@@ -85,7 +116,8 @@ def swapped(data: Any, pairs: Swap) -> Any:
     """Return JSON data with every whole occurrence exchanged, in numbers, texts and keys."""
     numbers = "|".join(old for old in pairs if old.isdigit())
     words = "|".join(re.escape(old) for old in sorted(pairs, key=len, reverse=True) if not old.isdigit())
-    pattern = re.compile(rf"(?<![0-9])(?:{numbers or '(?!)'})(?![0-9])|{words}")
+    # Words first: a commit may begin with the digits of a port.
+    pattern = re.compile(rf"{words}|(?<![0-9])(?:{numbers or '(?!)'})(?![0-9])")
     return _exchanged(data, pairs, lambda text: pattern.sub(lambda found: pairs[found[0]], text))
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Collection, Coroutine, Iterable, Mapping
 from typing import Any
 
 from envspec.agent.wire import Message
 from envspec.errors import AgentLostError, EnvspecError
 from envspec.plan import events as e
 from envspec.plan.codec import to_json
-from envspec.plan.plan import ModelPlan, Plan, ServicePlan
+from envspec.plan.plan import Plan, ServicePlan
 from envspec.session.agent_client import AgentClient
 from envspec.session.attempt import last_answer
 from envspec.session.event_log import EventLog
 from envspec.session.explain import environment_not_ready
+from envspec.session.models import Models
 from envspec.session.notices import tell
 from envspec.session.order import Order, in_reverse
 from envspec.session.replica import Replica
@@ -26,21 +27,22 @@ READY_TIMEOUT = 60.0
 
 
 class Supervisor:
-    """The replicas of one session, and what happens to them."""
+    """The replicas of one session, and what happens to them. `complete` are models that are there already."""
 
-    def __init__(self, plan: Plan, agent: AgentClient, log: EventLog, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, plan: Plan, agent: AgentClient, log: EventLog, environ: Mapping[str, str], complete: Collection[str] = ()
+    ) -> None:
         self._plan = plan
         self._agent = agent
         self._log = log
         self._environ = environ
-        self._order = Order(plan)
-        run = Run(plan, agent, log, self._order, self._is_up, self._is_lost, {item.name for item in plan.services})
+        run = Run(plan, agent, log, Order(plan), self._is_up, self._is_lost, {item.name for item in plan.services})
         self.replicas = {
             replica.name: Replica(run, service, replica) for service in plan.services for replica in service.replicas
         }
         self._failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+        self._models = Models(run, complete, self._fail)
         self._lost: set[str] = set()
-        self._fetching: list[asyncio.Task[None]] = []
         self._started = False
 
     def take(self, notice: Message) -> None:
@@ -59,9 +61,7 @@ class Supervisor:
         """
         for replica in self.replicas.values():
             replica.begin(wait=True)
-        for model in self._plan.models:
-            if model.preload or any(model.name in service.models for service in self._plan.services):
-                self._fetching.append(self._guarded(self._fetch(model)))
+        self._models.begin()
         await self._unless_failed(self._all_up())
         if self._plan.ready:
             await self._unless_failed(self._ready())
@@ -69,8 +69,7 @@ class Supervisor:
 
     async def stop(self) -> list[EnvspecError]:
         """Take everything down, those that are depended on last; return what went wrong with that."""
-        for task in self._fetching:
-            task.cancel()
+        await self._models.leave()
         await asyncio.gather(*(replica.leave() for replica in self.replicas.values()))
         errors: list[EnvspecError] = []
 
@@ -108,9 +107,14 @@ class Supervisor:
     def _is_lost(self, name: str, error: BaseException) -> None:
         if isinstance(error, AgentLostError):
             return  # the session itself is over, and says so
-        if not self._started and not self._failed.done():
-            self._failed.set_result(error)
+        if not self._started:
+            self._fail(error)
         self.note_lost(name, str(error).partition("\n")[0])
+
+    def _fail(self, error: BaseException) -> None:
+        """Fail the start; what is heard first counts."""
+        if not self._failed.done():
+            self._failed.set_result(error)
 
     def _is_up(self, name: str) -> None:
         was_lost = name in self._lost
@@ -121,8 +125,7 @@ class Supervisor:
     async def _all_up(self) -> None:
         for replica in self.replicas.values():
             await asyncio.wait([replica.up])
-        for fetching in self._fetching:
-            await asyncio.wait([fetching])
+        await self._models.wait()
 
     async def _unless_failed(self, work: Coroutine[Any, Any, None]) -> None:
         """Do `work`, or raise what failed meanwhile."""
@@ -137,24 +140,6 @@ class Supervisor:
             task.result()
         finally:
             task.cancel()
-
-    def _guarded(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Do `work` beside the rest; what it raises fails the start."""
-
-        def done(task: asyncio.Task[None]) -> None:
-            error = None if task.cancelled() else task.exception()
-            if error is not None and not self._failed.done():
-                self._failed.set_result(error)
-
-        task = asyncio.create_task(work)
-        task.add_done_callback(done)
-        return task
-
-    async def _fetch(self, model: ModelPlan) -> None:
-        self._log.record(e.ModelFetching(model=model.name, source=model.source))
-        answer = await self._agent.request("fetch", model=to_json(model))
-        self._log.record(e.ModelReady(model=model.name, path=answer["path"], cached=answer["cached"]))
-        self._order.model_ready(model.name)
 
     async def _ready(self) -> None:
         timeout = self._plan.start_timeout or READY_TIMEOUT

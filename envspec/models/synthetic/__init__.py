@@ -12,11 +12,9 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from envspec.models.staging import make_once
 from envspec.models.synthetic.config import JSON_FILES
 from envspec.models.synthetic.options import Synthetic
 from envspec.models.synthetic.safetensors import is_whole, write_safetensors
-from envspec.models.synthetic.tensors import random_tensor, tensor_shapes
 
 __all__ = ["FORMAT", "Synthetic", "cached_path", "is_complete", "make"]
 
@@ -38,16 +36,23 @@ def is_complete(path: Path) -> bool:
     return is_whole(path / _WEIGHTS) and all((path / name).is_file() for name in JSON_FILES)
 
 
-def make(options: Synthetic, path: Path) -> None:
+def make(options: Synthetic, path: Path) -> bool:
     """Make the model's files at `path` unless they are there; while another process makes them, wait.
+
+    Returns whether it was this process that made them.
 
     Raises:
         ModelUnavailableError: they cannot be written.
     """
-    make_once(path, is_complete, partial(_write, options))
+    # Here, not above: agents look whether models are there, and of the time that making needs they have none.
+    from envspec.models.staging import make_once
+
+    return make_once(path, is_complete, partial(_write, options))
 
 
 def _write(options: Synthetic, directory: Path) -> None:
+    from envspec.models.synthetic.tensors import random_tensor, tensor_shapes
+
     for name, content in JSON_FILES.items():
         text = json.dumps(content(options), ensure_ascii=False, indent=2)
         (directory / name).write_text(f"{text}\n", encoding="utf-8")

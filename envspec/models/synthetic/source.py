@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from envspec.models.source import Found, Host, Tell
+from envspec.models.source import Found, Host, Progress, Tell
 from envspec.models.synthetic.options import Synthetic
 
 
@@ -28,5 +28,8 @@ class SyntheticSource:
         """Make the files, unless another process does."""
         from envspec.models.synthetic import make
 
-        make(options, Path(found.path))
+        tell(Progress(0, None))
+        if make(options, Path(found.path)):
+            size = sum(file.stat().st_size for file in Path(found.path).iterdir())
+            tell(Progress(size, size))
         return Found(found.path, complete=True)
