@@ -86,7 +86,8 @@ class ModelPool:
                 self._failed[need] = error
         self._failed |= fetch_all(missing, self._count, partial(say, self._config))
         for test, several in needs.items():
-            self._refused |= {test: need for need in several if need in self._failed}
+            if unavailable := [need for need in several if need in self._failed]:
+                self._refused[test] = unavailable[0]
 
     def _needs(self, item: pytest.Item) -> Iterable[Need]:
         needs = list(marked(item))

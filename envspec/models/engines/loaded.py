@@ -137,7 +137,7 @@ class LoadedEngines:
             atexit.unregister(self.close)
             names = ", ".join(str(loaded.wanted) for loaded in self._loaded.values())
             finally_.callback(self._look_back, names or "all engines")
-            for key in reversed(self._loaded):
+            for key in self._loaded:  # called in reverse
                 finally_.callback(self._release, key)
 
     def _look_back(self, names: str) -> None:

