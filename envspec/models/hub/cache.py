@@ -1,0 +1,121 @@
+"""What is on this machine already, told in a millisecond: the standard library, a few stats, no request.
+
+Files lie where huggingface_hub puts them, so that every program shares them:
+
+    models--org--name/refs/main                → the commit that main was at
+    models--org--name/snapshots/COMMIT/FILE    → a link into models--org--name/blobs
+
+That a file is there does not say that it is whole. So envspec keeps a manifest of each selection that it has verified,
+in its own cache; a model is complete when every file of the manifest has the size and the time that it had then.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from envspec.models.hub.listing import RepoFile
+from envspec.models.hub.options import COMMIT, Hub
+from envspec.models.hub.selection import selection_key
+from envspec.models.source import Found, Host
+
+_FORMAT = 1
+_TRUE = ("1", "ON", "YES", "TRUE")  # huggingface_hub.constants
+
+
+def find(options: Hub, host: Host) -> Found:
+    """Look for a model. A branch that only the hub can resolve is nowhere yet, unless the hub must not be asked."""
+    if options.is_pinned:
+        return located(options, options.revision, host)
+    commit = cached_commit(options, host) if is_offline(host) else ""
+    return located(options, commit, host) if commit else Found()
+
+
+def located(options: Hub, commit: str, host: Host) -> Found:
+    """Tell where the files of a commit lie or will lie, and whether all are there as they were when verified."""
+    return Found(str(snapshot_of(options, commit, host)), commit, complete=_is_as_verified(options, commit, host))
+
+
+def is_offline(host: Host) -> bool:
+    """Tell whether HF_HUB_OFFLINE, or its older name, forbids requests."""
+    chosen = host.environ.get("HF_HUB_OFFLINE") or host.environ.get("TRANSFORMERS_OFFLINE") or ""
+    return chosen.upper() in _TRUE
+
+
+def repo_folder(options: Hub, host: Host) -> Path:
+    """Return the repository's directory in the cache of huggingface_hub."""
+    return host.hub_cache / f"models--{options.repo.replace('/', '--')}"
+
+
+def snapshot_of(options: Hub, commit: str, host: Host) -> Path:
+    """Return the directory that holds the files of a commit under their own names."""
+    return repo_folder(options, host) / "snapshots" / commit
+
+
+def cached_commit(options: Hub, host: Host) -> str:
+    """Return the commit that a branch was at when it was last fetched, by whomever; empty if it never was."""
+    with suppress(OSError, ValueError):
+        text = (repo_folder(options, host) / "refs" / options.revision).read_text("ascii").strip()
+        if COMMIT.fullmatch(text):
+            return text
+    return ""
+
+
+def remember_commit(options: Hub, commit: str, host: Host) -> None:
+    """Note which commit a branch is at, for times without a hub. Only of complete models: they are relied on."""
+    if options.is_pinned or cached_commit(options, host) == commit:
+        return
+    with suppress(OSError):  # a cache that cannot be written still serves what it has
+        _write(repo_folder(options, host) / "refs" / options.revision, commit)
+
+
+def manifest_path(options: Hub, commit: str, host: Host) -> Path:
+    """Return where the manifest of a selection lies."""
+    name = f"{commit}-{selection_key(options, host.hub_cache)}.json"
+    return host.own_cache / "models" / "hub" / options.repo.replace("/", "--") / name
+
+
+def write_manifest(options: Hub, commit: str, host: Host, files: Iterable[RepoFile]) -> None:
+    """Note that these files have been verified. Where that cannot be written, they will be verified again."""
+    folder = snapshot_of(options, commit, host)
+    entries = {}
+    for file in files:
+        status = (folder / file.path).stat()
+        entries[file.path] = {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": file.sha256}
+    manifest = {"format": _FORMAT, "repo": options.repo, "commit": commit, "hub": str(host.hub_cache), "files": entries}
+    with suppress(OSError):
+        _write(manifest_path(options, commit, host), json.dumps(manifest, indent=1))
+
+
+def _is_as_verified(options: Hub, commit: str, host: Host) -> bool:
+    try:
+        manifest = json.loads(manifest_path(options, commit, host).read_bytes())
+        if manifest["format"] != _FORMAT:
+            return False
+        folder = snapshot_of(options, commit, host)
+        return all(_is_unchanged(f"{folder}/{path}", entry) for path, entry in manifest["files"].items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _is_unchanged(path: str, entry: dict[str, int]) -> bool:
+    status = os.stat(path)  # noqa: PTH116  a Path for each file would be half of the time that this takes
+    return status.st_size == entry["size"] and status.st_mtime_ns == entry["mtime_ns"]
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file at once, so that nobody reads half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, staged = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(staged).chmod(0o644)  # mkstemp makes it private, yet the cache may be shared
+        Path(staged).replace(path)
+    except BaseException:
+        Path(staged).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,63 @@
+"""Which commit a branch is at: one request, or what was noted when there is no hub to ask."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from envspec.errors import ModelUnavailableError
+from envspec.models.hub.cache import cached_commit, find, is_offline, located, remember_commit
+from envspec.models.hub.options import COMMIT, Hub
+from envspec.models.source import Found, Host, Retrying, Tell
+
+_TRIES_WITH_CACHE = 3  # half a second or so: what is cached will do
+
+
+def resolve(options: Hub, host: Host, tell: Tell) -> Found:
+    """Return where the files of the revision are or will be; a revision that is a commit needs no request.
+
+    Where the hub cannot be reached, the commit that the branch was last seen at will do, and `tell` hears of it.
+
+    Raises:
+        ModelUnavailableError: the hub refuses, or cannot be asked and the branch was never fetched here.
+    """
+    if options.is_pinned:
+        return find(options, host)
+    if is_offline(host):
+        found = find(options, host)
+        if found.commit:
+            return found
+        raise ModelUnavailableError(
+            f"{options.repo} ({options.revision}) is not in the cache, and HF_HUB_OFFLINE forbids to download it",
+            hint=f"unset HF_HUB_OFFLINE once to fetch it; the cache is {host.hub_cache}",
+        )
+    commit = _ask(options, host, tell)
+    found = located(options, commit, host)
+    if found.complete:
+        remember_commit(options, commit, host)
+    return found
+
+
+def _ask(options: Hub, host: Host, tell: Tell) -> str:
+    # Imported here: whoever has everything cached and pinned need not wait for it.
+    from envspec.models.hub.attempts import TRIES, GaveUpError
+    from envspec.models.hub.client import endpoint_of, get, telling, token_of
+    from envspec.models.hub.refusals import REFUSED, not_a_hub, refusal
+
+    known = cached_commit(options, host)
+    url = f"{endpoint_of(host)}/api/models/{options.repo}/revision/{quote(options.revision, safe='')}"
+    try:
+        with telling(tell, _TRIES_WITH_CACHE if known else TRIES) as headers:
+            answer = get(url, token_of(options, host), headers)
+        commit = str(answer.json()["sha"])
+    except GaveUpError as error:
+        if not known:
+            raise refusal(error, options, host) from error
+        tell(Retrying(f"{error}; using {options.revision} as last seen, {known[:12]}", 0.0, _TRIES_WITH_CACHE))
+        return known
+    except REFUSED as error:
+        raise refusal(error, options, host) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise not_a_hub(options, host) from error
+    if not COMMIT.fullmatch(commit):
+        raise not_a_hub(options, host)
+    return commit
