@@ -110,10 +110,9 @@ def format_seconds(seconds: float) -> str:
 
 def format_size(size: float) -> str:
     """Write bytes for people, in powers of 1000 and with three digits that matter: `812 B`, `1.23 GB`."""
-    if size < 1000:
-        return f"{size:.0f} B"
-    for unit in ("KB", "MB", "GB", "TB"):
-        size /= 1000
+    for unit in ("B", "KB", "MB", "GB"):
         if size < 999.5:
-            break
-    return f"{size:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f} {unit}"
+            digits = 0 if unit == "B" or size >= 99.95 else 1 if size >= 9.995 else 2
+            return f"{size:.{digits}f} {unit}"
+        size /= 1000
+    return f"{size:.2f} TB"
