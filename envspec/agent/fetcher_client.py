@@ -8,6 +8,7 @@ from itertools import count
 from typing import NamedTuple
 
 from envspec.agent.calls import Node
+from envspec.agent.family import SESSION_TAG
 from envspec.agent.loop import Timer
 from envspec.agent.piped import PipedChild, Program, last_line
 from envspec.agent.processes import SpawnError
@@ -62,7 +63,8 @@ class FetcherClient:
         jobs: dict[str, Job] = {}
         self._jobs = jobs
         argv = (self._node.python, "-P", "-m", "envspec.models.fetcher")
-        program = Program(argv, str(self._node.folder), self._node.directory / LOG)
+        env = {SESSION_TAG: self._node.session}  # for others who wait for what it gets
+        program = Program(argv, str(self._node.folder), self._node.directory / LOG, env)
         return PipedChild(self._node, program, partial(self._heard, jobs), partial(self._died, jobs))
 
     def _heard(self, jobs: dict[str, Job], message: Message) -> None:

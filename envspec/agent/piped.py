@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from envspec.agent.calls import Node
@@ -20,11 +21,12 @@ CHUNK = 65536
 
 
 class Program(NamedTuple):
-    """What to run; `log` takes its stderr."""
+    """What to run; `log` takes its stderr. It has our environment, and `env` beside it."""
 
     argv: tuple[str, ...]
     cwd: str
     log: Path
+    env: Mapping[str, str] = MappingProxyType({})
 
 
 class PipedChild:
@@ -59,7 +61,7 @@ class PipedChild:
         with writing(program.log):
             log = os.open(program.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            return spawn(Command(program.argv, os.environ, program.cwd, stdin, stdout, log))
+            return spawn(Command(program.argv, {**os.environ, **program.env}, program.cwd, stdin, stdout, log))
         finally:
             os.close(log)
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 from envspec.cli import terminal
 from envspec.plan import events as e
-from envspec.report.event_lines import event_line
+from envspec.report.downloads import Downloads, downloads_after
+from envspec.report.event_lines import download_line, event_line
 from envspec.report.live_table import live_table
 from envspec.report.progress import Progress
 from envspec.report.states import FRAMES_PER_SECOND
-from envspec.report.text import plain
+from envspec.report.text import Line, plain
 from envspec.session.status import SessionStatus
 
 if TYPE_CHECKING:
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 UNDER_WAY = ("starting", "stopping")
-EARLY = (e.SessionStarting, e.PortsLeased, e.ReplicaWaiting, e.ReplicaStarting)
+EARLY = (e.SessionStarting, e.PortsLeased, e.ModelReady, e.ReplicaWaiting, e.ReplicaStarting)
 """What comes before anything takes time: there is nothing to watch yet."""
 TOLD_OTHERWISE = (e.SessionHealthy, e.SessionFailed, e.SessionStopped)
 """What has a picture of its own: where things are, an error, the last line."""
+PROGRESS_EVERY = 10.0
+"""Seconds between two lines that say how far a model is: a log is read later, and by people."""
 
 
 class Screen(Protocol):
@@ -53,15 +56,26 @@ class LineScreen:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._name_width = 8
+        self._downloads: Downloads = {}
+        self._told: dict[str, float] = {}
 
     def event(self, event: e.Event, status: SessionStatus) -> None:
         """Write the event's line, if it has one."""
+        self._downloads = downloads_after(self._downloads, event)
         if isinstance(event, e.PortsLeased):
             self._name_width = max([self._name_width, *map(len, event.ports)])
-        words = event_line(event, self._name_width)
+        words = self._progress(event) if isinstance(event, e.ModelProgress) else event_line(event, self._name_width)
         never_began = isinstance(event, e.SessionFailed) and not status.id
         if words is not None and not never_began:
             terminal.show([words], self._stream)
+
+    def _progress(self, event: e.ModelProgress) -> Line | None:
+        """Return how far a model is, unless that was told a moment ago."""
+        download = self._downloads[event.model]
+        if event.at < self._told.get(event.model, download.began) + PROGRESS_EVERY:
+            return None
+        self._told[event.model] = event.at
+        return download_line(download, event.at, self._name_width)
 
     def close(self) -> None:
         """There is nothing to restore."""

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from envspec.plan import events as e
+from envspec.report.downloads import Download
 from envspec.report.replicas import short_check
 from envspec.report.text import Line, first_line, line, one_line
-from envspec.units import format_seconds
+from envspec.units import format_seconds, format_size
 
 LONGEST_ANSWER = 200
 """Characters of a validator's answer that are shown in a line: enough for a status and the begin of a body."""
+SHOWN_OF_COMMIT = 12
+"""Digits of a commit that name it among others, as git abbreviates those of large repositories."""
 
 
 def event_line(event: e.Event, name_width: int = 12) -> Line | None:
@@ -22,8 +25,41 @@ def event_line(event: e.Event, name_width: int = 12) -> Line | None:
     words = _WORDS.get(type(event))
     if words is None:
         return None
-    name, text, style = words(event)
-    return line((f"{event.at:8.2f} s  ", "dim"), f"{name:<{name_width}}  ", (one_line(text), style))
+    return _line(event.at, *words(event), name_width)
+
+
+def download_line(download: Download, at: float, name_width: int = 12) -> Line:
+    """Return how far a model is, which takes more than one event to tell: its speed, the time left."""
+    return _line(at, download.name, download.words(at), "dim", name_width)
+
+
+def _line(at: float, name: str, text: str, style: str, name_width: int) -> Line:
+    return line((f"{at:8.2f} s  ", "dim"), f"{name:<{name_width}}  ", (one_line(text), style))
+
+
+def _of_model(style: str, words: Callable[[Any], str]) -> Callable[[Any], tuple[str, str, str]]:
+    return lambda event: (f"models.{event.model}", words(event), style)
+
+
+def _ready(event: e.ModelReady) -> str:
+    if event.cached:
+        return f"cached at {event.path}"
+    return f"complete after {format_seconds(event.seconds)}, {format_size(event.bytes)} at {event.path}"
+
+
+def _fetching(event: e.ModelFetching) -> str:
+    commit = f", commit {event.commit[:SHOWN_OF_COMMIT]}" if event.commit else ""
+    return f"being {'made' if event.source == 'synthetic' else 'fetched'}{commit}"
+
+
+def _warmed(event: e.ModelWarmed) -> str:
+    amount = f"{format_size(event.bytes)} of {format_size(event.total)}"
+    return f"{amount} in the page cache after {format_seconds(event.seconds)}"
+
+
+def _retrying(event: e.ModelRetrying) -> str:
+    when = f"again in {format_seconds(event.seconds)}" if event.seconds else "now"
+    return f"{event.reason}, {when} (attempt {event.attempt})"
 
 
 def _about(style: str, words: Callable[[Any], str]) -> Callable[[Any], tuple[str, str, str]]:
@@ -47,8 +83,12 @@ def _stopped(event: e.ReplicaStopped) -> str:
 
 _WORDS: dict[type[e.Event], Callable[[Any], tuple[str, str, str]]] = {
     e.SessionStarting: lambda x: (x.environment, f"session {x.session} in {x.directory}", "bold"),
-    e.ModelFetching: lambda x: (x.model, f"model: {x.source} being made or fetched", ""),
-    e.ModelReady: lambda x: (x.model, f"model: {'cached' if x.cached else 'complete'} at {x.path}", ""),
+    e.ModelFetching: _of_model("", _fetching),
+    e.ModelProgress: _of_model("dim", lambda x: " of ".join(format_size(each) for each in (x.done, x.total) if each)),
+    e.ModelWaiting: _of_model("dim", lambda x: f"waits for {x.holder}"),
+    e.ModelRetrying: _of_model("yellow", _retrying),
+    e.ModelReady: _of_model("green", _ready),
+    e.ModelWarmed: _of_model("dim", _warmed),
     e.ReplicaWaiting: _about("dim", lambda x: f"waits for {', '.join(x.waits_for)}"),
     e.ReplicaSpawned: _about("", lambda x: f"runs as pid {x.pid}"),
     e.ReplicaListening: _about("", lambda x: f"listens on {x.port} {x.number}"),

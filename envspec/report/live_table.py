@@ -1,4 +1,4 @@
-"""The live table of `envspec up`: one row a replica, or one a service where there are more than fit."""
+"""The live table of `envspec up`: models under way, then replicas, or services where more than fit."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections import Counter
 from itertools import groupby
 
 from envspec.report import states
+from envspec.report.downloads import download_row
 from envspec.report.progress import Progress, shown_state
-from envspec.report.replicas import replica_rows, trouble
+from envspec.report.replicas import NUMBERS, replica_row, trouble
 from envspec.report.text import BLANK, Line, Span, clip, columns, indent, line
 from envspec.session.status import ReplicaStatus
 
@@ -36,18 +37,27 @@ def _header(progress: Progress, now: float) -> Line:
 def _body(progress: Progress, now: float, size: tuple[int, int]) -> list[Line]:
     replicas = list(progress.status.services.values())
     room = max(3, size[1] - AROUND)
-    if len(replicas) <= room:
-        return replica_rows(replicas, now=now, stopping=progress.stopping, urls=size[0] >= WIDE)
-    services = [list(group) for _, group in groupby(replicas, key=lambda replica: replica.service)]
-    if len(services) <= room:
-        return _service_rows(services, progress, now)
-    services.sort(key=lambda group: all(replica.state in SETTLED for replica in group))
-    hidden = line((f"… and {len(services) - room + 1} more services", "dim"))
-    return [*_service_rows(services[: room - 1], progress, now), hidden]
+    models = [download_row(download, now) for download in progress.downloads.values()]
+    if len(models) + len(replicas) <= room:
+        rows = [replica_row(replica, now, progress.stopping, urls=size[0] >= WIDE) for replica in replicas]
+        return columns([*models, *rows], right=NUMBERS)
+    shown = _cut(columns(models, right=NUMBERS), max(1, room // 3), "models")
+    return [*shown, *_services(progress, now, max(2, room - len(shown)))]
 
 
-def _service_rows(services: list[list[ReplicaStatus]], progress: Progress, now: float) -> list[Line]:
-    return columns([_service_row(group, progress.stopping, now) for group in services], right=frozenset({2}))
+def _services(progress: Progress, now: float, room: int) -> list[Line]:
+    services = [list(group) for _, group in groupby(progress.status.services.values(), key=lambda item: item.service)]
+    if len(services) > room:
+        services.sort(key=lambda group: all(replica.state in SETTLED for replica in group))
+    rows = [_service_row(group, progress.stopping, now) for group in services]
+    return _cut(columns(rows, right=frozenset({2})), room, "services")
+
+
+def _cut(lines: list[Line], room: int, what: str) -> list[Line]:
+    """Return as many lines as there is room for, with how many more there are."""
+    if len(lines) <= room:
+        return lines
+    return [*lines[: room - 1], line((f"… and {len(lines) - room + 1} more {what}", "dim"))]
 
 
 def _service_row(group: list[ReplicaStatus], stopping: frozenset[str], now: float) -> list[Span]:
@@ -70,5 +80,6 @@ def _footer(progress: Progress) -> Line:
         left = sum(replica.pid is not None for replica in replicas)
         return line((f"stopping, {left} left · Ctrl-C again leaves at once", "dim"))
     settled = sum(replica.state in SETTLED for replica in replicas)
-    fetching = f"making or fetching model {', '.join(progress.fetching)} · " if progress.fetching else ""
-    return line((f"{fetching}{settled} of {len(replicas)} healthy · Ctrl-C stops", "dim"))
+    to_come = len(progress.downloads)
+    models = f"{to_come} model{'s' * (to_come > 1)} to come · " if to_come else ""
+    return line((f"{models}{settled} of {len(replicas)} healthy · Ctrl-C stops", "dim"))

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from envspec.plan import events as e
+from envspec.report.downloads import Downloads, downloads_after
 from envspec.session.status import ReplicaStatus, SessionStatus
 
 
 @dataclass(frozen=True)
 class Progress:
-    """A session's status, `fetching`: the models being made or fetched, `stopping`: replicas sent their signal."""
+    """A session's status, `downloads`: the models under way, `stopping`: replicas sent their signal."""
 
     status: SessionStatus
-    fetching: tuple[str, ...] = ()
+    downloads: Downloads = field(default_factory=dict)
     stopping: frozenset[str] = frozenset()
 
     def after(self, event: e.Event, status: SessionStatus) -> Progress:
         """Return the progress after one more event, which made the session look like `status`."""
-        moved = replace(self, status=status)
+        moved = replace(self, status=status, downloads=downloads_after(self.downloads, event))
         match event:
-            case e.ModelFetching():
-                return replace(moved, fetching=(*self.fetching, event.model))
-            case e.ModelReady():
-                return replace(moved, fetching=tuple(name for name in self.fetching if name != event.model))
+            case e.SessionStopping():
+                return replace(moved, downloads={})
             case e.ReplicaStopping():
                 return replace(moved, stopping=self.stopping | {event.replica})
             case e.ReplicaStopped():

@@ -12,6 +12,8 @@ from envspec.session.status import ReplicaStatus
 from envspec.units import format_seconds
 
 BROWSABLE = ("http://", "https://")
+NUMBERS = frozenset({3, 4})
+"""The cells of a row that stand on the right of their column: seconds and pid."""
 
 
 def replica_rows(
@@ -26,11 +28,13 @@ def replica_rows(
     With `now`, in seconds since the session began, rows also say how long the start took or has been going on.
     Without `urls`, ports are numbers alone, for narrow terminals.
     """
-    rows = []
-    for replica in replicas:
-        why_not = None if replica.name in stopping else trouble(replica)
-        rows.append([*_state_cells(replica, now, stopping), why_not or _place(replica, urls=urls)])
-    return columns(rows, right=frozenset({3, 4}))
+    return columns([replica_row(item, now, stopping, urls=urls) for item in replicas], right=NUMBERS)
+
+
+def replica_row(replica: ReplicaStatus, now: float | None, stopping: frozenset[str], *, urls: bool) -> list[Span]:
+    """Return the cells of one replica's row."""
+    why_not = None if replica.name in stopping else trouble(replica)
+    return [*_state_cells(replica, now, stopping), why_not or _place(replica, urls=urls)]
 
 
 def _state_cells(replica: ReplicaStatus, now: float | None, stopping: frozenset[str]) -> list[Span]:

@@ -10,6 +10,8 @@ FRAMES_PER_SECOND = 10
 MARKS: dict[str, Span] = {
     "waiting": ("·", "dim"),
     "starting": ("◐", "cyan"),
+    "fetching": ("◐", "cyan"),
+    "retrying": ("▲", "yellow"),
     "healthy": ("●", "green"),
     "succeeded": ("✓", "green"),
     "unhealthy": ("▲", "yellow"),
@@ -21,11 +23,14 @@ MARKS: dict[str, Span] = {
     "failed": ("✗", "bold red"),
 }
 
+TURNING = ("starting", "stopping", "fetching")
+"""States that are under way."""
+
 
 def mark(state: str, now: float | None = None) -> Span:
     """Return the mark of a state; with `now`, in seconds, that of what is under way turns."""
     symbol, style = MARKS[state]
-    if now is not None and state in ("starting", "stopping"):
+    if now is not None and state in TURNING:
         return SPINNER[int(now * FRAMES_PER_SECOND) % len(SPINNER)], style
     return symbol, style
 

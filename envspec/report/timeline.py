@@ -116,13 +116,15 @@ def _note(tracks: dict[str, Track], event: e.Event) -> None:
         tracks[name] = replace(track, **first)
 
 
-MODEL_EVENTS = (e.ModelFetching, e.ModelReady)
+MODEL_EVENTS = (e.ModelFetching, e.ModelWaiting, e.ModelRetrying, e.ModelReady)
 LATEST = ("answer", "waits_for")
 """Fields of a track whose last value counts; of the others it is the first."""
 
 _CHANGES: dict[type[e.Event], Callable[[Any], dict[str, Any]]] = {
     e.ModelFetching: lambda x: {"starting": x.at},
-    e.ModelReady: lambda x: {"healthy": x.at},
+    e.ModelWaiting: lambda x: {"starting": x.at, "answer": f"waits for {one_line(x.holder)}"},
+    e.ModelRetrying: lambda x: {"starting": x.at, "answer": one_line(x.reason)},
+    e.ModelReady: lambda x: {"starting": x.at, "healthy": x.at},
     e.ReplicaWaiting: lambda x: {"waiting": x.at, "waits_for": x.waits_for},
     e.ReplicaStarting: lambda x: {"starting": x.at, "last": x.last},
     e.ReplicaSpawned: lambda x: {"spawned": x.at},
@@ -177,6 +179,9 @@ def reason(track: Track) -> str:
     spawned = track.spawned if track.spawned is not None else track.starting
     listening = track.listening if track.listening is not None else spawned
     last_no = f" (last no: {track.answer})" if track.answer else ""
+    if track.name.startswith("models."):
+        held_up = f" (held up: {track.answer})" if track.answer else ""
+        return f"{format_seconds(track.end - track.starting)} until its files were there{held_up}"
     parts = [
         (spawned - track.starting, "to spawn it"),
         (listening - spawned, "until it listened"),

@@ -86,7 +86,7 @@ def events() -> list[e.Event]:
             pid=77, backend="local", time=1000.0,
         ),
         e.ModelFetching(at=0.05, model="chat", source="synthetic"),
-        e.ModelReady(at=0.15, model="chat", path="/cache/chat", cached=False),
+        e.ModelReady(at=0.15, model="chat", path="/cache/chat", cached=False, bytes=1_240_000, seconds=0.1),
         *_start("etcd", (0.1, 0.11, 0.3, 0.4)),
         e.ReplicaWaiting(at=0.1, replica="worker.0", waits_for=("etcd healthy",)),
         e.ReplicaWaiting(at=0.1, replica="frontend", waits_for=("worker healthy",)),

@@ -20,9 +20,9 @@ def said(event: e.Event) -> str:
 def test_the_start_of_an_environment_reads_as_a_story(events: list[e.Event]) -> None:
     assert "".join(said(event) for event in events if getattr(event, "replica", "worker.0") == "worker.0") == (
         "    0.00 s  local     session local-k3f9a in /state/local\n"
-        "    0.05 s  chat      model: synthetic being made or fetched\n"
+        "    0.05 s  models.chat  being made\n"
         "    0.10 s  worker.0  waits for etcd healthy\n"
-        "    0.15 s  chat      model: complete at /cache/chat\n"
+        "    0.15 s  models.chat  complete after 0.10 s, 1.24 MB at /cache/chat\n"
         "    0.41 s  worker.0  runs as pid 4008\n"
         "    2.00 s  worker.0  listens on http 20001\n"
         "    2.10 s  worker.0  http not yet: HTTP 503: wait\n"
@@ -42,6 +42,12 @@ def test_the_start_of_an_environment_reads_as_a_story(events: list[e.Event]) -> 
         (e.CheckAnswered(replica="", check="ready[0] (openai)", passed=True, answer="ok", tries=1), "ready     openai"),
         (e.SessionFailed(error="E", message="it broke\n\n  details", exit_code=4), "environment failed: it broke\n"),
         (e.Warned(message="careful"), "warning: careful"),
+        (e.ModelFetching(model="m", source="repo", commit="0123456789abcdef"), "being fetched, commit 0123456789ab\n"),
+        (e.ModelProgress(model="m", done=412_000_000, total=10**9), "412 MB of 1.00 GB\n"),
+        (e.ModelWaiting(model="m", holder="pid 4711 (pytest)"), "waits for pid 4711 (pytest)\n"),
+        (e.ModelRetrying(model="m", reason="HTTP 429", seconds=12, attempt=2), "HTTP 429, again in 12.0 s (attempt 2)"),
+        (e.ModelReady(model="m", path="/hub/m", cached=True), "models.m  cached at /hub/m\n"),
+        (e.ModelWarmed(model="m", bytes=10**9, total=2 * 10**9, seconds=1.5), "1.00 GB of 2.00 GB in the page cache"),
     ],
 )
 def test_events_in_words(event: e.Event, words: str) -> None:

@@ -46,9 +46,64 @@ def test_a_wide_terminal_shows_urls(plan: Plan, events: list[e.Event]) -> None:
     assert "client http://127.0.0.1:20001  peer 20002" in drawn(plan, events, 4.0, (140, 40))
 
 
-def test_a_model_under_way_is_named(plan: Plan, events: list[e.Event]) -> None:
-    assert "making or fetching model chat" in drawn(plan, until(events, 0.05), 0.1)
-    assert "model chat" not in drawn(plan, until(events, 0.15), 0.2)
+def download(*events: e.Event) -> list[e.Event]:
+    return [e.ModelFetching(at=1.0, model="chat", source="repo"), *events]
+
+
+@pytest.mark.parametrize(
+    ("events", "row"),
+    [
+        (download(), "models.chat  fetching  3.0 s\n"),
+        (download(e.ModelProgress(at=2.0, model="chat", done=512, total=None)), "fetching  3.0 s  512 B\n"),
+        (
+            download(
+                e.ModelProgress(at=2.0, model="chat", done=100_000_000, total=10**9),
+                e.ModelProgress(at=4.0, model="chat", done=200_000_000, total=10**9),
+            ),
+            "fetching  3.0 s  200 MB of 1.00 GB · 20 % · 50.0 MB/s · 16.0 s left\n",
+        ),
+        (
+            download(e.ModelWaiting(at=2.0, model="chat", holder="pid 4711 (pytest)")),
+            "waiting   3.0 s  waits for pid 4711 (pytest)\n",
+        ),
+        (
+            download(e.ModelRetrying(at=2.0, model="chat", reason="HTTP 429", seconds=14.0, attempt=2)),
+            "▲  models.chat  retrying  3.0 s  HTTP 429, again in 12 s\n",
+        ),
+        (
+            download(
+                e.ModelRetrying(at=2.0, model="chat", reason="HTTP 429", seconds=0.5, attempt=2),
+                e.ModelProgress(at=3.0, model="chat", done=5_000_000, total=10_000_000),
+            ),
+            "fetching  3.0 s  5.00 MB of 10.0 MB · 50 %\n",
+        ),
+    ],
+    ids=["nothing heard", "total unknown", "speed and time left", "another gets it", "again later", "it goes on"],
+)
+def test_a_model_under_way_has_a_row(plan: Plan, events: list[e.Event], row: str) -> None:
+    picture = drawn(plan, events, 4.0)
+
+    assert row in picture
+    assert "1 model to come · 0 of 4 healthy" in picture
+
+
+def test_the_row_of_a_model_goes_when_it_is_there(plan: Plan, events: list[e.Event]) -> None:
+    assert "models.chat" in drawn(plan, until(events, 0.05), 0.1)
+    assert "models.chat" not in drawn(plan, until(events, 0.15), 0.2)
+
+
+def test_the_speed_is_that_of_the_last_seconds_and_bytes_got_again_do_not_count(plan: Plan) -> None:
+    fast = [e.ModelProgress(at=i / 2, model="chat", done=i * 10**8, total=10**10) for i in range(20)]
+    slow = [e.ModelProgress(at=10 + i, model="chat", done=20 * 10**8 + i * 10**6, total=10**10) for i in range(7)]
+    again = [e.ModelProgress(at=17 + i, model="chat", done=10**8 + i * 10**6, total=10**10) for i in range(3)]
+
+    assert "200 MB/s" in drawn(plan, fast, 10.0)
+    assert "1.00 MB/s" in drawn(plan, [*fast, *slow], 16.0)
+    assert "1.00 MB/s" in drawn(plan, [*fast, *slow, *again], 19.0)
+
+
+def test_stopping_shows_no_models(plan: Plan) -> None:
+    assert "models.chat" not in drawn(plan, download(e.SessionStopping(at=2.0, reason="Ctrl-C")), 4.0)
 
 
 def test_stopping_shows_who_is_left(plan: Plan, events: list[e.Event]) -> None:
@@ -82,11 +137,13 @@ def test_what_went_wrong_is_in_the_row(plan: Plan, events: list[e.Event], event:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (140, 50), (40, 10), (20, 5)])
+@pytest.mark.parametrize("models", [0, 2, 50])
 @pytest.mark.parametrize("replicas", [3, 100])
 def test_the_table_never_leaves_the_terminal(
-    wide_plan: Callable[[int], Plan], replicas: int, size: tuple[int, int]
+    wide_plan: Callable[[int], Plan], replicas: int, models: int, size: tuple[int, int]
 ) -> None:
-    lines = live_table(progress_of(wide_plan(replicas), []), 1.0, size)
+    fetching = [e.ModelFetching(model=f"m{i}", source="repo") for i in range(models)]
+    lines = live_table(progress_of(wide_plan(replicas), fetching), 1.0, size)
 
     assert len(lines) < max(size[1], 9)
     assert max(map(line_width, lines)) <= size[0]

@@ -96,7 +96,7 @@ def test_the_waterfall(events: list[e.Event]) -> None:
         "       0.70 s  worker.1     0.58 s until it listened\n"
         "    ◆  0.60 s  frontend     0.49 s until it listened\n"
         "    ◆  0.30 s  etcd         0.19 s until it listened\n"
-        "       0.10 s  models.chat  0.10 s until it was done\n"
+        "       0.10 s  models.chat  0.10 s until its files were there\n"
     )
 
 
