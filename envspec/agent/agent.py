@@ -27,6 +27,7 @@ from envspec.agent.processes import raise_descriptor_limit
 from envspec.agent.reaper import Reaper
 from envspec.agent.record import Record
 from envspec.agent.scratch import Scratch
+from envspec.agent.shared_memory import SharedMemory
 from envspec.agent.storage import writing
 from envspec.agent.wire import PROTOCOL, Message
 
@@ -68,6 +69,7 @@ class Agent:
     def __init__(self, stream: socket.socket, scratch: Scratch) -> None:
         self.loop = Loop()
         self._reaper = Reaper(self.loop)
+        self._shared_memory = SharedMemory()
         self._connection = Connection(self.loop, stream, self._on_message, self.shut_down)
         self._scratch = scratch
         self._verbs: Mapping[str, Verb] = {"hello": self._hello}
@@ -99,6 +101,7 @@ class Agent:
         node = Node(
             loop=self.loop,
             reaper=self._reaper,
+            shared_memory=self._shared_memory,
             send=self._connection.send,
             session=call["session"],
             directory=directory,
@@ -135,7 +138,9 @@ class Agent:
         self._verbs = {}  # nothing is started any more
         if self._prober is not None:
             self._prober.close()
-        for pid in tree.descendants(os.getpid()):
+        everybody = tree.descendants(os.getpid())
+        self._shared_memory.look("", everybody)
+        for pid in everybody:
             tree.send(pid, signal.SIGTERM)
             tree.send(pid, signal.SIGCONT)
         self._end(time.monotonic() + GRACE)
@@ -146,6 +151,7 @@ class Agent:
             self.loop.after(LOOK_AGAIN, lambda: self._end(deadline))
             return
         tree.end_descendants()
+        self._shared_memory.remove_all()
         if self._record is not None and not tree.children(os.getpid()):
             self._record.close()
         if self._on_end is not None:

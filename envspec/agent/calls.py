@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from envspec.agent.loop import Loop
 from envspec.agent.reaper import Reaper
+from envspec.agent.shared_memory import SharedMemory
 from envspec.agent.wire import Message, error_to_json
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class Node(NamedTuple):
 
     loop: Loop
     reaper: Reaper
+    shared_memory: SharedMemory
     send: Callable[..., None]
     session: str
     directory: Path

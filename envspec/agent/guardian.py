@@ -18,6 +18,7 @@ from typing import NoReturn
 from envspec.agent import linux, tree
 from envspec.agent.agent import STREAM, run_agent
 from envspec.agent.scratch import Scratch
+from envspec.agent.shared_memory import SharedMemory
 
 AGENT_PATIENCE = 1.25
 """Seconds that the agent gets once the owner is gone: the second it gives its services, and a little. A stopped agent
@@ -39,7 +40,10 @@ def main() -> NoReturn:
     if agent == 0:
         _become_agent(owner_descriptor, scratch)
     _wait(agent, owner_descriptor)
+    shared_memory = SharedMemory()
+    shared_memory.look("", tree.descendants(os.getpid()))
     tree.end_descendants()
+    shared_memory.remove_all()
     scratch.remove()
     sys.exit(0)
 

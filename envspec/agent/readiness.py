@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ class Subject:
     """A start of a replica, on its way to healthy. Checks go by their number in the plan.
 
     `open` are the checks that have not passed; `gates` the ports that have to listen before a check is asked; `notes`
-    says of a port why what listens there does not count; `waits` are to be cancelled when the start is over. `curious`
+    says of a port why what listens there does not count; `on_healthy` is called when all has passed; `waits` are to be cancelled when the start is over. `curious`
     are calls that wait for the last answers of the checks in `untold`.
     """
 
@@ -38,6 +39,7 @@ class Subject:
     start: int
     log_start: int
     began: float
+    on_healthy: Callable[[], None]
     open: set[int] = field(default_factory=set)
     gates: dict[int, set[int]] = field(default_factory=dict)
     notes: dict[int, str] = field(default_factory=dict)
@@ -55,9 +57,9 @@ class Readiness:
         self._prober = prober
         self._subjects: dict[str, Subject] = {}
 
-    def begin(self, plan: ReplicaPlan, start: int, log_start: int) -> None:
+    def begin(self, plan: ReplicaPlan, start: int, log_start: int, on_healthy: Callable[[], None]) -> None:
         """Follow a start that has just happened. Sends `listening`, `answer` and in the end `healthy`."""
-        subject = Subject(plan, start, log_start, time.monotonic(), set(range(len(plan.health))))
+        subject = Subject(plan, start, log_start, time.monotonic(), on_healthy, set(range(len(plan.health))))
         self._subjects[plan.name] = subject
         if not subject.open:
             subject.waits.append(self._node.loop.after(SETTLE, lambda: self._healthy(subject)))
@@ -215,6 +217,7 @@ class Readiness:
 
     def _healthy(self, subject: Subject) -> None:
         self._node.notify("healthy", replica=subject.plan.name, start=subject.start)
+        subject.on_healthy()
 
 
 def _key(subject: Subject, number: int) -> str:

@@ -91,11 +91,17 @@ class Services:
         if running is None:
             raise BackendError(f"{call['replica']} does not run")
         number = signal_number(call["signal"])
+        if number == signal.SIGKILL:
+            self._look_at_memory(call["replica"])
         if call.get("scope", "leader") == "tree":
             self._signal_tree(call["replica"], number)
         elif self._node.reaper.knows(running.pid):
             send(running.pid, number)
         call.reply()
+
+    def _look_at_memory(self, replica: str) -> None:
+        """Note what it shares before all of it may be dead at once, by our signal or by somebody else's."""
+        self._node.shared_memory.look(replica, self._family.tree(replica))
 
     def _signal_tree(self, replica: str, number: int) -> None:
         met: set[int] = set()
@@ -118,7 +124,7 @@ class Services:
         if pid is not None:
             self._take_in(Running(plan, start, pid, Stopping(self._node, self._family, plan.name, pid), oom_kills()))
         call.reply(pid=pid, at=time.monotonic())
-        self._readiness.begin(plan, start, log_start)
+        self._readiness.begin(plan, start, log_start, lambda: self._look_at_memory(plan.name))
 
     def _take_in(self, running: Running) -> None:
         """Know a process from its first moment to its last.

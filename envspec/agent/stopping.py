@@ -32,6 +32,7 @@ class Stopping:
     def __init__(self, node: Node, family: Family, replica: str, leader: int) -> None:
         self._loop = node.loop
         self._reaper = node.reaper
+        self._shared_memory = node.shared_memory
         self._family = family
         self._replica = replica
         self._leader = leader
@@ -52,6 +53,7 @@ class Stopping:
         """
         # Asked before the signal, so that whoever daemonises in fright is known already.
         tree = self._family.tree(self._replica)
+        self._shared_memory.look(self._replica, tree)
         if self._reaper.knows(self._leader) and not send_group(self._leader, number):
             send(self._leader, number)
         for pid in tree:
@@ -97,6 +99,7 @@ class Stopping:
 
     def _finish(self, tree: list[int]) -> None:
         self._timer.cancel()
+        self._shared_memory.remove(self._replica)
         outcome = Outcome(self._killed is not None, tuple(f"{pid} {command_of(pid)}" for pid in tree))
         waiting, self._waiting = self._waiting, []
         for callback in waiting:
