@@ -31,8 +31,9 @@ class Subject:
     """A start of a replica, on its way to healthy. Checks go by their number in the plan.
 
     `open` are the checks that have not passed; `gates` the ports that have to listen before a check is asked; `notes`
-    says of a port why what listens there does not count; `on_healthy` is called when all has passed; `waits` are to be cancelled when the start is over. `curious`
-    are calls that wait for the last answers of the checks in `untold`.
+    says of a port why what listens there does not count; `on_healthy` is called when all checks have passed. `waits`
+    are to be cancelled when the start is over. `curious` are calls that wait for the last answers of the checks in
+    `untold`.
     """
 
     plan: ReplicaPlan

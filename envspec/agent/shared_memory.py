@@ -16,7 +16,7 @@ from pathlib import Path
 PLACE = "/dev/shm"  # noqa: S108  what shm_open means by a name
 LIBRARIES = ("psm_", "sem.mp-", "torch_", "nccl-")
 """How names begin that nobody is meant to find after their makers' end: those of multiprocessing's shared memory and,
-where it spawns, its semaphores, of torch's tensors, of NCCL's channels. Other files may be data, kept there by intent."""
+where it spawns, its semaphores, of torch's tensors, of NCCL's channels. Other files may be data, kept by intent."""
 
 
 class SharedMemory:
