@@ -85,7 +85,8 @@ def write_manifest(options: Hub, commit: str, host: Host, files: Iterable[RepoFi
     entries = {}
     for file in files:
         status = (folder / file.path).stat()
-        entries[file.path] = {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": file.sha256}
+        digests = {"sha256": file.sha256, "git_sha1": file.git_sha1}
+        entries[file.path] = {"size": status.st_size, "mtime_ns": status.st_mtime_ns, **digests}
     manifest = {"format": _FORMAT, "repo": options.repo, "commit": commit, "hub": str(host.hub_cache), "files": entries}
     with suppress(OSError):
         _write(manifest_path(options, commit, host), json.dumps(manifest, indent=1))

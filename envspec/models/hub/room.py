@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from envspec.errors import ModelUnavailableError
+from envspec.units import format_size
 
 
 def check_room(needed: int, folder: Path, what: str) -> None:
@@ -18,16 +19,6 @@ def check_room(needed: int, folder: Path, what: str) -> None:
     free = shutil.disk_usage(existing).free
     if needed > free:
         raise ModelUnavailableError(
-            f"{what} needs {amount(needed)}, {amount(free)} are free in {existing}",
+            f"{what} needs {format_size(needed)}, {format_size(free)} are free in {existing}",
             hint="make room there (`envspec models prune`), or set HF_HUB_CACHE to a directory with room",
         )
-
-
-def amount(count: int) -> str:
-    """Write bytes as people and the hub do, in powers of 1000: "16.1 GB"."""
-    value, unit = float(count), "B"
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if value < 1000 or unit == "TB":
-            break
-        value /= 1000
-    return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
