@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from envspec.models.hub.cache import snapshot_of
 from envspec.models.hub.options import Hub
@@ -19,7 +19,7 @@ from envspec.models.source import Host
 
 
 class Claim(NamedTuple):
-    """A commit of a repository that envspec downloaded. `files` are those that it verified, `notes` where it says so."""
+    """A commit that envspec downloaded. `files` are those that it verified, `notes` what it wrote down of them."""
 
     repo: str
     commit: str
@@ -53,7 +53,7 @@ def _notes(host: Host) -> Path:
     return host.own_cache / "models" / "hub"
 
 
-def _read(path: Path) -> dict[str, str]:
+def _read(path: Path) -> dict[str, Any]:
     """Return a note, empty where it is none, or half of one."""
     try:
         return dict(json.loads(path.read_bytes()))
