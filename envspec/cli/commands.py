@@ -23,6 +23,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "list": ("envspec.cli.list:list_environments", "List environments and whether this host can run them."),
         "schema": ("envspec.cli.schema:schema", "Write the JSON Schemas, or verify them."),
     },
+    "Models": {
+        "models": ("envspec.cli.models:models", "List, fetch, verify, pin and prune models."),
+    },
     "Faults by hand": {
         "kill": ("envspec.cli.fault:kill", "Kill a service at once, as a crash would."),
         "pause": ("envspec.cli.fault:pause", "Stop a service where it stands, as a hang would."),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,10 +14,13 @@ from envspec.cli.options import format_option
 from envspec.errors import RequirementError, SpecError
 from envspec.report.text import Span, columns
 
+if TYPE_CHECKING:
+    from envspec.spec.environment import Environment
+
 
 @dataclass(frozen=True)
 class Listed:
-    """One environment; `missing` and `errors` are why it cannot run here."""
+    """One environment; `missing` and `errors` are why it cannot run here, `uncached` are models that it would fetch."""
 
     name: str
     file: str
@@ -24,6 +28,7 @@ class Listed:
     services: list[str] = field(default_factory=list)
     runnable: bool = True
     missing: list[str] = field(default_factory=list)
+    uncached: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
 
@@ -46,22 +51,31 @@ def list_environments(form: str) -> int:
 def _look_at(file: Path) -> Listed:
     from envspec.resolve import outline
     from envspec.session.requirements import check_requirements
+    from envspec.spec.find import name_of
     from envspec.spec.load import load
 
     try:
         environment = load(file, environ=os.environ)
     except SpecError as error:
         errors = [f"{item.file}:{item.line}:{item.column}: {item.message}" for item in error.diagnostics]
-        return Listed(file.stem, str(file), runnable=False, errors=errors)
+        return Listed(name_of(file), str(file), runnable=False, errors=errors)
     services = [service.name for service in environment.services.values() if service.enabled]
-    listed = Listed(environment.name, str(file), environment.description, services)
+    listed = Listed(environment.name, str(file), environment.description, services, uncached=_uncached(environment))
     try:
         check_requirements(outline(environment), os.environ)
     except RequirementError as error:
-        return Listed(
-            listed.name, listed.file, listed.description, services, runnable=False, missing=list(error.missing)
-        )
+        return replace(listed, runnable=False, missing=list(error.missing))
     return listed
+
+
+def _uncached(environment: Environment) -> list[str]:
+    """Return the models that are not on this machine, as far as it knows by itself."""
+    from envspec.cli.models_declared import declared
+    from envspec.models.source import Host
+    from envspec.models.store import stored
+
+    host, models = Host.of(os.environ), declared([environment])
+    return [one.plan.name for one in models if not stored(one.plan.source, one.options, host).is_cached]
 
 
 def _row(one: Listed) -> list[Span]:
@@ -69,4 +83,15 @@ def _row(one: Listed) -> list[Span]:
         return [("✗", "red"), (one.name, ""), (f"{one.errors[0]}", "red")]
     if one.missing:
         return [("✗", "yellow"), (one.name, ""), ("; ".join(one.missing), "yellow")]
-    return [("●", "green"), (one.name, ""), (" ".join(one.description.split()), "dim")]
+    return [
+        ("●", "green"),
+        (one.name, ""),
+        (_needs(one.uncached), "yellow"),
+        (" ".join(one.description.split()), "dim"),
+    ]
+
+
+def _needs(uncached: list[str]) -> str:
+    if not uncached:
+        return ""
+    return f"needs {len(uncached)} {'model that is' if len(uncached) == 1 else 'models that are'} not cached"

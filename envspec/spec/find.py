@@ -10,6 +10,7 @@ from envspec.errors import UsageError
 from envspec.spec.diagnostics import suggest
 
 DEFAULT = "local"
+PLACE = "environments"
 SUFFIXES = (".yaml", ".yml")
 NONE_FOUND = (
     "envspec looks in environments/, or where [tool.envspec] environments in pyproject.toml says; "
@@ -20,6 +21,8 @@ NONE_FOUND = (
 def find(name_or_path: str, start: Path) -> Path:
     """Return the file of an environment, by its name (looked up from `start` upwards) or by its path.
 
+    A name that is a path, too, means the path.
+
     Raises:
         UsageError: there is no such environment; the hint lists those that there are.
     """
@@ -27,16 +30,16 @@ def find(name_or_path: str, start: Path) -> Path:
     if "[" in text:
         message = f"{text}: variants are not in this version of envspec"
         raise UsageError(message, hint="leave out the brackets")
-    if "/" in text or text.endswith(SUFFIXES):
-        path = start / text if not Path(text).is_absolute() else Path(text)
-        if path.is_file():
-            return path
+    path = start / text
+    if ("/" in text or text.endswith(SUFFIXES)) and path.is_file():
+        return path
+    if text.endswith(SUFFIXES) or text.startswith((".", "/")):
         message = f"there is no file {path}"
         raise UsageError(message)
-    for path in files_to_check(start):  # one that is no environment says so when it is read
-        if path.stem == text:
-            return path
-    found = {path.stem: path for path in environments(start)}
+    for file in files_to_check(start):  # one that is no environment says so when it is read
+        if name_of(file) == text:
+            return file
+    found = {name_of(file): file for file in environments(start)}
     message = f"there is no environment '{text}'"
     if not found:
         raise UsageError(
@@ -44,6 +47,18 @@ def find(name_or_path: str, start: Path) -> Path:
             hint=NONE_FOUND,
         )
     raise UsageError(message, hint=suggest(text, found) or f"there are: {', '.join(found)}")
+
+
+def name_of(file: Path) -> str:
+    """Return what an environment is called: `vllm/cpu-single` for environments/vllm/cpu-single.yaml, else its stem."""
+    below = [file.stem]
+    for folder in file.absolute().parents:
+        if folder.name == PLACE:
+            return "/".join(reversed(below))
+        if _is_project(folder):
+            break
+        below.append(folder.name)
+    return file.stem
 
 
 def environments(start: Path) -> list[Path]:
@@ -57,19 +72,23 @@ def environments(start: Path) -> list[Path]:
 def files_to_check(start: Path) -> list[Path]:
     """Return the environment files of the project that `start` is in, and the catalog entries beside them."""
     for folder in _upwards(start):
-        places = _configured(folder) or [folder / "environments"]
+        places = _configured(folder) or [folder / PLACE]
         files = [file for place in places for file in _files(place)]
         if files:
-            return sorted(files, key=lambda file: file.stem)
+            return sorted(files, key=name_of)
     return []
 
 
 def project_of(directory: Path) -> Path:
     """Return the nearest directory upwards with pyproject.toml or .git, else `directory` itself."""
     for folder in (directory, *directory.parents):
-        if (folder / "pyproject.toml").exists() or (folder / ".git").exists():
+        if _is_project(folder):
             return folder
     return directory
+
+
+def _is_project(folder: Path) -> bool:
+    return (folder / "pyproject.toml").exists() or (folder / ".git").exists()
 
 
 def _upwards(start: Path) -> Iterator[Path]:
@@ -104,6 +123,8 @@ def _configured(folder: Path) -> list[Path]:
 
 
 def _files(place: Path) -> list[Path]:
+    """Return a file, or the YAML files of a directory; folders within count only below `environments/`."""
     if place.is_file():
         return [place]
-    return [file for file in place.glob("*") if file.suffix in SUFFIXES and file.is_file()] if place.is_dir() else []
+    files = place.rglob("*") if place.name == PLACE else place.glob("*")
+    return [file for file in files if file.suffix in SUFFIXES and file.is_file()] if place.is_dir() else []

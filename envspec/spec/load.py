@@ -14,7 +14,7 @@ from envspec.spec.declared import models_of, requirements_of
 from envspec.spec.dependencies import note_cycles
 from envspec.spec.environment import Environment
 from envspec.spec.environment_file import EnvironmentFile
-from envspec.spec.find import project_of
+from envspec.spec.find import name_of, project_of
 from envspec.spec.findings import Findings
 from envspec.spec.inputs import Surroundings
 from envspec.spec.layers import is_null, without_null_entries
@@ -75,7 +75,7 @@ def examine_tree(
     around = Surroundings(scope.names, shaping.model_objects(), early_objects(services))
     directory = file.parent.absolute()
     return Environment(
-        name=file.stem,
+        name=name_of(file),
         file=file,
         directory=directory,
         project=project_of(directory),

@@ -36,6 +36,11 @@ def owners() -> dict[str, str]:
     return {**flat, **{source: source for source in SOURCES}}
 
 
+def is_repository(text: str) -> bool:
+    """Say whether a repository of the hub can be called so."""
+    return REPO.fullmatch(text) is not None and NEVER_IN_REPO.search(text) is None
+
+
 def _keys_of(source: str) -> Iterator[tuple[str, Any]]:
     kind = SOURCES[source].options
     if is_nested(source):
@@ -74,7 +79,7 @@ class ModelSpec(Sources):
     @field_validator("repo", check_fields=False)
     @classmethod
     def _is_repository(cls, repo: str) -> str:
-        if REPO.fullmatch(repo) and not NEVER_IN_REPO.search(repo):
+        if is_repository(repo):
             return repo
         message = f"{repo!r} is not a repository of the hub, such as org/name"
         raise ValueError(message)
