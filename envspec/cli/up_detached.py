@@ -16,13 +16,14 @@ from envspec.report.summary import summary
 from envspec.session.detach import start_detached
 from envspec.session.request import Request
 from envspec.session.status import SessionStatus, apply, planned
+from envspec.spec.find import name_of
 
 
 class _Followed:
     """What the session in the other process looks like, from the events that it sends."""
 
     def __init__(self, request: Request, screen: Screen) -> None:
-        self.status = SessionStatus(id="", environment=request.file.stem, file=str(request.file))
+        self.status = SessionStatus(id="", environment=name_of(request.file), file=str(request.file))
         self._screen = screen
 
     def event(self, event: e.Event) -> None:

@@ -44,7 +44,9 @@ class EnvironmentPool:
         except EnvspecError as error:
             hint = f"\nhint: {error.hint}" if error.hint else ""
             raise pytest.UsageError(f"{one_line(error)}{hint}") from error
-        return f"{file.stem} ({_short(file, self._config.rootpath)})"
+        from envspec.spec.find import name_of
+
+        return f"{name_of(file)} ({_short(file, self._config.rootpath)})"
 
     def check_options(self) -> None:
         """Refuse options that no environment could be started with, before any test runs."""

@@ -34,6 +34,7 @@ from envspec.session.request import Request
 from envspec.session.state import EVENTS, finish_session_directory, usable
 from envspec.session.status import SessionStatus, apply, planned
 from envspec.session.supervisor import Supervisor
+from envspec.spec.find import name_of
 
 CLOSE_PATIENCE = 10.0
 """Seconds in which the agent must have ended what is left, for which it gives that a second, and SIGKILL five."""
@@ -53,7 +54,7 @@ class Session:
         if backend is None and request.backend not in BACKENDS:
             raise UsageError(f"there is no backend {request.backend!r}", hint=f"there are: {', '.join(BACKENDS)}")
         self.id = ""
-        self.status = SessionStatus(id="", environment=request.file.stem, file=str(request.file))
+        self.status = SessionStatus(id="", environment=name_of(request.file), file=str(request.file))
         self._request = request
         self._backend = backend or BACKENDS[request.backend]()
         self._log = EventLog(request.environ)

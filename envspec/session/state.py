@@ -95,7 +95,7 @@ def _create(sessions: Path, environment: str, record: dict[str, Any]) -> tuple[P
             (new / name).mkdir(mode=0o700)
         listener = listen(new / SOCKET)
         while True:
-            identifier = f"{environment}-{''.join(secrets.choice(ID_LETTERS) for _ in range(5))}"
+            identifier = f"{environment.replace('/', '-')}-{''.join(secrets.choice(ID_LETTERS) for _ in range(5))}"
             directory = sessions / identifier
             write_json(new / RECORD, {"id": identifier, "directory": str(directory), **record})
             if not directory.exists():

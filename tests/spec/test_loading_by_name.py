@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from envspec.errors import UsageError
-from envspec.spec.find import environments, find
+from envspec.spec.find import environments, find, name_of
 
 
 @pytest.fixture
@@ -28,6 +28,25 @@ def test_names_are_looked_up_in_environments(project: Path) -> None:
 
 def test_names_are_looked_up_from_below(project: Path) -> None:
     assert find("local", project / "src" / "deep") == project / "environments/local.yaml"
+
+
+def test_folders_in_environments_are_part_of_the_name(project: Path) -> None:
+    file = project / "environments" / "vllm" / "cpu-single.yaml"
+    file.parent.mkdir()
+    file.write_text("version: 1\n")
+    assert find("vllm/cpu-single", project / "src" / "deep") == file
+    assert [name_of(found) for found in environments(project)] == ["gpu-single", "local", "vllm/cpu-single"]
+    with pytest.raises(UsageError) as caught:
+        find("vllm/cpu", project)
+    assert "vllm/cpu-single" in caught.value.hint
+
+
+def test_folders_elsewhere_are_no_part_of_the_name(project: Path) -> None:
+    assert name_of(project / "src" / "deep" / "stack.yaml") == "stack"
+    inner = project / "environments" / "inner"
+    inner.mkdir()
+    (inner / "pyproject.toml").write_text("")
+    assert name_of(inner / "stack.yaml") == "stack"
 
 
 def test_nothing_is_looked_up_above_the_project(project: Path) -> None:
@@ -66,6 +85,7 @@ def test_paths_are_taken_as_they_are(project: Path) -> None:
         ("locl", "there is no environment 'locl'", "did you mean 'local'"),
         ("other.yaml", "there is no file", ""),
         ("./nowhere/x", "there is no file", ""),
+        ("gpu/singel", "there is no environment 'gpu/singel'", "did you mean 'gpu-single'"),
         ("local[plane=nats]", "variants are not in this version", "brackets"),
     ],
 )
