@@ -87,23 +87,22 @@ DO: dict[str, Callable[[Model, Host, Tell], Answer]] = {"resolve": resolve, "fet
 
 
 class Came:
-    """Counts the bytes that came: what was here at the first word of progress did not."""
+    """Counts the bytes that came; those that came again because they were wrong, too."""
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
-        self._last: Progress | None = None
+        self._last = Progress(0, None)
         self.bytes = 0
 
     @property
     def total(self) -> int:
-        """How large the model is, as far as anybody knows."""
-        return (self._last.total or self._last.done) if self._last is not None else 0
+        """How large the model is, as far as anybody said."""
+        return self._last.total or self._last.done
 
     def __call__(self, notice: Notice) -> None:
         """Count, and pass it on."""
         if isinstance(notice, Progress):
-            if self._last is not None:
-                self.bytes += max(0, notice.done - self._last.done)
+            self.bytes += max(0, notice.done - self._last.done)
             self._last = notice
         self._tell(notice)
 

@@ -13,6 +13,9 @@ from envspec.units import format_seconds, format_size
 WINDOW = 5.0
 """Seconds that the speed is the mean of: long enough to stand still, short enough to be true."""
 
+MOVING = 1.0
+"""Seconds since the last bytes within which more are on their way; news of them come twice a second."""
+
 
 @dataclass(frozen=True)
 class Download:
@@ -31,44 +34,52 @@ class Download:
     retry: str = ""
     retry_at: float = 0.0
 
-    @property
-    def state(self) -> str:
-        """The state's name: of a model, only what is under way is shown."""
-        return "waiting" if self.holder else "retrying" if self.retry else "fetching"
+    def state(self, now: float) -> str:
+        """Return the state's name: of a model, only what is under way is shown."""
+        return "waiting" if self.holder else "retrying" if self.retry and not self._moves(now) else "fetching"
 
-    @property
-    def speed(self) -> float | None:
-        """Bytes a second of late, None while that cannot be told."""
-        if len(self.points) < 2:
+    def speed(self, now: float) -> float | None:
+        """Return bytes a second of late, None while that cannot be told."""
+        if len(self.points) < 2 or self.points[-1][0] < now - WINDOW:
             return None
         (begin, before), (end, after) = self.points[0], self.points[-1]
         return (after - before) / (end - begin) if end > begin and after > before else None
 
     def words(self, now: float) -> str:
         """Say how far it is, or what it waits for."""
-        if self.holder:
-            return f"waits for {one_line(self.holder)}"
-        if self.retry:
-            left = self.retry_at - now
-            again = f"again in {max(1, round(left))} s" if left > 0 else "again now"
-            return f"{one_line(self.retry)}, {again}"
-        return " · ".join(self._figures())
+        match self.state(now):
+            case "waiting":
+                return f"waits for {one_line(self.holder)}"
+            case "retrying":
+                left = self.retry_at - now
+                return f"{f'again in {max(1, left):.0f} s' if left > 0 else 'again now'}: {one_line(self.retry)}"
+        return " · ".join(self._figures(now))
 
-    def _figures(self) -> list[str]:
+    def _figures(self, now: float) -> list[str]:
         if not self.done and not self.total:
             return []
         if not self.total:
             return [format_size(self.done)]
         figures = [f"{format_size(self.done)} of {format_size(self.total)}", f"{self.done * 100 // self.total} %"]
-        if (speed := self.speed) is not None:
-            figures += [f"{format_size(speed)}/s", f"{format_seconds(max(1, (self.total - self.done) / speed))} left"]
+        if (speed := self.speed(now)) is not None:
+            figures += [f"{format_size(speed)}/s", f"{_about(max(1, (self.total - self.done) / speed))} left"]
         return figures
+
+    def _moves(self, now: float) -> bool:
+        """Whether bytes come: of another file, where one has to be tried again."""
+        return bool(self.points) and self.points[-1][0] > now - MOVING
 
     def moved(self, event: e.ModelProgress) -> Download:
         """Return it with more bytes; fewer, where some were wrong and are got again."""
         late = tuple(point for point in self.points if point[0] >= event.at - WINDOW and point[1] <= event.done)
         points = (*late, (event.at, event.done))
-        return replace(self, done=event.done, total=event.total, points=points, holder="", retry="")
+        retry = self.retry if event.at < self.retry_at else ""
+        return replace(self, done=event.done, total=event.total, points=points, holder="", retry=retry)
+
+
+def _about(seconds: float) -> str:
+    """Write a time that nobody knows exactly."""
+    return f"{seconds:.0f} s" if seconds < 59.5 else format_seconds(seconds)
 
 
 Downloads = Mapping[str, Download]
@@ -96,7 +107,7 @@ def downloads_after(downloads: Downloads, event: e.Event) -> Downloads:
 
 def download_row(download: Download, now: float) -> list[Span]:
     """Return the cells that a replica's row has, too: mark, name, state, seconds, no pid, what there is to say."""
-    state = download.state
+    state = download.state(now)
     return [
         states.mark(state, now),
         (download.name, ""),

@@ -60,15 +60,15 @@ def download(*events: e.Event) -> list[e.Event]:
                 e.ModelProgress(at=2.0, model="chat", done=100_000_000, total=10**9),
                 e.ModelProgress(at=4.0, model="chat", done=200_000_000, total=10**9),
             ),
-            "fetching  3.0 s  200 MB of 1.00 GB · 20 % · 50.0 MB/s · 16.0 s left\n",
+            "fetching  3.0 s  200 MB of 1.00 GB · 20 % · 50.0 MB/s · 16 s left\n",
         ),
         (
             download(e.ModelWaiting(at=2.0, model="chat", holder="pid 4711 (pytest)")),
-            "waiting   3.0 s  waits for pid 4711 (pytest)\n",
+            "waiting  3.0 s  waits for pid 4711 (pytest)\n",
         ),
         (
             download(e.ModelRetrying(at=2.0, model="chat", reason="HTTP 429", seconds=14.0, attempt=2)),
-            "▲  models.chat  retrying  3.0 s  HTTP 429, again in 12 s\n",
+            "▲  models.chat  retrying  3.0 s  again in 12 s: HTTP 429\n",
         ),
         (
             download(
@@ -77,8 +77,31 @@ def download(*events: e.Event) -> list[e.Event]:
             ),
             "fetching  3.0 s  5.00 MB of 10.0 MB · 50 %\n",
         ),
+        (
+            download(
+                e.ModelRetrying(at=2.0, model="chat", reason="HTTP 429", seconds=14.0, attempt=2),
+                e.ModelProgress(at=3.5, model="chat", done=5_000_000, total=10_000_000),
+            ),
+            "fetching  3.0 s  5.00 MB of 10.0 MB · 50 %\n",
+        ),
+        (
+            download(
+                e.ModelRetrying(at=2.0, model="chat", reason="HTTP 429", seconds=14.0, attempt=2),
+                e.ModelProgress(at=2.5, model="chat", done=5_000_000, total=10_000_000),
+            ),
+            "retrying  3.0 s  again in 12 s: HTTP 429\n",
+        ),
     ],
-    ids=["nothing heard", "total unknown", "speed and time left", "another gets it", "again later", "it goes on"],
+    ids=[
+        "nothing heard",
+        "total unknown",
+        "speed and time left",
+        "another gets it",
+        "again later",
+        "it goes on",
+        "another file goes on",
+        "nothing moves meanwhile",
+    ],
 )
 def test_a_model_under_way_has_a_row(plan: Plan, events: list[e.Event], row: str) -> None:
     picture = drawn(plan, events, 4.0)
