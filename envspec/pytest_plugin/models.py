@@ -161,5 +161,8 @@ def _can_run(outline: Outline) -> bool:
 
 def _forget_last_failure() -> None:
     """Clear the variables of the last failed test, which pytest keeps for debuggers: an engine may be among them."""
-    if (last := getattr(sys, "last_traceback", None)) is not None:
-        traceback.clear_frames(last)
+    if (last := getattr(sys, "last_traceback", None)) is None:
+        return
+    traceback.clear_frames(last)
+    for frame, _ in traceback.walk_tb(last):
+        frame.f_locals  # noqa: B018  before Python 3.13 a dictionary is kept, and brought up to date when it is read

@@ -35,6 +35,7 @@ class Request:
     range: str
     status: int
     sent: int
+    has_token: bool = False
 
 
 @dataclass
@@ -78,6 +79,7 @@ class Hub:
         self.faults: list[Fault] = []
         self.gated: set[str] = set()
         self.token = ""  # that every request must bear
+        self.content_network = False  # whether large files are elsewhere, as with the public hub
         self.listed_sizes: dict[str, int] = {}  # what the hub says of a file, by its path, though it is not so
         self.before: Callable[[str], None] = lambda _path: None  # called with the path of each request
         self.stopping = threading.Event()
@@ -85,10 +87,11 @@ class Hub:
         self._entries: dict[tuple[Path, int, int], Entry] = {}
         self._lock = threading.Lock()
 
-    def fail(self, status: int, *, times: int = 1, on: str = "/resolve/", **headers: str) -> None:
+    def fail(
+        self, status: int, *, times: int = 1, on: str = "/resolve/", headers: dict[str, str] | None = None
+    ) -> None:
         """Answer the next requests whose path contains `on` with a status."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.faults.append(Fault(lambda _, path: on in path, times, status, named))
+        self.faults.append(Fault(lambda _, path: on in path, times, status, headers or {}))
 
     def spoil(self, on: str, *, times: int = 1, **what: int) -> None:
         """Cut, stall or flip the body of the next GETs whose path ends with `on`."""
@@ -111,7 +114,11 @@ class Hub:
 
     def bytes_of_files(self) -> int:
         """Return how many bytes of files were sent."""
-        return sum(request.sent for request in self.requests if "/resolve/" in request.path)
+        return sum(
+            request.sent
+            for request in self.requests
+            if request.path.startswith("/content/") or "/resolve/" in request.path
+        )
 
     def gets(self, name: str = "") -> list[Request]:
         """Return the GETs of files whose path ends with `name`."""
@@ -163,17 +170,20 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._status, self._sent = 0, 0
         path = unquote(urlsplit(self.path).path)
-        hub = self.server.hub
+        hub, has_token = self.server.hub, "Authorization" in self.headers
         try:
             hub.before(path)
             fault = hub.next_fault(self.command, path)
             if fault and fault.status:
                 self._send(fault.status, b"trouble", fault.headers)
                 return
+            if path.startswith("/content/"):
+                self._content(path, fault=fault)
+                return
             self._check_token()
-            if found := re.fullmatch(r"/api/models/([^/]+/[^/]+?)(?:/(revision|tree)/(.+))?", path):
+            if found := re.fullmatch(r"/api/models/([^/]+(?:/[^/]+)??)(?:/(revision|tree)/(.+))?", path):
                 self._api(*found.groups())
-            elif found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
+            elif found := re.fullmatch(r"/([^/]+(?:/[^/]+)??)/resolve/([^/]+)/(.+)", path):
                 self._file(*found.groups(), fault=fault)
             else:
                 self._send(404, b"", {})
@@ -182,7 +192,7 @@ class Handler(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
         finally:
-            hub.log(Request(self.command, path, self.headers.get("Range", ""), self._status, self._sent))
+            hub.log(Request(self.command, path, self.headers.get("Range", ""), self._status, self._sent, has_token))
 
     do_HEAD = do_GET  # noqa: N815  as http.server calls it
 
@@ -252,8 +262,20 @@ class Handler(BaseHTTPRequestHandler):
         entry = self.server.hub.files(repo, commit).get(name)
         if entry is None:
             raise Refused(404, "EntryNotFound", "Entry not found")
+        if self.server.hub.content_network and entry.sha256:
+            linked = {"X-Linked-ETag": f'"{entry.etag}"', "X-Linked-Size": str(entry.size), "X-Repo-Commit": commit}
+            elsewhere = f"{self.server.url.replace('127.0.0.1', 'localhost')}/content/{repo}/{commit}/{name}"
+            self._send(302, b"", {**linked, "Location": elsewhere})
+            return
+        self._deliver(entry, {"X-Repo-Commit": commit}, fault)
+
+    def _content(self, path: str, *, fault: Fault | None) -> None:
+        _, _, org, name, commit, file = path.split("/", 5)
+        self._deliver(self.server.hub.files(f"{org}/{name}", commit)[file], {}, fault)
+
+    def _deliver(self, entry: Entry, headers: dict[str, str], fault: Fault | None) -> None:
         begin, end = self._range(entry.size)
-        headers = {"X-Repo-Commit": commit, "ETag": f'"{entry.etag}"', "Accept-Ranges": "bytes"}
+        headers |= {"ETag": f'"{entry.etag}"', "Accept-Ranges": "bytes"}
         if begin >= entry.size > 0:
             self._send(416, b"", {**headers, "Content-Range": f"bytes */{entry.size}"})
             return
