@@ -75,7 +75,9 @@ class Hub:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.requests: list[Request] = []
+        self._requests: list[Request] = []
+        self._busy = 0
+        self._idle = threading.Condition()
         self.faults: list[Fault] = []
         self.gated: set[str] = set()
         self.token = ""  # that every request must bear
@@ -108,9 +110,25 @@ class Hub:
                     return fault
         return None
 
+    @property
+    def requests(self) -> list[Request]:
+        """What was asked so far. A client may have its answer before that is written down, so wait until all is."""
+        with self._idle:
+            self._idle.wait_for(lambda: not self._busy, timeout=2)
+        return self._requests
+
     def log(self, request: Request) -> None:
-        with self._lock:
-            self.requests.append(request)
+        self._requests.append(request)
+
+    def began(self) -> None:
+        with self._idle:
+            self._busy += 1
+
+    def ended(self, request: Request) -> None:
+        with self._idle:
+            self.log(request)
+            self._busy -= 1
+            self._idle.notify_all()
 
     def bytes_of_files(self) -> int:
         """Return how many bytes of files were sent."""
@@ -171,6 +189,7 @@ class Handler(BaseHTTPRequestHandler):
         self._status, self._sent = 0, 0
         path = unquote(urlsplit(self.path).path)
         hub, has_token = self.server.hub, "Authorization" in self.headers
+        hub.began()
         try:
             hub.before(path)
             fault = hub.next_fault(self.command, path)
@@ -192,7 +211,7 @@ class Handler(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
         finally:
-            hub.log(Request(self.command, path, self.headers.get("Range", ""), self._status, self._sent, has_token))
+            hub.ended(Request(self.command, path, self.headers.get("Range", ""), self._status, self._sent, has_token))
 
     do_HEAD = do_GET  # noqa: N815  as http.server calls it
 

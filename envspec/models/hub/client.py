@@ -26,7 +26,7 @@ _TELEMETRY = "/api/agent-harnesses"
 """What huggingface_hub asks first of all in a process, to see which coding agent it serves; an error means none."""
 
 _CHUNK = 2**20  # bytes after which huggingface_hub says how far it is; its own 10 MiB are ten seconds of a slow line
-_callers: dict[str, tuple[Tell, int]] = {}
+_callers: dict[str, tuple[str, Tell, int]] = {}
 _numbers = itertools.count(1)
 _lock = threading.Lock()
 _installed = False
@@ -44,11 +44,11 @@ def token_of(options: Hub, host: Host) -> Token:
 
 
 @contextmanager
-def telling(tell: Tell, tries: int = TRIES) -> Iterator[dict[str, str]]:
-    """Give headers for huggingface_hub: of requests that carry them, every retry is told to `tell`."""
+def telling(what: str, tell: Tell, tries: int = TRIES) -> Iterator[dict[str, str]]:
+    """Give headers for huggingface_hub: of requests that carry them, every retry is told to `tell`, for `what`."""
     _install()
     caller = str(next(_numbers))
-    _callers[caller] = tell, tries
+    _callers[caller] = what, tell, tries
     try:
         yield {_CALLER: caller}
     finally:
@@ -84,17 +84,5 @@ def _client() -> httpx2.Client:
 def _accept(request: httpx2.Request) -> Attempts:
     if request.url.path == _TELEMETRY:
         raise GaveUpError("telemetry is not asked for")
-    tell, tries = _callers.get(request.headers.pop(_CALLER, ""), (lambda _: None, 1))
-    return Attempts(_name(request.url.path), tell, tries)
-
-
-def _name(path: str) -> str:
-    """Return what a user would call it: the file, or what is asked about the repository."""
-    if "/resolve/" in path:
-        return path.partition("/resolve/")[2].partition("/")[2]
-    return {"tree": "the list of files", "revision": "the revision"}.get(_verb(path), path)
-
-
-def _verb(path: str) -> str:
-    parts = path.split("/")
-    return parts[5] if len(parts) > 5 else ""  # /api/models/org/name/VERB/…
+    caller = _callers.get(request.headers.pop(_CALLER, ""))
+    return Attempts(*caller) if caller else Attempts(request.url.path, lambda _: None, most=1)

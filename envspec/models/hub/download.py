@@ -77,7 +77,6 @@ def _listing_without_hub(options: Hub, folder: Path) -> tuple[RepoFile, ...]:
 def _fetch(options: Hub, commit: str, host: Host, tell: Tell) -> list[RepoFile]:
     # Imported here, as it takes a third of a second: whoever has all files need not wait for it.
     from envspec.models.hub.claims import claim
-    from envspec.models.hub.client import telling
     from envspec.models.hub.leftovers import remove_leftovers
     from envspec.models.hub.listing_request import request_listing
     from envspec.models.hub.progress import ModelProgress
@@ -85,13 +84,11 @@ def _fetch(options: Hub, commit: str, host: Host, tell: Tell) -> list[RepoFile]:
 
     repo = repo_folder(options, host)
     remove_leftovers(repo)
-    with telling(tell) as headers:
-        listing = cached_listing(repo, commit) or request_listing(options, commit, host, headers)
-        files = asked_for(options, listing)
-        check_room(_missing_bytes(options, commit, host, files), repo, options.repo)
-        claim(options, commit, host)
-        progress = ModelProgress(sum(file.size for file in files), tell)
-        Transfer(options, commit, host, tell, headers, progress).run(files)
+    files = asked_for(options, cached_listing(repo, commit) or request_listing(options, commit, host, tell))
+    check_room(_missing_bytes(options, commit, host, files), repo, options.repo)
+    claim(options, commit, host)
+    progress = ModelProgress(sum(file.size for file in files), tell)
+    Transfer(options, commit, host, tell, progress).run(files)
     return files
 
 

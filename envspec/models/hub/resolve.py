@@ -46,7 +46,7 @@ def _ask(options: Hub, host: Host, tell: Tell) -> str:
     known = cached_commit(options, host)
     url = f"{endpoint_of(host)}/api/models/{options.repo}/revision/{quote(options.revision, safe='')}"
     try:
-        with telling(tell, _TRIES_WITH_CACHE if known else TRIES) as headers:
+        with telling("the revision", tell, _TRIES_WITH_CACHE if known else TRIES) as headers:
             answer = get(url, token_of(options, host), headers)
         commit = str(answer.json()["sha"])
     except GaveUpError as error:

@@ -11,7 +11,7 @@ from huggingface_hub import hf_hub_download
 from envspec.errors import ModelUnavailableError
 from envspec.models.hub.attempts import GaveUpError
 from envspec.models.hub.cache import repo_folder, snapshot_of
-from envspec.models.hub.client import endpoint_of, token_of
+from envspec.models.hub.client import endpoint_of, telling, token_of
 from envspec.models.hub.listing import RepoFile
 from envspec.models.hub.options import Hub
 from envspec.models.hub.progress import FileProgress, ModelProgress, bar_of
@@ -25,13 +25,12 @@ _DOWNLOADS = 3  # of a file that comes whole but wrong
 
 @dataclass(frozen=True)
 class Transfer:
-    """The files of one commit on their way; `headers` make huggingface_hub's requests known as this model's."""
+    """The files of one commit on their way."""
 
     options: Hub
     commit: str
     host: Host
     tell: Tell
-    headers: dict[str, str]
     progress: ModelProgress
 
     def run(self, files: list[RepoFile]) -> None:
@@ -72,16 +71,17 @@ class Transfer:
     def _download(self, file: RepoFile, progress: FileProgress) -> str:
         """Have huggingface_hub get a file. Returns what is wrong if it came with another size than announced."""
         try:
-            hf_hub_download(
-                self.options.repo,
-                file.path,
-                revision=self.commit,
-                cache_dir=self.host.hub_cache,
-                endpoint=endpoint_of(self.host),
-                token=token_of(self.options, self.host),
-                headers=self.headers,
-                tqdm_class=bar_of(progress),
-            )
+            with telling(file.path, self.tell) as headers:
+                hf_hub_download(
+                    self.options.repo,
+                    file.path,
+                    revision=self.commit,
+                    cache_dir=self.host.hub_cache,
+                    endpoint=endpoint_of(self.host),
+                    token=token_of(self.options, self.host),
+                    headers=headers,
+                    tqdm_class=bar_of(progress),
+                )
         except OSError as error:
             if type(error) is OSError and error.errno is None:  # its "consistency check"
                 return "came with another size than the hub announces"

@@ -40,7 +40,7 @@ class RetryTransport(httpx2.BaseTransport):
         attempts = self._accept(request)
         while True:
             response = self._open(request, attempts)
-            if request.method == "GET" and "/resolve/" in request.url.path and response.status_code in (200, 206):
+            if request.method == "GET" and "/api/models/" not in request.url.path and response.is_success:
                 return _answer(response, _Body(request, response, attempts, self._open))
             try:
                 return _answer(response, httpx2.ByteStream(b"".join(response.iter_raw())))

@@ -1,0 +1,169 @@
+"""What a hub, a token or a disk refuses is one sentence, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from envspec.errors import ModelUnavailableError
+from tests.models.hub_machine import FETCH, REPO, Machine
+
+
+def refusal(machine: Machine, **options: object) -> tuple[str, str]:
+    with pytest.raises(ModelUnavailableError) as caught:
+        machine.fetch(**options)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message, caught.value.hint
+
+
+def test_a_gated_model(machine: Machine) -> None:
+    machine.publish()
+    machine.hub.gated.add(REPO)
+    message, hint = refusal(machine)
+    assert message == f"{REPO} is gated: the hub gives its files only to accounts that have accepted its terms"
+    assert f"{machine.url}/{REPO}" in hint
+    assert "HF_TOKEN" in hint
+
+
+def test_a_model_that_does_not_exist(machine: Machine) -> None:
+    message, hint = refusal(machine, repo="org/typo")
+    assert message.startswith(f"{machine.url} has no model org/typo")
+    assert "check the name" in hint
+
+
+def test_a_private_model_without_a_token(machine: Machine) -> None:
+    machine.publish()
+    machine.hub.token = "hf_right"
+    message, hint = refusal(machine, token_env="ACME_TOKEN")
+    assert (
+        message
+        == f"{machine.url} has no model {REPO}, or none that can be seen without a token (ACME_TOKEN is not set)"
+    )
+    assert "set ACME_TOKEN" in hint
+
+
+def test_a_token_that_is_not_accepted(machine: Machine) -> None:
+    machine.publish()
+    machine.hub.token = "hf_right"
+    machine.extra["ACME_TOKEN"] = "hf_wrong"
+    message, hint = refusal(machine, token_env="ACME_TOKEN")
+    assert message == f"the hub does not accept the token in ACME_TOKEN for {REPO}"
+    assert "/settings/tokens" in hint
+    assert "hf_wrong" not in message + hint
+
+
+def test_the_token_of_token_env_opens_a_private_model(machine: Machine) -> None:
+    machine.publish()
+    machine.hub.token = machine.extra["ACME_TOKEN"] = "hf_right"
+    assert machine.has_exactly(machine.fetch(token_env="ACME_TOKEN").path)
+
+
+@pytest.mark.parametrize("revision", ["release-2", "0" * 40])
+def test_a_revision_that_does_not_exist(machine: Machine, revision: str) -> None:
+    machine.publish()
+    message, hint = refusal(machine, revision=revision)
+    assert message == f"{REPO} has no revision {revision!r}"
+    assert "branches and tags" in hint
+
+
+def test_a_name_that_is_none(machine: Machine) -> None:
+    message, hint = refusal(machine, repo="org/na me", revision="0" * 40)
+    assert message == "'org/na me' is no name of a repository"
+    assert hint == "write it as org/name"
+
+
+def test_a_hub_that_nobody_answers_for(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("envspec.models.hub.attempts.FIRST_WAIT", 0.01)
+    machine.url = "http://127.0.0.1:9"
+    message, hint = refusal(machine)
+    assert message.startswith(f"{REPO} cannot be had from http://127.0.0.1:9: the revision was tried 7 times: ")
+    assert "refused" in message
+    assert "HF_HUB_OFFLINE=1" in hint
+
+
+def test_an_address_that_is_no_hub(machine: Machine) -> None:
+    machine.publish()
+    machine.hub.fail(200, on="/revision/")
+    message, hint = refusal(machine)
+    assert message == f"{machine.url} does not answer as a hub when asked for {REPO}"
+    assert "HF_ENDPOINT" in hint
+
+
+def test_a_disk_without_room_is_told_before_the_first_byte(machine: Machine) -> None:
+    machine.publish()
+    machine.host.hub_cache.parent.mkdir()
+    machine.hub.listed_sizes["model.safetensors"] = 161 * 10**12
+    message, hint = refusal(machine)
+    assert re.fullmatch(rf"{REPO} needs 161(\.00)? TB, [\d.]+ .B are free in {machine.folder}/hf.*", message)
+    assert "HF_HUB_CACHE" in hint
+    assert machine.hub.gets() == []
+
+
+def test_a_disk_that_fills_up_meanwhile(machine: Machine) -> None:
+    """A limit on the size of files stands for the disk: it cannot be foreseen either."""
+    machine.publish(3)
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
+
+    argv = [sys.executable, "-c", FETCH, f'{{"repo": "{REPO}"}}']
+    done = subprocess.run(
+        argv,
+        env=machine.environ,
+        preexec_fn=limit,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"{REPO} cannot be written to {machine.host.hub_cache}: the disk is full | make room" in done.stderr
+    assert not list(machine.repo.glob("blobs/*.incomplete"))
+
+
+def test_a_cache_that_is_no_directory(machine: Machine) -> None:
+    machine.publish()
+    (machine.folder / "hf").write_text("a file")
+    message, hint = refusal(machine)
+    assert message.startswith(f"{REPO} cannot be written to {machine.host.hub_cache}: Not a directory")
+    assert "HF_HUB_CACHE" in hint
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")
+def test_a_read_only_cache(machine: Machine) -> None:
+    machine.publish()
+    (machine.folder / "hf").mkdir(mode=0o500)
+    message, _ = refusal(machine)
+    assert "Permission denied" in message
+
+
+def test_a_complete_cache_that_cannot_be_written_serves(machine: Machine) -> None:
+    """Neither the lock nor the manifest nor the branch has a place there."""
+    from huggingface_hub import snapshot_download
+
+    machine.publish()
+    snapshot_download(REPO, cache_dir=machine.host.hub_cache, endpoint=machine.url)
+    locks = machine.host.hub_cache / ".locks"
+    if locks.exists():
+        locks.rename(machine.folder / "locks")
+    locks.write_text("not to be written")
+    commit = machine.hub.commit(REPO)
+    machine.hub.requests.clear()
+
+    assert machine.fetch(revision=commit).complete
+    assert machine.find(revision=commit).complete
+    assert list((machine.host.own_cache / "models" / "locks").iterdir())
+
+
+def test_neither_cache_can_be_locked(machine: Machine) -> None:
+    machine.publish()
+    for name in ("hf", "own"):
+        (machine.folder / name).write_text("a file")
+    message, hint = refusal(machine)
+    assert "no lock can be had" in message
+    assert "ENVSPEC_CACHE_DIR" in hint
