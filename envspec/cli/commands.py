@@ -5,6 +5,8 @@ The lines are literals so that `--help` imports no command; a test keeps them eq
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Environments": {
         "up": ("envspec.cli.up:up", "Start an environment, wait until healthy, show where things are."),
@@ -35,3 +37,11 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
 }
 
 COMMANDS = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
+
+
+def unknown(name: str, known: Iterable[str]) -> str:
+    """Return what is said of a command that does not exist, with the one that comes closest."""
+    import difflib
+
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"there is no command {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")

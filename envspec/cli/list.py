@@ -83,15 +83,9 @@ def _row(one: Listed) -> list[Span]:
         return [("✗", "red"), (one.name, ""), (f"{one.errors[0]}", "red")]
     if one.missing:
         return [("✗", "yellow"), (one.name, ""), ("; ".join(one.missing), "yellow")]
-    return [
-        ("●", "green"),
-        (one.name, ""),
-        (_needs(one.uncached), "yellow"),
-        (" ".join(one.description.split()), "dim"),
-    ]
+    said = [*([_needs(one.uncached)] if one.uncached else []), " ".join(one.description.split())]
+    return [("●", "green"), (one.name, ""), (" · ".join(filter(None, said)), "dim")]
 
 
 def _needs(uncached: list[str]) -> str:
-    if not uncached:
-        return ""
     return f"needs {len(uncached)} {'model that is' if len(uncached) == 1 else 'models that are'} not cached"

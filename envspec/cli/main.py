@@ -10,7 +10,7 @@ from importlib import import_module
 import click
 
 import envspec
-from envspec.cli.commands import COMMANDS, SECTIONS
+from envspec.cli.commands import COMMANDS, SECTIONS, unknown
 from envspec.cli.error_handler import handled
 from envspec.cli.streams import open_missing
 
@@ -39,7 +39,7 @@ class LazyGroup(click.Group):
             click.UsageError: there is none of that name; says which comes closest.
         """
         if args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise click.UsageError(_unknown(args[0]), ctx)
+            raise click.UsageError(unknown(args[0], COMMANDS), ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -48,13 +48,6 @@ class LazyGroup(click.Group):
         for title, section in SECTIONS.items():
             with formatter.section(title):
                 formatter.write_dl([(name.ljust(width), help_line) for name, (_, help_line) in section.items()])
-
-
-def _unknown(name: str) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(name, COMMANDS, n=1)
-    return f"there is no command {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

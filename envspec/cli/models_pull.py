@@ -93,8 +93,13 @@ def _fetch_all(plans: list[ModelPlan], host: Host, board: Board) -> list[Envspec
                 board.done(jobs[job], job.result())
             except EnvspecError as error:
                 board.failed(jobs[job])
-                errors.append(type(error)(f"model {jobs[job]}: {error}", hint=error.hint))
+                errors.append(_named(jobs[job], error))
     return errors
+
+
+def _named(name: str, error: EnvspecError) -> EnvspecError:
+    """Return the error with the name of the model, unless it says that already."""
+    return error if name in str(error) else type(error)(f"model {name}: {error}", hint=error.hint)
 
 
 @contextmanager
