@@ -133,12 +133,3 @@ def test_an_interpreter_that_does_not_exist_is_an_answer(tmp_path: Path) -> None
     with agent_in(tmp_path / "session", python="/no/such/python") as agent:
         agent.start("web", "sleep", "600", health=(shell("true"),))
         assert "/no/such/python" in agent.wait_notice("answer", replica="web", passed=False)["text"]
-
-
-def test_a_model_is_made_once_and_found_the_second_time(agent: AgentClient, tmp_path: Path) -> None:
-    options = {"architecture": "qwen3"}
-    path = str(tmp_path / "models" / "tiny")
-    model = {"name": "chat", "served_name": "chat", "source": "synthetic", "options": options, "path": path}
-    assert agent.call("fetch", model={**model, "preload": True}) == {"path": path, "cached": False}
-    assert (Path(path) / "config.json").is_file()
-    assert agent.call("fetch", model={**model, "preload": True}) == {"path": path, "cached": True}

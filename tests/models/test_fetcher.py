@@ -1,76 +1,222 @@
-"""The fetcher process answers on stdout, whatever becomes of the model."""
+"""The fetcher process does many jobs at a time, answers each whatever becomes of it, and ends with its stdin."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from envspec.models import SOURCES
+from envspec.models.fetcher import Job
+from envspec.models.source import Progress, Retrying, Waiting
 from envspec.models.synthetic import Synthetic, cached_path, is_complete
 from envspec.plan.codec import to_json
 from envspec.plan.plan import ModelPlan
+from tests.models.hub_machine import Machine
+from tests.models.hub_models import write_model
+
+PATIENCE = 30.0
+LARGE = {"architecture": "qwen3", "hidden_size": 1024, "intermediate_size": 4096, "layers": 4}
+"""Seconds to make."""
 
 
-def plan(path: Path, **changes: Any) -> ModelPlan:
-    options = changes.pop("options", {"architecture": "qwen3"})
-    return ModelPlan(
-        **{"name": "chat", "served_name": "chat", "source": "synthetic", "options": options, **changes}, path=str(path)
-    )
+class Fetcher:
+    """A fetcher process that a test gives jobs."""
+
+    def __init__(self, cache: Path, *options: str, **environ: str) -> None:
+        self.cache = cache
+        argv = [sys.executable, *options, "-P", "-m", "envspec.models.fetcher"]
+        env = {**os.environ, "ENVSPEC_CACHE_DIR": str(cache), **environ}
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=env)
+        self.notices: dict[str, list[dict[str, Any]]] = {}
+        self.errors = ""
+        self._patience = threading.Timer(PATIENCE, self.process.kill)
+        self._patience.start()
+
+    def ask(self, key: str, do: str = "fetch", **changes: Any) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps({"key": key, "do": do, "model": self.model(**changes)}) + "\n")
+        self.process.stdin.flush()
+
+    def model(self, **changes: Any) -> Any:
+        options = changes.pop("options", {"architecture": "qwen3"})
+        source = changes.pop("source", "synthetic")
+        synthetic = source == "synthetic" and options.get("vocab_size") != 5 and "colour" not in options
+        path = str(cached_path(Synthetic(**options), self.cache)) if synthetic else ""
+        return to_json(ModelPlan("chat", "chat", source, options, changes.pop("path", path), **changes))
+
+    def last(self, key: str) -> dict[str, Any]:
+        """Return the last notice of a job, once it is there."""
+        assert self.process.stdout is not None
+        while not (said := self.notices.get(key, [])) or said[-1]["notice"] not in ("done", "failed"):
+            line = self.process.stdout.readline()
+            assert line, f"it ended; heard: {self.notices}"
+            notice = json.loads(line)
+            self.notices.setdefault(notice["key"], []).append(notice)
+        return said[-1]
+
+    def answer(self, **job: Any) -> dict[str, Any]:
+        self.ask("only", **job)
+        answer = self.last("only")
+        del self.notices["only"]
+        return answer
+
+    def end(self) -> str:
+        """Close its stdin, and return what it wrote to stderr."""
+        if self.process.returncode is None:
+            self.errors = self.process.communicate()[1]
+        self._patience.cancel()
+        return self.errors
 
 
-def fetched(model: ModelPlan) -> dict[str, Any]:
-    argv = [sys.executable, "-m", "envspec.models.fetcher"]
-    done = subprocess.run(argv, input=json.dumps(to_json(model)), capture_output=True, text=True, check=True)
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
+@pytest.fixture
+def fetcher(tmp_path: Path) -> Iterator[Fetcher]:
+    with started(tmp_path / "cache") as fetcher:
+        yield fetcher
+    assert fetcher.process.returncode == 0
 
 
-def test_a_model_is_made_once_and_then_found(tmp_path: Path) -> None:
-    path = cached_path(Synthetic(architecture="qwen3"), tmp_path)
-    assert fetched(plan(path)) == {"path": str(path), "cached": False}
+@contextmanager
+def started(cache: Path, *options: str, **environ: str) -> Iterator[Fetcher]:
+    fetcher = Fetcher(cache, *options, **environ)
+    try:
+        yield fetcher
+    finally:
+        fetcher.end()
+
+
+def test_a_model_is_made_once_and_then_found(fetcher: Fetcher) -> None:
+    path = cached_path(Synthetic(architecture="qwen3"), fetcher.cache)
+
+    first, second = fetcher.answer(), fetcher.answer()
+
+    size = sum(file.stat().st_size for file in path.iterdir())
+    assert (first["path"], first["cached"], first["bytes"], first["total"]) == (str(path), False, size, size)
+    assert (second["path"], second["cached"], second["bytes"]) == (str(path), True, 0)
     assert is_complete(path)
-    assert fetched(plan(path)) == {"path": str(path), "cached": True}
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"source": "torrent"}, "model chat: there is no source 'torrent'"),
-        (
-            {"options": {"architecture": "qwen3", "vocab_size": 5}},
-            "model chat: vocab_size must be at least 2048, not 5",
-        ),
-        ({"options": {"colour": "blue"}}, "model chat: "),
+        ({"source": "torrent"}, "there is no source 'torrent'"),
+        ({"options": {"architecture": "qwen3", "vocab_size": 5}}, "vocab_size must be at least 2048, not 5"),
+        ({"options": {"colour": "blue"}}, ""),
+        ({"source": "path", "options": {"path": "/no/such/model"}, "path": "/x"}, "the model at /no/such/model is not"),
+        ({"source": "path", "options": {"path": 5}, "path": "/x"}, "TypeError: "),
     ],
+    ids=["unknown source", "wrong option", "unknown option", "not there", "what nobody foresaw"],
 )
-def test_a_wrong_model_is_an_answer_and_not_a_crash(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
-    answer = fetched(plan(tmp_path / "model", **changes))
-    assert answer["error"] == "ModelUnavailableError"
+def test_a_wrong_model_is_an_answer_and_the_next_is_served(
+    fetcher: Fetcher, changes: dict[str, Any], message: str
+) -> None:
+    answer = fetcher.answer(**changes)
+
+    assert (answer["notice"], answer["error"]) == ("failed", "ModelUnavailableError")
     assert answer["message"].startswith(message)
+    assert fetcher.answer()["notice"] == "done"
 
 
-def test_an_unwritable_cache_is_an_answer_with_a_hint(tmp_path: Path) -> None:
-    (tmp_path / "cache").write_text("a file")
-    answer = fetched(plan(tmp_path / "cache" / "model"))
+def test_an_unwritable_cache_is_an_answer_with_a_hint(fetcher: Fetcher) -> None:
+    fetcher.cache.write_text("a file")
+
+    answer = fetcher.answer()
+
     assert answer["error"] == "ModelUnavailableError"
-    assert str(tmp_path / "cache" / "model") in answer["message"]
+    assert str(fetcher.cache) in answer["message"]
     assert "ENVSPEC_CACHE_DIR" in answer["hint"]
 
 
-def test_making_a_synthetic_model_needs_the_standard_library_only(tmp_path: Path) -> None:
-    """In the process that does it, nothing is imported that envspec would have to bring along."""
-    script = f"""
-import sys
-sys.path.insert(0, {str(Path(__file__).parents[2])!r})
-from pathlib import Path
-from envspec.models import SOURCES
-source = SOURCES["synthetic"]
-source.make(source.options(architecture="llama"), Path({str(tmp_path / "model")!r}))
-"""
-    subprocess.run([sys.executable, "-I", "-S", "-c", script], check=True)
-    assert SOURCES["synthetic"].is_complete(tmp_path / "model")
+def test_a_small_job_does_not_wait_for_a_large_one(fetcher: Fetcher) -> None:
+    fetcher.ask("large", options=LARGE)
+    fetcher.ask("small")
+
+    fetcher.last("small")
+
+    assert not any(said["notice"] == "done" for said in fetcher.notices.get("large", []))
+
+
+def test_it_ends_with_its_stdin_and_leaves_nothing_half_done(tmp_path: Path) -> None:
+    with started(tmp_path) as fetcher:
+        fetcher.ask("large", options=LARGE)
+        fetcher.answer()  # so the other one is under way
+
+    assert fetcher.process.returncode == 0
+    assert not cached_path(Synthetic(**LARGE), tmp_path).exists()  # type: ignore[arg-type]
+
+
+def test_models_that_are_made_import_no_client_of_a_hub(tmp_path: Path) -> None:
+    with started(tmp_path, "-X", "importtime") as fetcher:
+        fetcher.answer()
+        fetcher.answer(do="warm")
+
+    imported = fetcher.errors
+
+    assert "envspec.models.synthetic" in imported
+    assert not any(name in imported for name in ("huggingface_hub", "httpx", "requests", "envspec.models.hub"))
+
+
+def test_four_models_are_downloaded_at_once_and_the_others_after_them(machine: Machine) -> None:
+    repos = [f"org/m{i}" for i in range(6)]
+    for repo in repos:
+        write_model(machine.hub.root, repo, 0.01)
+    asked: set[str] = set()
+    enough, go_on = threading.Event(), threading.Event()
+
+    def before(path: str) -> None:
+        if "/tree/" in path:  # what is asked first of each
+            asked.add("/".join(path.split("/")[3:5]))
+            if len(asked) == 4:
+                enough.set()
+            go_on.wait(PATIENCE)
+
+    machine.hub.before = before
+    with started(machine.host.own_cache, **machine.environ) as fetcher:
+        for repo in repos:
+            fetcher.ask(repo, source="repo", options={"repo": repo})
+        assert enough.wait(PATIENCE)
+        assert len(asked) == 4
+        go_on.set()
+        answers = [fetcher.last(repo) for repo in repos]
+
+    assert {answer["notice"] for answer in answers} == {"done"}
+    assert [answer["commit"] for answer in answers] == [machine.hub.commit(repo) for repo in repos]
+    assert asked == set(repos)
+
+
+def test_what_a_plan_says_is_fetched_although_the_branch_has_moved(machine: Machine) -> None:
+    folder = write_model(machine.hub.root, "org/chat", 0.01)
+    job: dict[str, Any] = {"source": "repo", "options": {"repo": "org/chat"}}
+    with started(machine.host.own_cache, **machine.environ) as fetcher:
+        was = fetcher.answer(do="resolve", **job)
+        (folder / "config.json").write_text('{"another": "one"}')
+        assert fetcher.answer(do="resolve", **job)["commit"] != was["commit"]
+        got = fetcher.answer(**job, path=was["path"], commit=was["commit"])
+
+    assert (got["path"], got["commit"]) == (was["path"], was["commit"])
+    assert '"another"' not in (Path(got["path"]) / "config.json").read_text()
+
+
+def test_progress_is_written_when_it_is_asked_for_and_before_what_happened_after_it() -> None:
+    lines: list[dict[str, Any]] = []
+    job = Job("1", lines.append)
+
+    for done in range(1000):
+        job.tell(Progress(done, 1000))
+    job.flush()
+    job.flush()
+    job.tell(Progress(1000, 1000))
+    job.tell(Waiting("pid 1"))
+    job.tell(Retrying("HTTP 429", 12.0, 2))
+
+    assert [line["notice"] for line in lines] == ["progress", "progress", "waiting", "retrying"]
+    assert lines[0] == {"key": "1", "notice": "progress", "done": 999, "total": 1000}
+    assert lines[3] == {"key": "1", "notice": "retrying", "reason": "HTTP 429", "seconds": 12.0, "attempt": 2}
