@@ -229,9 +229,11 @@ class Session:
         return self._down
 
     async def _close_after(self, down: asyncio.Task[None]) -> None:
-        await asyncio.wait([down])
-        await self._control.close()
-        self._over.set()
+        try:
+            await asyncio.wait([down])
+            await self._control.close()
+        finally:
+            self._over.set()  # also where the loop ends first: whoever waits for this would else keep it
 
     async def _take_down(self, reason: str) -> None:
         began = time.monotonic()

@@ -8,10 +8,11 @@ import os
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from envspec.backends.base import Backend
-from envspec.errors import UsageError
+from envspec.errors import EnvspecError, UsageError
 from envspec.plan.events import Event
 from envspec.session.request import Request
 from envspec.session.session import Session
@@ -62,19 +63,42 @@ class BackgroundSession:
     def stop(self, reason: str = "stopped", *, force: bool = False) -> None:
         """Take the environment down and return when nothing is left of it. May be called again.
 
+        Ctrl-C meanwhile means that it should be quick: what still runs is ended by force, which takes a second. One
+        more does not wait for that, either.
+
         Raises:
             ServiceStopError: something survived SIGKILL.
+            KeyboardInterrupt: there was one; says what became of the stop.
         """
         if os.getpid() != self._owner or not self._thread.is_alive():
             return
         atexit.unregister(self._at_exit)
         try:
-            self._call(self.session.stop(reason, force=force))
+            self._see_down(reason, force=force)
+        except KeyboardInterrupt:
+            with suppress(KeyboardInterrupt):  # what is left behind by one more, the agent ends
+                self._see_down(reason, force=True)
+            name = self.status().environment
+            raise KeyboardInterrupt(f"{name} was ended by force: Ctrl-C came while it was being stopped") from None
+
+    def _see_down(self, reason: str, *, force: bool) -> None:
+        """Take the session down, and the thread with it. Interrupted, leaves both as they are."""
+        error: EnvspecError | None = None
+        try:
+            self._call(self._stop(reason, force=force))
         except _OverError:
             pass  # somebody else stopped it, and the loop is going
+        except EnvspecError as survived:
+            error = survived
+        self._thread.join()
+        if error is not None:
+            raise error
+
+    async def _stop(self, reason: str, *, force: bool) -> None:
+        try:
+            await self.session.stop(reason, force=force)
         finally:
-            self._leave()
-            self._thread.join()
+            self._left.set()
 
     @property
     def session(self) -> Session:
@@ -112,11 +136,6 @@ class BackgroundSession:
         await self._left.wait()
         await self._see_out()
 
-    def _leave(self) -> None:
-        with self._door:
-            if not self._closing:
-                self._loop.call_soon_threadsafe(self._left.set)
-
     async def _see_out(self) -> None:
         """Let those who were let in before the door closed have their answers."""
         with self._door:
@@ -137,4 +156,5 @@ class BackgroundSession:
 
     def _at_exit(self) -> None:
         if os.getpid() == self._owner:
-            self.stop("the interpreter exits")
+            with suppress(KeyboardInterrupt):  # what that asks for is under way
+                self.stop("the interpreter exits")
