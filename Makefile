@@ -57,7 +57,7 @@ bench: $(VENV)/.bench $(VENV)/.compiled
 # An editable install: the tree that is edited is the tree that runs, so no copy can be stale.
 $(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/.made
 	@echo "Installing envspec and the stack of environments/local.yaml into $(VENV), once."
-	@$(BIN)/python -m pip install --quiet --editable '.[dynamo]'
+	@$(BIN)/python -m pip install --quiet --editable '.[dynamo,pytest]'
 	@touch $@
 
 $(VENV)/.development: pyproject.toml constraints.txt | $(VENV)/.made

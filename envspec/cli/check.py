@@ -25,7 +25,8 @@ SUFFIXES = (".yaml", ".yml")
 def check(paths: tuple[Path, ...], form: str) -> int:
     """Validate environment files and catalog entries; runs nothing.
 
-    PATHS are files, or directories whose .yaml and .yml files are checked; without any, the project's environments.
+    PATHS are files, or directories whose .yaml and .yml files are checked, less those in hidden directories; without
+    any, the project's environments.
     Exits with 2 where there is an error.
     """
     from envspec.resolve import check as problems_of
@@ -44,9 +45,14 @@ def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
         yield from files_to_check(Path.cwd())
     for path in paths:
         if path.is_dir():
-            yield from sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
+            yield from sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES and not _hidden(file, path))
         elif path.exists():
             yield path
         else:
             message = f"{path}: there is no such file or directory"
             raise UsageError(message, hint="check takes paths; without any it checks the project's environments")
+
+
+def _hidden(file: Path, below: Path) -> bool:
+    """Say whether a file is another tool's: hidden, or in a hidden directory such as .venv or .git."""
+    return any(part.startswith(".") for part in file.relative_to(below).parts)

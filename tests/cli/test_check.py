@@ -37,6 +37,15 @@ def test_directories_and_files_can_be_named_together(envspec: Any, web: str) -> 
     assert envspec.json("check", "environments", "elsewhere.yml") == {"files": 3, "diagnostics": []}
 
 
+def test_files_of_other_tools_in_hidden_directories_are_left_alone(envspec: Any, web: str) -> None:
+    envspec.write(web)
+    for hidden in (".venv/lib/theirs.yaml", ".pre-commit-config.yaml"):
+        (envspec.project / hidden).parent.mkdir(parents=True, exist_ok=True)
+        (envspec.project / hidden).write_text("repos: []\n")
+
+    assert envspec.json("check", ".") == {"files": 1, "diagnostics": []}
+
+
 def test_json_has_the_documented_shape(envspec: Any) -> None:
     envspec.write(WRONG)
     result = envspec("check", "--format", "json")

@@ -72,7 +72,7 @@ def test_a_python_without_venv_is_told_what_to_install(clone: Path) -> None:
 def test_a_second_run_installs_nothing(clone: Path) -> None:
     make(clone, ".venv/.runtime", ".venv/.compiled", python=INSTANT)
     first = (clone / "calls").read_text()
-    assert "-m pip install --quiet --editable .[dynamo]" in first
+    assert "-m pip install --quiet --editable .[dynamo,pytest]" in first
 
     make(clone, ".venv/.runtime", ".venv/.compiled", python=INSTANT)
 
