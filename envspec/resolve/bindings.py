@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from envspec.plan.outline import Outline
 from envspec.plan.plan import Bindings, ModelPlan, PortRequest
+from envspec.resolve.libraries import requirements
 from envspec.spec.environment import Environment, position
 
 
@@ -36,7 +37,7 @@ def outline(environment: Environment) -> Outline:
         name=environment.name,
         file=str(environment.file),
         directory=str(environment.directory),
-        requires=environment.requires,
+        requires=requirements(environment),
         ports=port_requests(environment),
         models=tuple(
             ModelPlan(name, model.served_name, model.source, model.options, "", model.preload, warm=model.warm)
