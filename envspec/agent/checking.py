@@ -9,7 +9,7 @@ from envspec.agent.prober_client import Job, ProberClient
 from envspec.agent.readiness import Readiness
 from envspec.agent.wire import Message
 
-FIELDS = ("check", "position", "passed", "text", "tries")
+FIELDS = ("check", "position", "passed", "text", "tries", "remedy")
 
 
 class Checking:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from envspec.agent.loop import Loop, Timer
-from envspec.agent.pattern_limit import SlowPatternError, bounded
+from envspec.agent.pattern_limit import REMEDY, SlowPatternError, bounded
 
 if TYPE_CHECKING:
     from envspec.health.base import Answer
@@ -42,7 +42,7 @@ class LogWait:
         try:
             answer = found(bounded(self._match, MATCH_LIMIT, scanner.scan, lambda: scanner.looks), self._match)
         except SlowPatternError as error:
-            self._on_answer(Answer(passed=False, text=str(error)))
+            self._on_answer(Answer(passed=False, text=str(error), remedy=REMEDY))
             return
         if not answer.passed:
             self._timer = self._loop.after(PERIOD, self._look)
@@ -60,6 +60,7 @@ def wait_for_line(loop: Loop, path: str, start: int, match: str, on_answer: OnAn
     try:
         scanner = LogScanner(path, start, match)
     except re.error as error:
-        answer = Answer(passed=False, text=f"{match!r} is not a regular expression: {error}")
+        text = f"{match!r} is not a regular expression: {error}"
+        answer = Answer(passed=False, text=text, remedy="correct the pattern of the validator")
         return loop.after(0.0, lambda: on_answer(answer))
     return LogWait(loop, scanner, match, on_answer)

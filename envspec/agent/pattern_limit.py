@@ -14,7 +14,7 @@ from types import FrameType
 from typing import TypeVar
 
 Found = TypeVar("Found")
-HINT = "it has too many ways to fail: leave out a repeat within a repeat, as in (x+)+, and .* at its ends"
+REMEDY = "the pattern has too many ways to fail: leave out a repeat within a repeat, as in (x+)+, and .* at its ends"
 
 
 class SlowPatternError(Exception):
@@ -39,7 +39,7 @@ def bounded(pattern: str, limit: float, work: Callable[[], Found], looks: Callab
             seen, since = looks(), now
         elif armed and now - since >= limit:
             raise SlowPatternError(
-                f"the pattern {pattern!r} takes longer than {limit * 1000:.0f} ms, so it is given up; {HINT}"
+                f"the pattern {pattern!r} takes longer than {limit * 1000:.0f} ms, so it is given up"
             )
 
     signal.signal(signal.SIGVTALRM, tick)

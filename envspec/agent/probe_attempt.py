@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from envspec.agent.pattern_limit import SlowPatternError
+from envspec.agent.pattern_limit import REMEDY, SlowPatternError
 from envspec.agent.probe_command import Commands
 from envspec.agent.probe_output import ThreadOutput
 from envspec.agent.probe_patterns import PatternThread
@@ -45,14 +45,14 @@ class Attempts:
     def ask(self, check: Check, context: Context, timeout: float) -> Answer:
         """Ask a check once, within `timeout` seconds; what the validator raises and prints is part of the answer."""
         if GIVEN_UP in context.kept:
-            return Answer(passed=False, text=context.kept[GIVEN_UP])
+            return Answer(passed=False, text=context.kept[GIVEN_UP], remedy=REMEDY)
         with self._output.captured() as printed:
             try:
                 answer = build(check.kind, check.fields).probe(replace(context, timeout=timeout))
             except SlowPatternError as error:
                 # Whoever matched it again would hold up all others again.
                 context.kept[GIVEN_UP] = str(error)
-                return Answer(passed=False, text=str(error))
+                return Answer(passed=False, text=str(error), remedy=REMEDY)
             except (Exception, SystemExit) as error:  # noqa: BLE001  the user's function may raise whatever it likes
                 answer = Answer(passed=False, text=describe(error, context.folder))
         said = excerpt("".join(printed).encode())

@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from envspec.agent.tree import descendants, send, send_group
+from envspec.health.base import CommandTimeoutError
 
 OUTPUT_LIMIT = 2**16
 """Bytes of output that are kept, the last ones."""
@@ -40,7 +41,7 @@ class Commands:
         Whatever is left in its process group afterwards is killed.
 
         Raises:
-            TimeoutError: it took longer than `timeout` seconds; it and everything that came of it were killed.
+            CommandTimeoutError: it took longer than `timeout` seconds; it and everything that came of it were killed.
             OSError: it could not be started.
         """
         tag = f"{os.getpid()}-{next(self._numbers)}"
@@ -94,7 +95,7 @@ def _await(process: subprocess.Popen[bytes], reader: int, tag: str, deadline: fl
     _kill_tree(process.pid)
     _kill_tagged(tag)
     process.wait()
-    raise TimeoutError
+    raise CommandTimeoutError(output)
 
 
 def _collect(ended: int, reader: int, deadline: float) -> tuple[bytes, bool]:

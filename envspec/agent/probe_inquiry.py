@@ -8,9 +8,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from envspec.agent.probe_attempt import Attempts
 from envspec.agent.probe_threads import Threads
@@ -27,6 +27,9 @@ GRACE = 0.25
 """Seconds past its timeout that a probe may need to notice it, before its thread is given up."""
 NEWS_INTERVAL = 0.1
 """Seconds between two notices of a changed answer: a body with a counter in it changes with every try."""
+DANGEROUS = frozenset({"python"})
+"""Validators that run what the user wrote in this very process, and so may end it: each try of them is told, `asking`
+before and `asked` after it, so that the tries and the culprit are known when the prober is no more."""
 NOT_ASKED = Answer(passed=False, text="not asked, since a check before it has not passed")
 
 Report = Callable[[list[dict[str, Any]]], None]
@@ -36,7 +39,7 @@ Report = Callable[[list[dict[str, Any]]], None]
 class Record:
     """What is known of one check. `seconds` is when it was last asked, from the inquiry's begin.
 
-    `told` is the answer that was last reported, and `told_at` when.
+    `told` is the answer that was last reported, and `told_at` when; `longest` is the most seconds that an answer took.
     """
 
     check: Check
@@ -46,12 +49,15 @@ class Record:
     seconds: float = 0.0
     told: Answer = NOT_ASKED
     told_at: float = 0.0
+    longest: float = 0.0
 
     @property
     def is_news(self) -> bool:
         """Whether the answer should be reported: at once where it turned, else not too often."""
         if self.answer == self.told:
             return False
+        if self.answer.remedy:
+            return True
         return self.answer.passed != self.told.passed or time.monotonic() - self.told_at >= NEWS_INTERVAL
 
     def to_json(self) -> dict[str, Any]:
@@ -63,14 +69,25 @@ class Record:
             "text": self.answer.text,
             "tries": self.tries,
             "seconds": self.seconds,
+            "remedy": self.answer.remedy,
         }
+
+
+class Pending(NamedTuple):
+    """A try under way: since when, until when at the latest, and the seconds that it was given."""
+
+    record: Record
+    since: float
+    deadline: float
+    timeout: float
 
 
 class Inquiry:
     """The checks of one key. `do` is how long to ask: `once`, `until` they pass, or for ever (`live`).
 
-    `once` asks each check one time, in order; `until` gives up after `timeout` seconds. Both end with a notice `done`.
-    `live` asks every `every` seconds, and ends with a notice `unhealthy` after `failures` bad rounds in a row.
+    `once` asks each check one time, in order; `until` gives up after `timeout` seconds, or with an answer that asking
+    again cannot change. Both end with a notice `done`. `live` asks every `every` seconds, and ends with a notice
+    `unhealthy` after `failures` bad rounds in a row.
     """
 
     def __init__(self, message: Mapping[str, Any], report: Report, attempts: Attempts, threads: Threads) -> None:
@@ -89,8 +106,9 @@ class Inquiry:
         self._woken = threading.Event()
         # A thread whose turn is over goes on for nobody: its probe hung, and another thread took its place.
         self._turn = 0
-        self._asked: tuple[Record, float, float] | None = None
+        self._pending: Pending | None = None
         self._rounds = self._bad_rounds = 0
+        self._bad_since = self._begin
         self._hurried_at, self._rounds_since = self._begin, 0
 
     def start(self) -> None:
@@ -124,22 +142,42 @@ class Inquiry:
         self._woken.set()
 
     def tell_all(self) -> None:
-        """Report the last answer of every check that was asked, news or not, and then that this was all."""
+        """Report the last answer of every check that was asked, news or not, and then that this was all.
+
+        Of one that is being asked for longer than its answers ever took, that is said: most likely it hangs.
+        """
         with self._lock:
-            asked = [record for record in self._records if record.tries]
+            known = (self._as_it_stands(record) for record in self._records)
+            asked = [record for record in known if record.tries]
             self._news += [{"key": self.key, "notice": "answer", **record.to_json()} for record in asked]
             self._news.append({"key": self.key, "notice": "told"})
             self._tell()
 
+    def _as_it_stands(self, record: Record) -> Record:
+        """Return the record with the try that is under way, where that says more than the answer before it."""
+        if self._pending is None or self._pending.record is not record:
+            return record
+        now = time.monotonic()
+        waited = now - self._pending.since
+        hangs = waited > max(GRACE, 2 * record.longest)
+        if record.tries and not hangs:
+            return record
+        text = f"no answer for {format_seconds(waited)}{' (it hangs)' if hangs else ''}"
+        if record.tries:
+            text = f"{text}; the answer before: {record.answer.text}"
+        answer = Answer(passed=False, text=text)
+        return replace(record, answer=answer, tries=record.tries + 1, seconds=now - self._begin)
+
     def give_up_hanging(self, now: float) -> bool:
         """If the probe being asked hangs past its timeout, leave its thread to itself and go on in another."""
         with self._lock:
-            if self.over or self._asked is None or now < self._asked[1] + GRACE:
+            pending = self._pending
+            if self.over or pending is None or now < pending.deadline + GRACE:
                 return False
-            record, _, timeout = self._asked
             self._turn += 1
-            self._settle(record, Answer(passed=False, text=f"no answer within {format_seconds(timeout)}, it hangs"))
-            self._conclude(record)
+            text = f"no answer within {format_seconds(pending.timeout)}, it hangs"
+            self._settle(pending.record, Answer(passed=False, text=text))
+            self._conclude(pending.record)
             self._tell()
         if not self.over:
             self._go_on()
@@ -160,8 +198,7 @@ class Inquiry:
             with self._lock:
                 if turn != self._turn:
                     return False
-                self._tell()
-                self._asked = (record, time.monotonic() + timeout * max(1, len(record.context.targets)), timeout)
+                self._set_out(record, timeout)
             answer = self._attempts.ask(record.check, record.context, timeout)
             with self._lock:
                 if turn != self._turn:
@@ -176,6 +213,17 @@ class Inquiry:
                 self._tell()
             return not self.over
 
+    def _set_out(self, record: Record, timeout: float) -> None:
+        """Note that a check is being asked, and tell it of one that may take the prober with it."""
+        now = time.monotonic()
+        self._pending = Pending(record, now, now + timeout * max(1, len(record.context.targets)), timeout)
+        if record.check.kind in DANGEROUS:
+            self._mark(record, "asking", record.tries + 1)
+        self._tell()
+
+    def _mark(self, record: Record, notice: str, tries: int) -> None:
+        self._news.append({"key": self.key, "notice": notice, "check": record.check.where, "tries": tries})
+
     def _timeout(self, record: Record) -> float:
         """One attempt's time, cut short where the inquiry's own ends before."""
         return max(min(record.check.timeout, self._deadline - time.monotonic()), LONGEST_PAUSE)
@@ -183,21 +231,30 @@ class Inquiry:
     def _settle(self, record: Record, answer: Answer) -> None:
         record.answer = answer
         record.tries += 1
-        record.seconds = time.monotonic() - self._begin
-        self._asked = None
+        now = time.monotonic()
+        record.seconds = now - self._begin
+        if self._pending is not None:
+            record.longest = max(record.longest, now - self._pending.since)
+        self._pending = None
+        if record.check.kind in DANGEROUS:
+            self._mark(record, "asked", record.tries)
         if record.is_news:
-            record.told, record.told_at = answer, time.monotonic()
+            record.told, record.told_at = answer, now
             self._news.append({"key": self.key, "notice": "answer", **record.to_json()})
 
     def _conclude(self, bad: Record | None) -> None:
         """Say what a finished round means, where it means the end."""
         self._rounds += 1
         self._rounds_since += 1
+        if bad and not self._bad_rounds:
+            self._bad_since = time.monotonic()
         self._bad_rounds = self._bad_rounds + 1 if bad else 0
         if self._mode == "live":
             if bad and self._bad_rounds >= self._failures:
-                self._end({"notice": "unhealthy", "check": bad.check.where, "text": bad.answer.text})
-        elif bad is None or self._mode == "once" or time.monotonic() >= self._deadline:
+                seconds = time.monotonic() - self._bad_since
+                failed = replace(bad, tries=self._bad_rounds, seconds=seconds)
+                self._end({"notice": "unhealthy", **failed.to_json()})
+        elif bad is None or self._mode == "once" or bad.answer.remedy or time.monotonic() >= self._deadline:
             answers = [record.to_json() for record in self._records]
             self._end({"notice": "done", "passed": bad is None, "answers": answers})
 

@@ -3,11 +3,12 @@
 Run by the agent as `python -P -m envspec.agent.prober`, in the folder of the environment file. JSON lines on stdin:
 `{"key", "do": "until" | "once" | "live" | "cancel", "checks", "replica", "env", "cwd", "log", "log_start", "folder",
 "every", "failures", "timeout"}`. With `"held": true` it is asked only after `{"key", "do": "go"}`: what can be prepared
-is, which makes the first answer come soonest. `{"key", "do": "tell"}` asks for all last answers.
+is, which makes the first answer come soonest. `{"key", "do": "tell"}` asks for all last answers, and
+`retire` for them and the end of the inquiry.
 
-JSON lines on stdout: the notices `answer`, `told`, `done` and `unhealthy` of envspec.agent.probe_inquiry, and
-`{"notice": "sick"}` when too many probes hang, after which the agent does well to start another prober. It ends with
-its stdin.
+JSON lines on stdout: the notices `answer`, `told`, `asking`, `asked`, `done` and `unhealthy` of
+envspec.agent.probe_inquiry, and `{"notice": "sick"}` when too many probes hang, after which the agent does well to
+start another prober. It ends with its stdin.
 """
 
 from __future__ import annotations
@@ -88,6 +89,9 @@ class Prober:
             self._start(key)
         elif verb == "tell":
             self._tell(key)
+        elif verb == "retire":
+            self._tell(key)
+            self._replace(key, None)
         else:
             self._replace(key, None if verb == "cancel" else message)
 

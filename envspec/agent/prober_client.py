@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 from envspec.agent.calls import Node
 from envspec.agent.piped import PipedChild, Program, last_line
@@ -23,11 +23,48 @@ RETRY = 1.0
 OnNotice = Callable[[Message], None]
 
 
-class Job(NamedTuple):
-    """What the prober is asked to do. `on_notice` gets its notices: answer, done, unhealthy."""
+@dataclass(eq=False)
+class Job:
+    """What the prober is asked to do. `on_notice` gets its notices: answer, told, done, unhealthy.
+
+    Tries are counted by check: `tries` in the present prober, `spent` in those that died. `asking` are the checks
+    that this one is asking, of those that might end it.
+    """
 
     message: Message
     on_notice: OnNotice
+    tries: dict[str, int] = field(default_factory=dict)
+    spent: dict[str, int] = field(default_factory=dict)
+    asking: set[str] = field(default_factory=set)
+
+    def take(self, message: Message) -> None:
+        """Count, and pass on what is not for the count alone."""
+        match message["notice"]:
+            case "asking":
+                self.tries[message["check"]] = message["tries"]
+                self.asking.add(message["check"])
+            case "asked":
+                self.asking.discard(message["check"])
+            case "answer":
+                self.on_notice(self._counted(message))
+            case "done":
+                self.on_notice({**message, "answers": [self._counted(answer) for answer in message["answers"]]})
+            case _:
+                self.on_notice(message)
+
+    def total(self, check: str) -> int:
+        """Return how often a check has been asked, as far as it is known."""
+        return self.spent.get(check, 0) + self.tries.get(check, 0)
+
+    def outlive(self) -> None:
+        """Begin to count anew: the prober is no more."""
+        self.spent = {check: self.total(check) for check in {*self.spent, *self.tries}}
+        self.tries.clear()
+        self.asking.clear()
+
+    def _counted(self, answer: Message) -> Message:
+        self.tries[answer["check"]] = answer["tries"]
+        return {**answer, "tries": self.total(answer["check"])}
 
 
 class ProberClient:
@@ -36,6 +73,7 @@ class ProberClient:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._jobs: dict[str, Job] = {}
+        self._retired: dict[str, Job] = {}
         self._child: PipedChild | None = None
         self._deaths = 0
         self._started = 0.0
@@ -76,6 +114,15 @@ class ProberClient:
         self._child.send({"key": key, "do": "tell"})
         return True
 
+    def retire(self, key: str) -> bool:
+        """Take a job back as `cancel` does, but have it report as `tell` does; False where there is nothing to."""
+        job = self._jobs.pop(key, None)
+        if job is None or self._child is None:
+            return False
+        self._retired[key] = job
+        self._child.send({"key": key, "do": "retire"})
+        return True
+
     def close(self) -> None:
         """End the prober for good."""
         self._closed = True
@@ -91,7 +138,7 @@ class ProberClient:
         try:
             self._child = PipedChild(self._node, program, self._heard, self._died)
         except SpawnError as error:
-            self._unavailable(str(error))
+            self._unavailable(str(error), tuple(self._jobs))
             return
         for job in self._jobs.values():
             self._child.send(job.message)
@@ -100,31 +147,52 @@ class ProberClient:
         if message.get("notice") == "sick" and self._child is not None:
             # Too many probes hang in its threads, which nobody can end. Its jobs go to the next one.
             self._child.kill()
-        job = self._jobs.get(str(message.get("key")))
+        key = str(message.get("key"))
+        job = self._jobs.get(key) or self._retired.get(key)
         if job is None:
             return
-        if message.get("notice") == "done":
-            del self._jobs[str(message["key"])]
-        job.on_notice(message)
+        if message["notice"] == "done":
+            self._jobs.pop(key, None)
+        elif message["notice"] == "told":
+            self._retired.pop(key, None)
+        job.take(message)
 
     def _died(self, how: Exit) -> None:
         self._child = None
         quick = time.monotonic() - self._started < QUICK_DEATH
         self._deaths = self._deaths + 1 if quick else 0
+        culprits = [key for key, job in self._jobs.items() if job.asking]
+        for key, job in {**self._jobs, **self._retired}.items():
+            job.outlive()
+            job.on_notice({"key": key, "notice": "told"})  # who waits for its last words has had them
+        self._retired.clear()
         if self._deaths < DEATHS:
             self._spawn()
         else:
             ending = how.signal or f"exit code {how.exit_code}"
             said = last_line(self._node.directory / LOG)
-            self._unavailable(f"the prober died {self._deaths} times in a row ({ending}): {said}")
+            self._unavailable(
+                f"the prober died {self._deaths} times in a row ({ending}): {said}", culprits or tuple(self._jobs)
+            )
 
-    def _unavailable(self, text: str) -> None:
-        """Tell all jobs why nothing is asked; end those that somebody waits for; try again later."""
-        for key, job in list(self._jobs.items()):
-            for check in job.message["checks"]:
-                answer = {"check": check["where"], "position": check["position"], "passed": False, "text": text}
-                job.on_notice({"key": key, "notice": "answer", **answer, "tries": 0})
+    def _unavailable(self, text: str, keys: Iterable[str]) -> None:
+        """Tell jobs why nothing is asked; end those that somebody waits for; try again later."""
+        for key in tuple(keys):
+            job = self._jobs[key]
+            answers = [self._no_answer(job, check, text) for check in job.message["checks"]]
+            for answer in answers:
+                job.on_notice({"key": key, "notice": "answer", **answer})
             if job.message.get("timeout") is not None or job.message["do"] == "once":
                 self._jobs.pop(key, None)
-                job.on_notice({"key": key, "notice": "done", "passed": False, "answers": []})
+                job.on_notice({"key": key, "notice": "done", "passed": False, "answers": answers})
         self._node.loop.after(RETRY, self._spawn)
+
+    def _no_answer(self, job: Job, check: Message, text: str) -> Message:
+        about = {"check": check["where"], "position": check["position"], "tries": job.total(check["where"])}
+        return {**about, "passed": False, "text": text, "seconds": None, "remedy": self._remedy(check)}
+
+    def _remedy(self, check: Message) -> str:
+        log = self._node.directory / LOG
+        if check["kind"] == "python":
+            return f"the callback must not end its process, which is envspec's prober; what that wrote is in {log}"
+        return f"the prober runs with {self._node.python}; what it wrote is in {log}"

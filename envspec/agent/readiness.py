@@ -57,6 +57,7 @@ class Readiness:
         self._gate = gate
         self._prober = prober
         self._subjects: dict[str, Subject] = {}
+        self._ended: dict[str, Subject] = {}
 
     def begin(self, plan: ReplicaPlan, start: int, log_start: int, on_healthy: Callable[[], None]) -> None:
         """Follow a start that has just happened. Sends `listening`, `answer` and in the end `healthy`."""
@@ -73,27 +74,45 @@ class Readiness:
         self._ask_what_is_open(subject)
         subject.waits.append(self._node.loop.after(QUIET, lambda: self._say_what_is_awaited(subject)))
 
-    def end(self, replica: str) -> None:
-        """Forget a replica that has exited or is being stopped."""
+    def end(self, replica: str, *, told: bool = False) -> None:
+        """Forget a replica that has exited or is being stopped; with `told`, its last answers are sent first."""
         subject = self._subjects.pop(replica, None)
         if subject is None:
             return
+        self._ended[replica] = subject
         self._gate.forget(replica)
         for wait in subject.waits:
             wait.cancel()
-        for number in subject.open:
-            self._prober.cancel(_key(subject, number))
+        if told:
+            subject.untold = {number for number in subject.open if self._prober.retire(_key(subject, number))}
+        else:
+            subject.untold.clear()
+            for number in subject.open:
+                self._prober.cancel(_key(subject, number))
+        self._reply_when_told(subject)
         self._prober.cancel(f"live:{replica}")
 
     def answers(self, call: Call) -> None:
-        """Verb: send the last answer of every check that has not passed, with its tries so far; then reply."""
-        subject = self._subjects.get(call["replica"])
-        if subject is not None:
-            subject.curious.append(call)
+        """Verb: send the last answer of every check that has not passed, with its tries so far; then reply.
+
+        Of a replica that has just exited they are on their way, and the reply comes behind them.
+        """
+        name = call["replica"]
+        subject = self._subjects.get(name) or self._ended.get(name)
+        if subject is None:
+            call.reply()
+            return
+        subject.curious.append(call)
+        if name in self._subjects:
+            self._say_what_is_awaited(subject)
             subject.untold = {number for number in subject.open if self._prober.tell(_key(subject, number))}
-            if subject.untold:
-                return
-        call.reply()
+        self._reply_when_told(subject)
+
+    def _reply_when_told(self, subject: Subject) -> None:
+        if not subject.untold:
+            curious, subject.curious = subject.curious, []
+            for call in curious:
+                call.reply()
 
     def watch(self, call: Call) -> None:
         """Verb: go on asking a healthy replica's checks; `unhealthy` tells when they fail."""
@@ -122,7 +141,8 @@ class Readiness:
 
     def _heard_alive(self, replica: str, message: Message) -> None:
         if message["notice"] == "unhealthy":
-            self._node.notify("unhealthy", replica=replica, check=message["check"], text=message["text"])
+            about = {name: message[name] for name in ("check", "position", "text", "tries", "seconds")}
+            self._node.notify("unhealthy", replica=replica, **about)
 
     def _await_ports(self, subject: Subject) -> None:
         plan = subject.plan
@@ -179,26 +199,27 @@ class Readiness:
             self._passed(subject, number)
         elif message["notice"] == "told":
             subject.untold.discard(number)
-            if not subject.untold:
-                for call in subject.curious:
-                    call.reply()
+            self._reply_when_told(subject)
 
     def _read(self, subject: Subject, number: int, answer: Answer) -> None:
-        self._answer(subject, number, passed=answer.passed, text=answer.text)
+        self._answer(subject, number, passed=answer.passed, text=answer.text, remedy=answer.remedy)
 
-    def _answer(self, subject: Subject, number: int, *, passed: bool, text: str) -> None:
-        """Tell what the agent itself found out about a check."""
+    def _answer(self, subject: Subject, number: int, *, passed: bool, text: str, remedy: str = "") -> None:
+        """Tell what the agent itself found out about a check. It looks all the time, which are no tries to count."""
         check = subject.plan.health[number]
         about = {"check": check.where, "position": check.position}
-        self._tell(subject, {**about, "passed": passed, "text": text, "tries": 1})
+        self._tell(subject, {**about, "passed": passed, "text": text, "tries": int(passed), "remedy": remedy})
         if passed:
             self._passed(subject, number)
 
     def _tell(self, subject: Subject, answer: Message) -> None:
-        told = {name: answer[name] for name in ("check", "position", "passed", "text", "tries")}
-        self._node.notify("answer", droppable=True, replica=subject.plan.name, start=subject.start, **told)
+        told = {name: answer[name] for name in ("check", "position", "passed", "text", "tries", "remedy")}
+        droppable = not answer["remedy"]  # that one ends the wait
+        self._node.notify("answer", droppable=droppable, replica=subject.plan.name, start=subject.start, **told)
 
     def _passed(self, subject: Subject, number: int) -> None:
+        if self._subjects.get(subject.plan.name) is not subject:
+            return  # it has ended meanwhile
         subject.open.discard(number)
         if not subject.open:
             self._gate.forget(subject.plan.name)

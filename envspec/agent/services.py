@@ -149,7 +149,7 @@ class Services:
         running.exit = how
         plan = running.plan
         self._family.leader_reaped(plan.name)
-        self._readiness.end(plan.name)
+        self._readiness.end(plan.name, told=True)
         self._node.notify(
             "exited",
             replica=plan.name,

@@ -8,7 +8,7 @@ module imports neither pydantic nor any client library: the agent reads it too.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -20,7 +20,7 @@ EXCERPT = 300
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 Run = Callable[[Sequence[str], Mapping[str, str], str, float], tuple[int, bytes]]
-"""`run(argv, env, cwd, timeout)` gives exit code and output; raises TimeoutError once the whole tree is killed."""
+"""`run(argv, env, cwd, timeout)` gives exit code and output; raises CommandTimeoutError after it killed them all."""
 
 Found = TypeVar("Found")
 
@@ -39,10 +39,14 @@ class Bounded(Protocol):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a probe found: whether it is healthy, and one line that says how one knows."""
+    """What a probe found: whether it is healthy, and one line that says how one knows.
+
+    `remedy` is what to do where asking again cannot help; it ends the wait at once. Else it is empty.
+    """
 
     passed: bool
     text: str
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -138,6 +142,14 @@ TEN_SECONDS = Duration(10)
 HALF_A_MINUTE = Duration(30)
 
 
+class CommandTimeoutError(TimeoutError):
+    """A command took too long and was killed. `output` is what it had written last."""
+
+    def __init__(self, output: bytes) -> None:
+        super().__init__("the command took too long")
+        self.output = output
+
+
 class NotHttpError(OSError):
     """What a server sent is no answer of HTTP."""
 
@@ -155,7 +167,7 @@ def ask_each(targets: Iterable[Target], timeout: float, ask: Callable[[Target], 
         except OSError as error:
             return Answer(passed=False, text=f"{target.address}: {explain(error, timeout)}")
         if not answer.passed:
-            return Answer(passed=False, text=f"{target.address}: {answer.text}")
+            return replace(answer, text=f"{target.address}: {answer.text}")
     return answer
 
 

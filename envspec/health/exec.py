@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from envspec.health.base import EXCERPT, TEN_SECONDS, Answer, Context, Validator, excerpt
+from envspec.health.base import EXCERPT, TEN_SECONDS, Answer, CommandTimeoutError, Context, Validator, excerpt
 from envspec.health.values import PositiveDuration
 from envspec.units import format_seconds
+
+MISSING = (
+    "install the validator's command, or correct its name; if the service itself brings it, ask with `shell`, "
+    "which is tried again until start_timeout"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,18 +36,22 @@ class Exec(Validator):
         argv = list(self.command) if self.command else ["bash", "-eo", "pipefail", "-c", self.shell or ""]
         try:
             code, output = context.run(argv, context.env, context.cwd, context.timeout)
-        except TimeoutError:
-            return Answer(passed=False, text=f"killed after {format_seconds(context.timeout)}: {argv[0]}")
+        except CommandTimeoutError as error:
+            text = f"killed after {format_seconds(context.timeout)}: {argv[0]}"
+            tail = _tail(error.output)
+            return Answer(passed=False, text=f"{text}; its last output: {tail}" if tail else text)
         except FileNotFoundError as error:
-            return Answer(passed=False, text=_missing(argv[0], str(error.filename), context))
+            return _missing(argv[0], str(error.filename), context)
         return Answer(passed=code == 0, text=_outcome(code, output))
 
 
-def _missing(command: str, named: str, context: Context) -> str:
+def _missing(command: str, named: str, context: Context) -> Answer:
     # The same exception says that the directory is not there; only its file name tells them apart.
     if named == context.cwd:
-        return f"no such directory: {named}"
-    return f"command not found: {command} (PATH={context.env.get('PATH', '')}, directory {context.cwd})"
+        return Answer(passed=False, text=f"no such directory: {named}")
+    text = f"command not found: {command} (PATH={context.env.get('PATH', '')}, directory {context.cwd})"
+    # A path may name what the service is about to make; programs on PATH do not come while one waits.
+    return Answer(passed=False, text=text, remedy="" if "/" in command else MISSING)
 
 
 def _outcome(code: int, output: bytes) -> str:
@@ -51,6 +60,10 @@ def _outcome(code: int, output: bytes) -> str:
     ended = f"exit code {code}"
     if code < 0 and -code in {int(number) for number in signal.Signals}:
         ended = f"ended by {signal.Signals(-code).name}"
+    tail = _tail(output)
+    return f"{ended}: {tail}" if tail else ended
+
+
+def _tail(output: bytes) -> str:
     # The last lines of a failing command are the ones that say why.
-    tail = output.strip()[-EXCERPT:]
-    return f"{ended}: {excerpt(tail)}" if tail else ended
+    return excerpt(output.strip()[-EXCERPT:])

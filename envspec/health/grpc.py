@@ -40,7 +40,8 @@ class Grpc(Validator):
         try:
             import grpc  # noqa: F401  is it here at all
         except ImportError:
-            return Answer(passed=False, text="the grpc validator needs grpcio: pip install 'envspec[grpc]'")
+            text = "the grpc validator needs grpcio, which is not installed"
+            return Answer(passed=False, text=text, remedy="pip install 'envspec[grpc]'")
         return ask_each(context.targets, context.timeout, lambda target: self._ask(target, context.timeout))
 
     def _ask(self, target: Target, timeout: float) -> Answer:

@@ -167,7 +167,7 @@ class ReplicaUnhealthy(Event):
 class ReplicaExited(Event):
     """The process ended. One of `exit_code` and `signal` (a name, "SIGKILL") is set.
 
-    `expected` says that envspec or the user ordered it, or that it is a task.
+    `ordered` says that envspec or the user ended it, `expected` the same, or that it is a task.
     """
 
     replica: str
@@ -175,6 +175,7 @@ class ReplicaExited(Event):
     exit_code: int | None
     signal: str | None
     expected: bool
+    ordered: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

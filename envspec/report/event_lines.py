@@ -67,8 +67,10 @@ def _about(style: str, words: Callable[[Any], str]) -> Callable[[Any], tuple[str
 
 
 def _ended(event: e.ReplicaExited) -> str:
+    if event.expected and not event.ordered and event.exit_code == 0:
+        return "finished"
     how = f"died of {event.signal}" if event.signal else f"exited with code {event.exit_code}"
-    return f"{how}, as ordered" if event.expected else how
+    return f"{how}, as ordered" if event.ordered else how
 
 
 def _answered(event: e.CheckAnswered) -> str:

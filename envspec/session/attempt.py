@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from envspec.agent.wire import Message
+from envspec.plan.plan import Check
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,11 @@ class Exit:
 
 @dataclass(frozen=True)
 class LastAnswer:
-    """What a validator said last, and how often it had been asked by then."""
+    """What a validator said last, and how often it had been asked by then.
+
+    `tries` is 0 where it is looked at all the time (a port, a log), or was not asked. `remedy` is what to do where
+    asking again cannot help.
+    """
 
     check: str
     position: str
@@ -32,6 +38,7 @@ class LastAnswer:
     text: str
     tries: int
     seconds: float | None = None
+    remedy: str = ""
 
 
 def last_answer(message: Message) -> LastAnswer:
@@ -43,6 +50,7 @@ def last_answer(message: Message) -> LastAnswer:
         text=str(message.get("text", "")),
         tries=int(message.get("tries", 1)),
         seconds=message.get("seconds"),
+        remedy=str(message.get("remedy", "")),
     )
 
 
@@ -54,8 +62,9 @@ def _future() -> asyncio.Future[Any]:
 class Attempt:
     """One start: its number counts from 0, `spawned` is the monotonic time of it.
 
-    `exited`, `healthy` (with the time at which it was) and `unhealthy` are done when the agent says so, `settled` when
-    its end has had its consequences: a restart, or the loss of the replica.
+    `exited`, `healthy` (with the time at which it was) and `unhealthy` are done when the agent says so, `hopeless`
+    when a validator has said that asking again cannot help, `settled` when its end has had its consequences: a
+    restart, or the loss of the replica.
     `signalled` is the signal that a user sent, for then a death is no surprise.
     """
 
@@ -65,6 +74,7 @@ class Attempt:
     exited: asyncio.Future[Exit] = field(default_factory=_future)
     healthy: asyncio.Future[float] = field(default_factory=_future)
     unhealthy: asyncio.Future[LastAnswer] = field(default_factory=_future)
+    hopeless: asyncio.Future[LastAnswer] = field(default_factory=_future)
     settled: asyncio.Future[None] = field(default_factory=_future)
     answers: dict[str, LastAnswer] = field(default_factory=dict)
     signalled: str | None = None
@@ -74,15 +84,29 @@ class Attempt:
         """Whether there is a process of ours."""
         return self.pid is not None and not self.exited.done()
 
-    def pending(self) -> LastAnswer | None:
-        """Return the answer of the first validator that has not passed, or None."""
-        return next((answer for answer in self.answers.values() if not answer.passed), None)
+    def failing(self, checks: Sequence[Check], *, unasked: bool = False) -> tuple[LastAnswer, ...]:
+        """Return the answers of those that have not passed, in order; with `unasked`, also for those without any."""
+        known = [
+            self.answers.get(check.where) or LastAnswer(check.where, check.position, passed=False, text="", tries=0)
+            for check in checks
+            if unasked or check.where in self.answers
+        ]
+        return tuple(answer for answer in known if not answer.passed)
+
+    def is_news(self, notice: Message) -> bool:
+        """Return whether a notice says more than how often the same answer came."""
+        known = self.answers.get(notice.get("check", ""))
+        if notice["notice"] != "answer" or known is None:
+            return True
+        return (known.passed, known.text) != (notice["passed"], notice["text"])
 
     def take(self, notice: Message) -> None:
         """Hear what the agent has to say about this start."""
         match notice["notice"]:
             case "answer":
-                self.answers[notice["check"]] = last_answer(notice)
+                self.answers[notice["check"]] = answer = last_answer(notice)
+                if answer.remedy and not self.hopeless.done():
+                    self.hopeless.set_result(answer)
             case "healthy" if not self.healthy.done():
                 self.healthy.set_result(notice.get("at", time.monotonic()))
             case "unhealthy" if not self.unhealthy.done():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -19,8 +20,9 @@ from envspec.errors import (
 from envspec.plan.plan import Plan, ReplicaPlan
 from envspec.session.attempt import Attempt, Exit, LastAnswer
 from envspec.session.event_log import Redact
-from envspec.session.failure import Failure, ending, held_up
+from envspec.session.failure import Failure, ending, held_up, in_line
 from envspec.session.log_tail import read_tail
+from envspec.session.restarts import Restarts
 from envspec.session.room import shortage
 from envspec.session.run import Run
 from envspec.units import format_seconds
@@ -28,6 +30,7 @@ from envspec.units import format_seconds
 FULL_DISK = "free some space there, or point ENVSPEC_STATE_DIR at another disk"
 LAST_ANSWERS = 1.0
 """Seconds for the agent to bring its answers up to date: how often a validator was asked is told only on request."""
+IN_USE = re.compile(r"address (?:is )?already in use|EADDRINUSE|\[?Errno 98\b", re.IGNORECASE)
 
 
 class Explainer:
@@ -37,28 +40,30 @@ class Explainer:
         self._run = run
         self._plan = plan
 
-    async def exited(self, attempt: Attempt, ended: Exit, restarts: int) -> ServiceError:
+    async def exited(self, attempt: Attempt, ended: Exit, restarts: Restarts) -> ServiceError:
         """The process ended, and should not have."""
+        if not attempt.healthy.done():
+            await self._hear_last_answers()
         seconds = ended.at - attempt.spawned
         when = f"{format_seconds(seconds)} after its start"
         before = "" if attempt.healthy.done() or self._is_task else ", before it was healthy"
+        how = ending(ended, ordered=attempt.signalled is not None)
         hint = ""
         if ended.exit_code == 0 and not self._is_task:
             hint = "a service runs until it is stopped; if this one is meant to end, say `kind: task`"
         return await self._explain(
             ServiceExitedError,
-            f"{self._plan.name} {ending(ended, ordered=attempt.signalled is not None)} {when}{before}",
+            f"{self._plan.name} {how} {when}{before}{_spent(restarts)}",
             attempt,
             hint=hint,
             exit=ended,
             seconds=seconds,
-            restarts=restarts,
+            restarts=restarts.count,
         )
 
-    async def not_ready(self, attempt: Attempt, restarts: int) -> ServiceError:
+    async def not_ready(self, attempt: Attempt, restarts: Restarts) -> ServiceError:
         """The start took longer than `start_timeout`."""
-        with suppress(EnvspecError, TimeoutError):  # then the answers that were told on the way have to do
-            await asyncio.wait_for(self._run.agent.request("answers", replica=self._plan.name), LAST_ANSWERS)
+        await self._hear_last_answers()
         what = "did not finish" if self._is_task else "did not become healthy"
         timeout = format_seconds(self._plan.start_timeout)
         return await self._explain(
@@ -66,23 +71,41 @@ class Explainer:
             f"{self._plan.name} {what} within its start_timeout of {timeout}",
             attempt,
             hint="if it only needs longer, raise `start_timeout` of the service",
-            restarts=restarts,
+            answers=attempt.failing(self._plan.health, unasked=not attempt.healthy.done()),
+            restarts=restarts.count,
+        )
+
+    async def hopeless(self, attempt: Attempt, answer: LastAnswer) -> ServiceError:
+        """A validator has said that asking it again is no use."""
+        await self._hear_last_answers()
+        others = [other for other in attempt.failing(self._plan.health) if other.check != answer.check]
+        return await self._explain(
+            ServiceNotReadyError,
+            f"{self._plan.name} cannot become healthy: {answer.check} cannot pass",
+            attempt,
+            hint=answer.remedy,
+            answers=(attempt.answers[answer.check], *others),
         )
 
     async def action_failed(self, attempt: Attempt, answer: LastAnswer) -> ServiceError:
         """Something of `after_healthy` said no."""
         sentence = f"{self._plan.name} was healthy, but {answer.check} failed"
-        return await self._explain(ServiceNotReadyError, sentence, attempt, answer=answer)
+        return await self._explain(ServiceNotReadyError, sentence, attempt, hint=answer.remedy, answers=(answer,))
 
-    async def unhealthy(self, attempt: Attempt, answer: LastAnswer) -> ServiceError:
+    async def unhealthy(self, attempt: Attempt, answer: LastAnswer, restarts: Restarts) -> ServiceError:
         """Liveness failed so often that it counts as an exit."""
-        sentence = f"{self._plan.name} was healthy, but answers no more: {answer.check} failed"
-        return await self._explain(ServiceExitedError, sentence, attempt, answer=answer)
+        sentence = f"{self._plan.name} was healthy, but answers no more: {answer.check} failed{_spent(restarts)}"
+        return await self._explain(ServiceExitedError, sentence, attempt, answers=(answer,), restarts=restarts.count)
 
     async def not_started(self, attempt: Attempt, error: ServiceStartError) -> ServiceError:
         """No process came to be; the agent's error says why."""
         hint = error.hint or self._plan.hint
         return await self._explain(ServiceStartError, str(error), attempt, hint=hint)
+
+    async def _hear_last_answers(self) -> None:
+        if self._plan.health:
+            with suppress(EnvspecError, TimeoutError):  # then the answers that were told on the way have to do
+                await asyncio.wait_for(self._run.agent.request("answers", replica=self._plan.name), LAST_ANSWERS)
 
     @property
     def _is_task(self) -> bool:
@@ -91,29 +114,51 @@ class Explainer:
     async def _explain(
         self, kind: type[ServiceError], sentence: str, attempt: Attempt, **facts: object
     ) -> ServiceError:
+        run = self._run
         failure = Failure(
             kind,
             sentence,
             self._plan.name,
             replica=self._plan,
-            answer=attempt.pending(),
+            answers=attempt.failing(self._plan.health),
             seconds=time.monotonic() - attempt.spawned,
-            held_up=held_up(self._run.plan, self._plan.service, self._run.waiting),
-            log_tail=await read_tail(self._run.agent, self._plan.name),
+            held_up=held_up(
+                run.plan, self._plan.service, run.waiting, in_line(run.plan, self._plan, run.order.is_healthy)
+            ),
+            log_tail=await read_tail(run.agent, self._plan.name),
             disk=shortage(),
         )
-        if failure.disk:
-            facts["hint"] = "\n".join(filter(None, [str(facts.get("hint", "")), FULL_DISK]))
-        return replace(failure, **facts).error(self._run.log.redact)  # type: ignore[arg-type]  # facts are fields
+        hints = [str(facts.get("hint", "")), self._hint_in_use(failure.log_tail), FULL_DISK if failure.disk else ""]
+        facts["hint"] = "\n".join(filter(None, hints))
+        return replace(failure, **facts).error(run.log.redact)  # type: ignore[arg-type]  # facts are fields
+
+    def _hint_in_use(self, log_tail: Iterable[str]) -> str:
+        """What to do where a server could not bind, and most likely because its port is held for it."""
+        plan = self._plan
+        held = [name for name, numbers in plan.ports.items() if not set(numbers) <= set(plan.release)]
+        if plan.attached or not held or not any(map(IN_USE.search, log_tail)):
+            return ""
+        return (
+            f"if the address in use is that of its port {held[0]}: the server sets neither SO_REUSEADDR nor "
+            f"SO_REUSEPORT, so it cannot bind where envspec holds the number for it; write `{held[0]}: "
+            "{hold: release}` under `ports`"
+        )
+
+
+def _spent(restarts: Restarts) -> str:
+    return f", and its restarts ran out ({restarts.ran_out})" if restarts.ran_out else ""
 
 
 def environment_not_ready(plan: Plan, answers: Iterable[LastAnswer], redact: Redact) -> ServiceError:
     """Return the error for an environment whose services are healthy and whose `ready` never passed."""
+    failing = tuple(item for item in answers if not item.passed and item.tries)
+    remedy = next((item.remedy for item in failing if item.remedy), "")
     timeout = f" within {format_seconds(plan.start_timeout)}" if plan.start_timeout else ""
     return Failure(
         EnvironmentNotReadyError,
-        f"every service of {plan.environment} is healthy, but `ready` did not pass{timeout}",
+        f"every service of {plan.environment} is healthy, but `ready` {'cannot pass' if remedy else 'did not pass'}"
+        f"{'' if remedy else timeout}",
         plan.environment,
-        hint="if it only needs longer, raise the environment's `start_timeout`",
-        answer=next((item for item in answers if not item.passed), None),
+        hint=remedy or "if it only needs longer, raise the environment's `start_timeout`",
+        answers=failing,
     ).error(redact)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import shlex
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from envspec.errors import ServiceError, ServiceStartError
@@ -22,14 +22,17 @@ from envspec.units import format_seconds
 
 LABEL_WIDTH = 9
 MOST_CHAINS = 4
+MOST_CHECKS = 5
+"""Validators that are named, the first of them in full."""
 
 
 @dataclass(frozen=True)
 class Failure:
     """The facts of one failure. `replica` is None for the environment's own `ready`.
 
-    `held_up` are chains of services, each waiting for the one before it; `seconds` count from the start of the
-    process; `restarts` is how often it had been started again; `disk` says that the logs' disk is full.
+    `answers` are those of the validators that have not passed; `held_up` are chains of services, each waiting for the
+    one before it; `seconds` count from the start of the process; `restarts` is how often it had been started again;
+    `disk` says that the logs' disk is full.
     """
 
     kind: type[ServiceError]
@@ -39,7 +42,7 @@ class Failure:
     replica: ReplicaPlan | None = None
     seconds: float | None = None
     exit: Exit | None = None
-    answer: LastAnswer | None = None
+    answers: tuple[LastAnswer, ...] = ()
     restarts: int = 0
     held_up: tuple[tuple[str, ...], ...] = ()
     log_tail: tuple[str, ...] = ()
@@ -59,8 +62,7 @@ def _rows(failure: Failure) -> Iterable[str]:
     if failure.restarts:
         yield from _row("restarts", f"{failure.restarts} before this one")
     yield from _row("disk", failure.disk)
-    if failure.answer is not None:
-        yield from _row("check", *_check(failure.answer, failure.seconds))
+    yield from _row("check", *_checks(failure.answers, failure.seconds))
     yield from _row("held up", *(" ← ".join(chain) for chain in failure.held_up))
 
 
@@ -71,14 +73,32 @@ def _row(label: str, *lines: str) -> Iterable[str]:
         yield f"{label if index == 0 else '':<{LABEL_WIDTH}}{text}"
 
 
-def _check(answer: LastAnswer, seconds: float | None) -> Iterable[str]:
-    yield f"{answer.check}, {answer.position}" if answer.position else answer.check
+def _checks(answers: Sequence[LastAnswer], seconds: float | None) -> Iterable[str]:
+    """Tell the first answer in full, and of the others a line each."""
+    if not answers:
+        return
+    answer = answers[0]
     took = answer.seconds if answer.seconds is not None else seconds
     within = f" within {format_seconds(took)}" if took is not None else ""
-    tries = "1 try" if answer.tries == 1 else f"{answer.tries} tries"
-    first, *rest = [harmless(line) for line in answer.text.splitlines() if line.strip()] or ["no answer"]
-    yield f"not passed in {tries}{within}; the last answer:"
+    first, *rest = [harmless(line) for line in answer.text.splitlines() if line.strip()] or ["none"]
+    yield _named(answer)
+    yield f"not passed{_tries(answer, ' in ')}{within}; the last answer:"
     yield from (first, *rest[:5])
+    for other in answers[1:MOST_CHECKS]:
+        text = harmless(" ".join(other.text.split())) or "no answer"
+        yield f"{_named(other)}: not passed{_tries(other, ' in ')}: {text}"
+    if len(answers) > MOST_CHECKS:
+        yield f"and {len(answers) - MOST_CHECKS} more that have not passed"
+
+
+def _named(answer: LastAnswer) -> str:
+    return f"{answer.check}, {answer.position}" if answer.position else answer.check
+
+
+def _tries(answer: LastAnswer, word: str) -> str:
+    if not answer.tries:
+        return ""
+    return f"{word}{answer.tries} {'try' if answer.tries == 1 else 'tries'}"
 
 
 def _log(failure: Failure) -> Iterable[str]:
@@ -104,7 +124,8 @@ def _details(failure: Failure) -> dict[str, object]:
         "exit_code": ended.exit_code if ended else None,
         "signal": ended.signal if ended else None,
         "out_of_memory": ended.oom if ended else False,
-        "answer": to_json(failure.answer) if failure.answer else None,
+        "answer": to_json(failure.answers[0]) if failure.answers else None,
+        "answers": [to_json(answer) for answer in failure.answers],
         "restarts": failure.restarts,
         "held_up": [list(chain) for chain in failure.held_up],
     }
@@ -121,8 +142,13 @@ def ending(ended: Exit, *, ordered: bool) -> str:
     return f"died of {ended.signal}" if ended.signal else f"exited with code {ended.exit_code}"
 
 
-def held_up(plan: Plan, service: str, waiting: Collection[str]) -> tuple[tuple[str, ...], ...]:
-    """Return the chains of services that waited for `service`, four at most, each to one that nobody waits for."""
+def held_up(
+    plan: Plan, service: str, waiting: Collection[str], line: tuple[str, ...] = ()
+) -> tuple[tuple[str, ...], ...]:
+    """Return the chains of services that waited for `service`, four at most, each to one that nobody waits for.
+
+    `line` are replicas of the service that wait for one another; they stand in its place.
+    """
     waits = dependents({item.name: item.depends_on for item in plan.services})
 
     def chains(path: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
@@ -133,4 +159,14 @@ def held_up(plan: Plan, service: str, waiting: Collection[str]) -> tuple[tuple[s
             yield from chains((*path, other))
 
     # Cut short while they are made: layers of services that all wait for all have more paths than atoms.
-    return tuple(itertools.islice(chains((service,)), MOST_CHAINS))
+    found = tuple(itertools.islice(chains((service,)), MOST_CHAINS))
+    return tuple((*line, *chain[1:]) for chain in found or ((service,),)) if line else found
+
+
+def in_line(plan: Plan, replica: ReplicaPlan, is_healthy: Callable[[str], bool]) -> tuple[str, ...]:
+    """Return the replica and those that wait for it in turn, where replicas start so; else nothing."""
+    service = next(service for service in plan.services if service.name == replica.service)
+    behind = service.replicas[replica.index + 1 :]
+    if service.start != "ordered" or not behind or is_healthy(replica.name):
+        return ()
+    return (replica.name, *(other.name for other in behind))

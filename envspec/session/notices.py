@@ -10,27 +10,32 @@ from envspec.plan import events as e
 from envspec.session.event_log import EventLog
 
 
-def tell(log: EventLog, notice: Message, *, expected: bool = False) -> None:
+def tell(log: EventLog, notice: Message, *, ordered: bool = False, expected: bool = False) -> None:
     """Record the event that a notice stands for, at the agent's time.
 
-    `expected` is for exits: that a user ordered it, or that it is in a task's nature.
+    Of an exit, `ordered` says that a user ordered it, and `expected` that it is in a task's nature.
     """
+    if notice["notice"] == "exited":
+        ordered = ordered or bool(notice.get("stopping"))
+        log.record(_exited(notice, ordered=ordered, expected=expected), notice.get("at"))
+        return
     make = _EVENTS.get(notice["notice"])
     if make is not None:
-        log.record(make(notice, expected), notice.get("at"))
+        log.record(make(notice), notice.get("at"))
 
 
-def _exited(notice: Message, expected: bool) -> e.Event:  # noqa: FBT001  the table's one signature
+def _exited(notice: Message, *, ordered: bool, expected: bool) -> e.Event:
     return e.ReplicaExited(
         replica=notice["replica"],
         pid=notice["pid"],
         exit_code=notice["exit_code"],
         signal=notice["signal"],
-        expected=expected or bool(notice.get("stopping")),
+        expected=expected or ordered,
+        ordered=ordered,
     )
 
 
-def _answered(notice: Message, _expected: object) -> e.Event:
+def _answered(notice: Message) -> e.Event:
     return e.CheckAnswered(
         replica=notice["replica"],
         check=notice["check"],
@@ -40,7 +45,7 @@ def _answered(notice: Message, _expected: object) -> e.Event:
     )
 
 
-def _of_model(notice: Message, _expected: object) -> e.Event:
+def _of_model(notice: Message) -> e.Event:
     return _OF_MODELS[notice["what"]](notice)
 
 
@@ -53,15 +58,14 @@ _OF_MODELS: dict[str, Callable[[Any], e.Event]] = {
 }
 
 # A notice that is not here changes nothing by itself: `healthy` becomes an event once `after_healthy` is done.
-_EVENTS: dict[str, Callable[[Any, bool], e.Event]] = {
+_EVENTS: dict[str, Callable[[Any], e.Event]] = {
     "answer": _answered,
-    "exited": _exited,
-    "listening": lambda notice, _: e.ReplicaListening(
+    "listening": lambda notice: e.ReplicaListening(
         replica=notice["replica"], port=notice["port"], number=notice["number"]
     ),
     "model": _of_model,
-    "unhealthy": lambda notice, _: e.ReplicaUnhealthy(
+    "unhealthy": lambda notice: e.ReplicaUnhealthy(
         replica=notice["replica"], check=notice["check"], answer=notice["text"]
     ),
-    "warning": lambda notice, _: e.Warned(message=notice["message"], replica=notice.get("replica", "")),
+    "warning": lambda notice: e.Warned(message=notice["message"], replica=notice.get("replica", "")),
 }

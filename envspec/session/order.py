@@ -36,6 +36,10 @@ class Order:
         if not missing:
             self._set(key)
 
+    def is_healthy(self, replica: str) -> bool:
+        """Return whether a replica has been healthy, so that nobody waits for that any more."""
+        return self._future((replica, "healthy")).done()
+
     def model_ready(self, name: str) -> None:
         """Record that the files of a model are complete."""
         self._set((f"models.{name}", READY))

@@ -93,7 +93,9 @@ class Replica:
         attempt = self.attempt
         if attempt is None or notice.get("start", attempt.number) != attempt.number:
             return
-        tell(self._run.log, notice, expected=self.service.kind == "task" or attempt.signalled is not None)
+        if attempt.is_news(notice):
+            task = self.service.kind == "task"
+            tell(self._run.log, notice, ordered=attempt.signalled is not None, expected=task)
         attempt.take(notice)
 
     async def _ask(self, do: str, **arguments: Any) -> Message:
@@ -143,7 +145,7 @@ class Replica:
                     return await self._complete(attempt)
                 await self._become_healthy(attempt)
         except TimeoutError:
-            return await self._explain.not_ready(attempt, self._restarts.count)
+            return await self._explain.not_ready(attempt, self._restarts)
         except EnvspecError as error:
             return error
         return await self._loss(attempt)
@@ -164,7 +166,7 @@ class Replica:
     async def _complete(self, attempt: Attempt) -> EnvspecError | None:
         """See a task through."""
         if self.plan.health:
-            await _first(attempt.healthy, attempt.exited)
+            await self._answered(attempt)
             if attempt.healthy.done():
                 self._healthy(attempt, attempt.healthy.result())
         await _first(attempt.exited)
@@ -177,12 +179,22 @@ class Replica:
             self._run.order.reach(self.plan, "succeeded")
             self._run.order.reach(self.plan, "healthy")
         elif "exited" not in self._run.awaited(self.service.name):
-            return await self._explain.exited(attempt, ended, self._restarts.count)
+            return await self._explain.exited(attempt, ended, self._restarts)
         self._is_up()
         return None
 
+    async def _answered(self, attempt: Attempt) -> None:
+        """Return when all checks have passed, or it has ended.
+
+        Raises:
+            ServiceNotReadyError: one of them never will.
+        """
+        await _first(attempt.healthy, attempt.exited, attempt.hopeless)
+        if not attempt.healthy.done() and not attempt.exited.done():
+            raise await self._explain.hopeless(attempt, attempt.hopeless.result())
+
     async def _become_healthy(self, attempt: Attempt) -> None:
-        await _first(attempt.healthy, attempt.exited)
+        await self._answered(attempt)
         if not attempt.healthy.done():
             return  # it ended first
         at = attempt.healthy.result()
@@ -226,11 +238,16 @@ class Replica:
         self._run.on_up(self.plan.name)
 
     async def _loss(self, attempt: Attempt) -> EnvspecError:
-        """Wait for the end of a service, and return the error that it is."""
+        """Wait for the end of a service, and return the error that it is. One that answers no more is ended."""
         await _first(attempt.exited, attempt.unhealthy)
-        if not attempt.exited.done():
-            return await self._explain.unhealthy(attempt, attempt.unhealthy.result())
-        return await self._explain.exited(attempt, attempt.exited.result(), self._restarts.count)
+        if attempt.exited.done():
+            return await self._explain.exited(attempt, attempt.exited.result(), self._restarts)
+        error = await self._explain.unhealthy(attempt, attempt.unhealthy.result(), self._restarts)
+        try:
+            await self.take_down()
+        except ServiceStopError as stop:
+            self._run.log.record(e.Warned(replica=self.plan.name, message=str(stop)))
+        return error
 
     def _lose(self, error: EnvspecError, attempt: Attempt) -> None:
         ordered = attempt.signalled is not None and attempt.exited.done()

@@ -39,6 +39,12 @@ class Restarts:
         self.count += 1
         return True
 
+    @property
+    def ran_out(self) -> str:
+        """`3 of 3` where all that `max` allows are used up, else empty."""
+        most = self._policy.max
+        return f"{self.count} of {most}" if self._policy.on != "never" and most and self.count >= most else ""
+
     def pause(self, lived: float) -> float:
         """Return the seconds to wait before the next start of something that lived this long."""
         pause = 0.0 if lived >= GOOD_LIFE else self._pause

@@ -35,7 +35,12 @@ def test_the_start_of_an_environment_reads_as_a_story(events: list[e.Event]) -> 
     ("event", "words"),
     [
         (e.ReplicaExited(replica="x", pid=1, exit_code=3, signal=None, expected=False), "exited with code 3"),
-        (e.ReplicaExited(replica="x", pid=1, exit_code=None, signal="SIGTERM", expected=True), "SIGTERM, as ordered"),
+        (
+            e.ReplicaExited(replica="x", pid=1, exit_code=None, signal="SIGTERM", expected=True, ordered=True),
+            "SIGTERM, as ordered",
+        ),
+        (e.ReplicaExited(replica="task", pid=1, exit_code=3, signal=None, expected=True), "exited with code 3\n"),
+        (e.ReplicaExited(replica="task", pid=1, exit_code=0, signal=None, expected=True), "finished\n"),
         (e.ReplicaStopping(replica="x", signal="SIGTERM"), "sent SIGTERM\n"),
         (e.ReplicaStopping(replica="x", signal="INT"), "sent SIGINT\n"),
         (e.ReplicaStopped(replica="x", killed=True, seconds=10), "killed, its grace of 10.0 s ran out"),

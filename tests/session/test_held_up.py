@@ -32,6 +32,12 @@ def test_every_branch_is_a_chain() -> None:
     assert chains == (("store", "left", "front"), ("store", "right", "front"))
 
 
+def test_replicas_that_start_one_after_the_other_stand_first() -> None:
+    plan = _plan(store=[], worker=["store"])
+    assert held_up(plan, "store", {"worker"}, ("store.1", "store.2")) == (("store.1", "store.2", "worker"),)
+    assert held_up(plan, "store", set(), ("store.1", "store.2")) == (("store.1", "store.2"),)
+
+
 def test_a_dense_graph_with_more_chains_than_anybody_can_read_is_cut_short() -> None:
     layers = [[f"s{layer}_{number}" for number in range(8)] for layer in range(24)]
     depends_on = {name: layers[i - 1] if i else ["root"] for i, layer in enumerate(layers) for name in layer}

@@ -111,21 +111,45 @@ def test_failed_liveness_counts_as_an_exit(bench: Bench) -> None:
     assert session.of(e.SessionDegraded) == []
 
 
-def test_liveness_that_fails_without_restart_loses_the_service_and_leaves_it_to_be_looked_at(bench: Bench) -> None:
+def test_liveness_that_fails_without_restart_stops_the_service_and_loses_it(bench: Bench) -> None:
     session = bench.session(
         """
         services:
           web:
-            command: [sleep, "100"]
+            command: [sh, -c, "trap 'echo parted; exit 0' INT; while :; do sleep 0.02; done"]
             health: [{exec: {command: [sh, -c, "test ! -e $BENCH/sick || { echo I feel ill; exit 1; }"]}}]
-            liveness: {every: 50ms, failures: 2}
+            liveness: {every: 50ms, failures: 3}
+            stop: {signal: INT, timeout: 5s}
         """
     ).up()
+    pid = session["web"].pid or 0
     bench.touch("sick")
     failed = session.wait(e.ReplicaFailed, replica="web")
+    assert failed.message.startswith("web was healthy, but answers no more: services.web.health[0] (exec) failed")
+    assert f"services.web.health[0] (exec), {bench.path}/env.yaml:6:14\n" in failed.message
+    assert "not passed in 3 tries within " in failed.message
     assert "I feel ill" in failed.message
     session.wait(e.SessionDegraded)
-    assert not is_gone(session["web"].pid or 0)
+    assert is_gone(pid)
+    assert "parted" in session.log("web")
+    assert (session["web"].state, session["web"].pid, session["web"].exit_code) == ("failed", None, 0)
+    order = [e.ReplicaUnhealthy, e.ReplicaStopping, e.ReplicaExited, e.ReplicaStopped, e.ReplicaFailed]
+    assert sorted(order, key=session.index) == order
+
+
+def test_a_running_service_whose_restarts_are_used_up_is_told_so(bench: Bench) -> None:
+    session = bench.session(
+        """
+        services:
+          crash:
+            command: [sh, -c, "while ! test -e $BENCH/die; do sleep 0.02; done"]
+            restart: {on: failure, max: 2}
+        """
+    ).up()
+    bench.touch("die")
+    degraded = session.wait(e.SessionDegraded, replica="crash")
+    assert degraded.message.startswith("crash exited with code 0 ")
+    assert degraded.message.endswith("and its restarts ran out (2 of 2)")
 
 
 def _error(*, ready: bool = True) -> ServiceExitedError | ServiceNotReadyError:
