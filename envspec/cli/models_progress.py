@@ -108,27 +108,25 @@ class Bars:
             progress.DownloadColumn(),
             progress.TransferSpeedColumn(),
             progress.TimeRemainingColumn(),
-            progress.TextColumn("{task.fields[said]}", style="yellow", markup=False),
             console=Console(file=stream, highlight=False),
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._tasks = {name: self._bars.add_task(name, total=None, said="", visible=False) for name in names}
+        self._tasks = {name: self._bars.add_task(name, total=None, visible=False) for name in names}
         self._bars.start()
 
     def tell(self, name: str, notice: Notice) -> None:
-        """Move the bar; words stand beside it until the next bytes come."""
-        task = self._tasks[name]
+        """Move the bar; words go above the bars."""
         if isinstance(notice, Progress):
-            self._bars.update(task, completed=notice.done, total=notice.total, said="", visible=True)
+            self._bars.update(self._tasks[name], completed=notice.done, total=notice.total, visible=True)
         else:
-            self._bars.update(task, said=said(notice), visible=True)
+            self._print(f"{name.ljust(self._width)}  {said(notice)}", "yellow")
 
     def done(self, name: str, answer: Mapping[str, Any]) -> None:
         """Put the result above the bars."""
         self.failed(name)
-        self._bars.console.print(result_line(name.ljust(self._width), answer), markup=False, soft_wrap=True)
+        self._print(result_line(name.ljust(self._width), answer))
 
     def failed(self, name: str) -> None:
         """Take the bar away."""
@@ -137,3 +135,6 @@ class Bars:
     def close(self) -> None:
         """Take the bars away and give the cursor back."""
         self._bars.stop()
+
+    def _print(self, text: str, style: str = "") -> None:
+        self._bars.console.print(text, style=style, markup=False, soft_wrap=True)

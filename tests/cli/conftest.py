@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests.models.hub_server import Hub, serving
+
 PROGRAM = str(Path(sys.executable).with_name("envspec"))
 PATIENCE = 20.0  # seconds for what should take a fraction of one, on a machine that is busy
 
@@ -165,6 +167,17 @@ def envspec(tmp_path: Path) -> Iterator[Cli]:
     yield cli
     if cli.live:
         cli("down", "--all")
+
+
+@pytest.fixture
+def hub(envspec: Cli, tmp_path: Path) -> Iterator[Hub]:
+    """A hub that the project's commands are pointed to, with a cache of their own."""
+    (tmp_path / "hub").mkdir()
+    with serving(Hub(tmp_path / "hub")) as server:
+        for name in [name for name in envspec.environ if name.startswith(("HF_", "HUGGINGFACE_"))]:
+            del envspec.environ[name]
+        envspec.environ.update(HF_ENDPOINT=server.url, HF_HOME=str(tmp_path / "hf"), HOME=str(tmp_path))
+        yield server.hub
 
 
 @pytest.fixture(scope="module")

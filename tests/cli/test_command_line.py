@@ -19,7 +19,7 @@ from envspec.cli.main import main
 HEAVY = ("asyncio", "jinja2", "psutil", "pydantic", "requests", "rich", "yaml", "envspec.session", "envspec.agent")
 FIXED = {
     "up", "down", "ps", "logs", "run", "check", "show", "list", "schema", "init", "kill", "pause", "resume", "restart",
-    "timeline",
+    "timeline", "models",
 }  # fmt: skip
 
 

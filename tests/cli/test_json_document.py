@@ -49,6 +49,13 @@ def test_list() -> None:
     assert shown("list")[0].keys() == asdict(Listed("x", "x")).keys()
 
 
+def test_models_list(envspec: Any) -> None:
+    envspec.write("models: {chat: {repo: org/name}}\n")
+    (model,) = envspec.json("models", "list")
+    assert shown("models list")[0].keys() == model.keys()
+    assert all(re.search(rf"^\|[^|]*`{field}`[^|]*\|", PAGE, re.MULTILINE) for field in model)
+
+
 def test_timeline() -> None:
     document = shown("timeline")
 

@@ -61,6 +61,9 @@ class Terminal:
     def words(self) -> str:
         return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.text)
 
+    def type(self, text: str) -> None:
+        os.write(self._screen, text.encode())
+
     def end(self) -> int:
         code = self.process.wait(20)
         self._reader.join()

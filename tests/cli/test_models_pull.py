@@ -1,0 +1,127 @@
+"""`envspec models pull`: an environment's models or a repository, side by side; what fails does not stop the others."""
+
+from __future__ import annotations
+
+import re
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.test_terminal import HIDE_CURSOR, SHOW_CURSOR, Terminal
+from tests.models.hub_models import digest_of, write_model
+from tests.models.hub_server import Hub
+
+TWO = "models: {chat: {repo: org/chat}, tiny: {synthetic: {architecture: qwen3}}}\n"
+
+
+def test_an_environments_models_come_and_the_second_time_nothing_does(envspec: Any, hub: Hub) -> None:
+    source = write_model(hub.root, "org/chat", 0.3)
+    envspec.write(TWO)
+    first = envspec("models", "pull")
+    assert first.returncode == 0
+    (line,) = re.findall(r"^chat  [\d.]+ KB in .+ \([\d.]+ .?B/s\)  (/.+)$", first.stdout, re.MULTILINE)
+    assert digest_of(Path(line)) == digest_of(source)
+    assert re.search(r"^tiny  1\.24 MB in ", first.stdout, re.MULTILINE)
+
+    sent = hub.bytes_of_files()
+    second = envspec("models", "pull", "local")
+    assert sorted(line.split()[:2] for line in second.stdout.splitlines()) == [["chat", "cached"], ["tiny", "cached"]]
+    assert hub.bytes_of_files() == sent
+
+
+def test_a_repository_comes_by_its_name_at_a_revision_or_at_main(envspec: Any, hub: Hub) -> None:
+    write_model(hub.root, "org/chat", 0.1)
+    old = hub.commit("org/chat")
+    (hub.root / "org/chat/README.md").write_text("newer")
+    for what, commit in (("org/chat", hub.commit("org/chat")), (f"org/chat@{old}", old)):
+        result = envspec("models", "pull", what)
+        assert (result.returncode, result.stdout.rstrip().endswith(f"/snapshots/{commit}")) == (0, True)
+
+
+def test_vars_choose_what_is_pulled(envspec: Any, hub: Hub) -> None:
+    write_model(hub.root, "org/large", 0.1)
+    envspec.write("vars: {size: small}\nmodels: {chat: {repo: 'org/{{ vars.size }}'}}\n")
+    assert envspec("models", "pull", "--set", "size=large").returncode == 0
+    assert "no model org/small" in envspec("models", "pull").stderr
+
+
+def test_one_that_cannot_be_had_is_told_and_the_others_come(envspec: Any, hub: Hub) -> None:
+    write_model(hub.root, "org/chat", 0.1)
+    write_model(hub.root, "org/secret", 0.1)
+    hub.gated.add("org/secret")
+    envspec.write(
+        "models: {none: {repo: org/none}, chat: {repo: org/chat}, secret: {repo: org/secret}, near: {path: x}}\n"
+    )
+    result = envspec("models", "pull")
+    assert result.returncode == 3
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["chat"]
+    errors = re.findall(r"^error: (.*)$", result.stderr, re.MULTILINE)
+    assert len(errors) == result.stderr.count("hint: ") == 3
+    for word in ("org/none", "org/secret", "model near: the model at"):
+        assert any(word in error for error in errors)
+
+
+def test_what_may_pass_is_tried_again_and_said(envspec: Any, hub: Hub) -> None:
+    write_model(hub.root, "org/chat", 0.1)
+    hub.fail(503, times=2)
+    result = envspec("models", "pull", "org/chat")
+    assert result.returncode == 0
+    assert re.search(r"^org/chat  .*503.*; again in ", result.stderr, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (("nope",), "there is no environment 'nope'"),
+        (("environments/nope.yaml",), "there is no file "),
+        (("org/name/more",), "org/name/more is neither an environment nor a repository such as org/name"),
+        (
+            ("org/name", "--set", "a=b"),
+            "--set gives values to the vars of an environment, and org/name is a repository",
+        ),
+    ],
+)
+def test_what_is_neither_an_environment_nor_a_repository_is_refused(
+    envspec: Any, argv: tuple[str, ...], said: str
+) -> None:
+    result = envspec("models", "pull", *argv)
+    assert result.returncode == 2
+    assert said in result.stderr
+
+
+def test_an_environment_without_models_needs_none(envspec: Any, web: str) -> None:
+    envspec.write(web)
+    result = envspec("models", "pull")
+    assert (result.returncode, result.stderr) == (0, "local declares no model.\n")
+
+
+def test_ctrl_c_ends_it_at_once_and_what_is_half_done_is_not_trusted(envspec: Any, hub: Hub) -> None:
+    write_model(hub.root, "org/chat", 3)
+    hub.spoil("model.safetensors", stall=2_000_000, times=9)
+    running = envspec.start("models", "pull", "org/chat")
+    hub_has_begun(hub)
+    running.signal(signal.SIGINT)
+    assert running.end() == 130
+    hub.faults.clear()
+    assert envspec("models", "pull", "org/chat").returncode == 0
+    assert envspec("models", "pull", "org/chat").stdout.split()[1] == "cached"
+
+
+def hub_has_begun(hub: Hub) -> None:
+    """Wait until the stalled file has been asked for."""
+    from tests.cli.conftest import eventually
+
+    eventually(lambda: any(fault.times < 9 for fault in hub.faults), "the download")
+
+
+def test_a_terminal_shows_bytes_and_is_left_clean(envspec: Any, hub: Hub) -> None:
+    write_model(hub.root, "org/chat", 3)
+    hub.spoil("model.safetensors", cut=1_000_000, times=3)
+    envspec.write(TWO)
+    terminal = Terminal(envspec, "models", "pull")
+    assert terminal.end() == 0
+    assert re.search(r"chat .*[\d.]+/[\d.]+ MB", terminal.words)
+    assert re.search(r"tiny +1\.24 MB in ", terminal.words)
+    assert terminal.text.rindex(SHOW_CURSOR) > terminal.text.rindex(HIDE_CURSOR)
