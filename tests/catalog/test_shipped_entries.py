@@ -134,8 +134,9 @@ def entries() -> list[Path]:
     return sorted(CATALOG.glob("*.yaml"))
 
 
-def test_every_entry_is_started_above() -> None:
-    started = Path(__file__).read_text()
+def test_every_entry_is_started_above_or_by_an_environment() -> None:
+    files = [Path(__file__), *(CATALOG.parents[1] / "environments").rglob("*.yaml")]
+    started = "".join(file.read_text() for file in files)
     assert [entry.stem for entry in entries() if f"use: {entry.stem}" not in started] == []
 
 

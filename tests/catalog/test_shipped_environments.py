@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import requests
 
+from envspec.errors import RequirementError
+from envspec.resolve import outline
+from envspec.session.requirements import check_requirements
+from envspec.spec.find import name_of
+from envspec.spec.load import load
 from tests.catalog.conftest import Cli
 from tests.catalog.running import Running
 
 ENVIRONMENTS = Path(__file__).parents[2] / "environments"
-NAMES = sorted(path.stem for path in ENVIRONMENTS.glob("*.yaml"))
+FILES = sorted(ENVIRONMENTS.rglob("*.yaml"))
+NAMES = sorted(name_of(file) for file in FILES)
 Up = Callable[..., Running]
 
 
@@ -24,8 +31,13 @@ def test_none_has_a_mistake(cli: Cli) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_each_comes_up(up: Up, name: str) -> None:
-    running = up(ENVIRONMENTS / f"{name}.yaml")
+def test_each_comes_up_or_says_what_it_lacks(up: Up, name: str) -> None:
+    file = ENVIRONMENTS / f"{name}.yaml"
+    try:
+        check_requirements(outline(load(file, environ=os.environ)), os.environ)
+    except RequirementError as error:
+        pytest.skip("; ".join(error.missing))
+    running = up(file)
     assert running.session["state"] == "healthy"
     assert set(running.states().values()) == {"healthy"}
 
@@ -52,6 +64,6 @@ def test_two_of_the_same_live_beside_one_another(up: Up, cli: Cli) -> None:
 
 
 def test_the_schema_in_the_first_line_is_the_one_that_is_generated() -> None:
-    for path in ENVIRONMENTS.glob("*.yaml"):
+    for path in FILES:
         schema = path.read_text().splitlines()[0].removeprefix("# yaml-language-server: $schema=")
         assert (path.parent / schema).resolve() == ENVIRONMENTS.parent / "schemas" / "environment.schema.json"
