@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import click
@@ -19,13 +20,19 @@ def down(name: str | None, *, everything: bool) -> int:
     runs any more.
     """
     from envspec.cli.sessions import chosen, status_of
+    from envspec.report.stopping import told_while_stopping
     from envspec.report.summary import stopped
+    from envspec.report.text import line
     from envspec.session.control import Control
     from envspec.session.registry import Entry
 
+    def say(words: str) -> None:
+        terminal.show([line(words)], sys.stderr)
+
     def stop(entry: Entry) -> None:
         status = status_of(entry)
-        Control(entry.directory).stop("envspec down")
+        with told_while_stopping(lambda: status_of(entry), say):
+            Control(entry.directory).stop("envspec down")
         terminal.show([stopped(status)])
 
     entries = chosen(name, everything=everything)

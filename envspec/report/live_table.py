@@ -39,7 +39,7 @@ def _body(progress: Progress, now: float, size: tuple[int, int]) -> list[Line]:
     room = max(3, size[1] - AROUND)
     models = [download_row(download, now) for download in progress.downloads.values()]
     if len(models) + len(replicas) <= room:
-        rows = [replica_row(replica, now, progress.stopping, urls=size[0] >= WIDE) for replica in replicas]
+        rows = [replica_row(replica, now, urls=size[0] >= WIDE) for replica in replicas]
         return columns([*models, *rows], right=NUMBERS)
     shown = _cut(columns(models, right=NUMBERS), max(1, room // 3), "models")
     return [*shown, *_services(progress, now, max(2, room - len(shown)))]
@@ -49,7 +49,7 @@ def _services(progress: Progress, now: float, room: int) -> list[Line]:
     services = [list(group) for _, group in groupby(progress.status.services.values(), key=lambda item: item.service)]
     if len(services) > room:
         services.sort(key=lambda group: all(replica.state in SETTLED for replica in group))
-    rows = [_service_row(group, progress.stopping, now) for group in services]
+    rows = [_service_row(group, now) for group in services]
     return _cut(columns(rows, right=frozenset({2})), room, "services")
 
 
@@ -60,10 +60,10 @@ def _cut(lines: list[Line], room: int, what: str) -> list[Line]:
     return [*lines[: room - 1], line((f"… and {len(lines) - room + 1} more {what}", "dim"))]
 
 
-def _service_row(group: list[ReplicaStatus], stopping: frozenset[str], now: float) -> list[Span]:
-    counts = Counter(shown_state(replica, stopping) for replica in group)
+def _service_row(group: list[ReplicaStatus], now: float) -> list[Span]:
+    counts = Counter(shown_state(replica) for replica in group)
     first = next((replica for replica in group if replica.state not in SETTLED), group[0])
-    shown = shown_state(first, stopping)
+    shown = shown_state(first)
     reason, style = trouble(first) or ("", "")
     return [
         states.mark(shown, now),

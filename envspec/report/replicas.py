@@ -20,7 +20,6 @@ def replica_rows(
     replicas: Iterable[ReplicaStatus],
     *,
     now: float | None = None,
-    stopping: frozenset[str] = frozenset(),
     urls: bool = True,
 ) -> list[Line]:
     """Return an aligned row for each replica.
@@ -28,17 +27,17 @@ def replica_rows(
     With `now`, in seconds since the session began, rows also say how long the start took or has been going on.
     Without `urls`, ports are numbers alone, for narrow terminals.
     """
-    return columns([replica_row(item, now, stopping, urls=urls) for item in replicas], right=NUMBERS)
+    return columns([replica_row(item, now, urls=urls) for item in replicas], right=NUMBERS)
 
 
-def replica_row(replica: ReplicaStatus, now: float | None, stopping: frozenset[str], *, urls: bool) -> list[Span]:
+def replica_row(replica: ReplicaStatus, now: float | None, *, urls: bool) -> list[Span]:
     """Return the cells of one replica's row."""
-    why_not = None if replica.name in stopping else trouble(replica)
-    return [*_state_cells(replica, now, stopping), why_not or _place(replica, urls=urls)]
+    why_not = None if replica.stopping else trouble(replica)
+    return [*_state_cells(replica, now), why_not or _place(replica, urls=urls)]
 
 
-def _state_cells(replica: ReplicaStatus, now: float | None, stopping: frozenset[str]) -> list[Span]:
-    shown = shown_state(replica, stopping)
+def _state_cells(replica: ReplicaStatus, now: float | None) -> list[Span]:
+    shown = shown_state(replica)
     return [
         states.mark(shown, now),
         (replica.name, "bold" if shown == "failed" else ""),

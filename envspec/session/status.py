@@ -19,7 +19,10 @@ ReplicaState = Literal["waiting", "starting", "healthy", "unhealthy", "succeeded
 
 @dataclass(frozen=True)
 class ReplicaStatus:
-    """One replica: `ports` and `endpoints` hold one value a name, or a list where the spec asks for a block."""
+    """One replica: `ports` and `endpoints` hold one value a name, or a list where the spec asks for a block.
+
+    `stopping` says that it was sent its stop signal and something of it still runs, for `stop_timeout` seconds at most.
+    """
 
     name: str
     service: str
@@ -32,6 +35,8 @@ class ReplicaStatus:
     endpoints: dict[str, Any] = field(default_factory=dict)
     starts: int = 0
     paused: bool = False
+    stopping: bool = False
+    stop_timeout: float = 0.0
     waits_for: tuple[str, ...] = ()
     check: str = ""
     """The validator that has not passed yet, and `answer` what it said last."""
@@ -77,8 +82,8 @@ class SessionStatus:
 
 def replica_to_json(replica: ReplicaStatus) -> dict[str, Any]:
     """Return the documented shape of one replica."""
-    names = ("name", "service", "state", "pid", "exit_code", "signal", "host", "ports", "endpoints", "starts", "paused")
-    return {name: getattr(replica, name) for name in (*names, "log", "message")}
+    names = ("name", "service", "state", "pid", "exit_code", "signal", "host", "ports", "endpoints", "starts")
+    return {name: getattr(replica, name) for name in (*names, "paused", "stopping", "log", "message")}
 
 
 def planned(status: SessionStatus, plan: Plan) -> SessionStatus:
@@ -96,6 +101,7 @@ def _planned_replica(replica: ReplicaPlan) -> ReplicaStatus:
         ports=one_or_list,
         endpoints={name: block[0] if len(block) == 1 else block for name, block in urls.items()},
         log=replica.log,
+        stop_timeout=replica.stop.timeout,
     )
 
 
@@ -103,13 +109,27 @@ def apply(status: SessionStatus, event: e.Event) -> SessionStatus:
     """Return the status after `event`. Events about unknown replicas change nothing."""
     change = _SESSION.get(type(event))
     if change is not None:
-        return replace(status, **change(event))
+        changed = replace(status, **change(event))
+        return _all_over(changed) if isinstance(event, e.SessionStopped) else changed
     change = _REPLICA.get(type(event))
     replica = status.services.get(getattr(event, "replica", ""))
     if change is None or replica is None:
         return status
-    changed = replace(replica, **change(event))
-    return replace(status, services={**status.services, replica.name: changed})
+    changes = change(event)
+    if replica.state == "failed" and isinstance(event, e.ReplicaExited | e.ReplicaStopped):
+        del changes["state"]  # it is taken down for having failed, which is what there is to know of it
+    return replace(status, services={**status.services, replica.name: replace(replica, **changes)})
+
+
+def _all_over(status: SessionStatus) -> SessionStatus:
+    """Return the status of a session of which nothing is left, though not each replica's end was told: by force."""
+    return replace(status, services={name: _over(replica) for name, replica in status.services.items()})
+
+
+def _over(replica: ReplicaStatus) -> ReplicaStatus:
+    ended = replace(replica, pid=None, waits_for=(), paused=False, stopping=False)
+    ran = replica.pid is not None and replica.state != "failed"
+    return replace(ended, state="stopped") if ran or replica.state in ("waiting", "starting") else ended
 
 
 def _answered(event: Any) -> dict[str, Any]:
@@ -152,6 +172,7 @@ _REPLICA: dict[type[e.Event], Callable[[Any], dict[str, Any]]] = {
         "message": "",
         "healthy_at": None,
         "paused": False,
+        "stopping": False,
     },
     e.ReplicaSpawned: lambda event: {"pid": event.pid, "spawned_at": event.at},
     e.CheckAnswered: _answered,
@@ -160,6 +181,7 @@ _REPLICA: dict[type[e.Event], Callable[[Any], dict[str, Any]]] = {
     e.ReplicaExited: _exited,
     e.ReplicaSucceeded: lambda _event: {"state": "succeeded"},
     e.ReplicaFailed: lambda event: {"state": "failed", "message": event.message},
-    e.ReplicaStopped: lambda _event: {"state": "stopped", "pid": None, "paused": False},
+    e.ReplicaStopping: lambda _event: {"stopping": True},
+    e.ReplicaStopped: lambda _event: {"state": "stopped", "pid": None, "paused": False, "stopping": False},
     e.FaultOrdered: _fault,
 }

@@ -12,6 +12,7 @@ from envspec.plan import events as e
 from envspec.plan.plan import Endpoint, Plan
 from envspec.report.failure import failure
 from envspec.report.sessions import sessions_table
+from envspec.report.stopping import waited_for
 from envspec.report.summary import summary, where_to_open
 from envspec.report.text import plain
 from envspec.session.status import SessionStatus, apply, planned
@@ -99,3 +100,19 @@ def test_an_error_is_its_sentence_its_facts_and_its_hint() -> None:
     assert plain(failure(error)) == (
         "error: worker.0 exited with code 3\n\n  log      /l/worker.0.log:\n  │ no\n\nhint: look\n      here\n"
     )
+
+
+def test_sessions_show_which_of_their_replicas_are_being_stopped(status: SessionStatus) -> None:
+    picture = plain(sessions_table([apply(status, e.ReplicaStopping(replica="frontend", signal="TERM"))], now=0.0))
+
+    assert "◐  frontend  stopping" in picture
+    assert "●  etcd      healthy" in picture
+
+
+def test_a_stop_that_takes_long_says_who_is_waited_for(status: SessionStatus) -> None:
+    assert waited_for(status) == ""
+    stopping = apply(status, e.ReplicaStopping(replica="frontend", signal="TERM"))
+    assert waited_for(stopping) == "stopping local: waiting for frontend (up to 10.0 s)"
+    for name in ("etcd", "worker.0", "worker.1"):
+        stopping = apply(stopping, e.ReplicaStopping(replica=name, signal="TERM"))
+    assert waited_for(stopping) == "stopping local: waiting for etcd, worker.0, worker.1 and 1 more (up to 10.0 s)"
