@@ -18,7 +18,8 @@ EnvspecError                      .hint, .exit_code
 │   └─ AgentLostError              the agent on a node is gone
 └─ StoppedError            130    somebody stopped the session before it was healthy
 
-`str(error)` is what happened, in one sentence; `hint` is what to do about it. Both may hold several lines.
+`str(error)` is what happened, in one sentence; `hint` is what to do about it, which tracebacks show as a note. Both may
+hold several lines.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ class EnvspecError(Exception):
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+        if hint:
+            self.add_note(f"hint: {hint}")  # so that tracebacks show it, Python's and pytest's
 
 
 class UsageError(EnvspecError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from envspec.models.engines.loader import ModelLoader
@@ -77,7 +77,19 @@ def _names(definition: pytest.Item, config: pytest.Config) -> list[str]:
     marker = definition.get_closest_marker("environment")
     if marker is None:
         return list(dict.fromkeys(config.getoption("--env")))
+    if wrong := _wrong(marker):
+        pytest.fail(f"{definition.nodeid}: {wrong}", pytrace=False)
     return [str(name) for name in marker.args]
+
+
+def _wrong(marker: pytest.Mark) -> str:
+    """Return what is wrong with a marker, and what to write instead; empty where it names environments."""
+    if marker.kwargs:
+        message = f"the marker environment takes names alone, not {next(iter(marker.kwargs))}="
+        return f"{message}\nhint: vars of environments are set by --env-set KEY=VALUE"
+    if not marker.args:
+        return "the marker environment names no environment\nhint: write @pytest.mark.environment('NAME')"
+    return ""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -126,6 +138,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         config.stash[MODELS].summarise(terminalreporter)
     if POOL in config.stash:
         config.stash[POOL].summarise(terminalreporter)
+    elif config.getoption("--env-set") and not config.option.collectonly:
+        terminalreporter.line("envspec: --env-set had nothing to set: no test asked for an environment", yellow=True)
 
 
 @pytest.hookimpl(trylast=True)
@@ -134,7 +148,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if MODELS in session.config.stash:
         session.config.stash[MODELS].close()
     if POOL in session.config.stash:
-        session.config.stash[POOL].close()
+        pool = session.config.stash[POOL]
+        pool.close()
+        if pool.interrupted:
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -155,7 +172,7 @@ def environment(request: pytest.FixtureRequest) -> Environment:
 
 
 @pytest.fixture(scope="session")
-def service_ports(environment: Environment) -> dict[str, int]:
+def service_ports(environment: Environment) -> Mapping[str, int]:
     """Port numbers by `"<service>_<port>"`, such as `service_ports["etcd_client"]`."""
     return environment.service_ports
 

@@ -13,6 +13,7 @@ from envspec.errors import EnvspecError, RequirementError, UsageError
 from envspec.pytest_plugin.controller import end_with_controller
 from envspec.pytest_plugin.terminal import say
 from envspec.pytest_plugin.text import one_line, ports_table, reason, whole_story
+from envspec.report.stopping import told_while_stopping
 from envspec.session.live import Environment
 from envspec.session.request import assignments
 
@@ -24,7 +25,7 @@ class EnvironmentPool:
     """Starts environments, remembers those that failed, and takes all down.
 
     A failed environment is tried once. Each test that needs it errors at once with one line; the whole cause stands
-    once, at the end of the report.
+    once, at the end of the report. `interrupted` says that Ctrl-C came while it took them down.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -36,6 +37,7 @@ class EnvironmentPool:
         if hasattr(config, "workerinput"):
             end_with_controller()
         self._told: dict[str, str] = {}
+        self.interrupted = False
 
     def describe(self, name: str) -> str:
         """Return one line for pytest's header: which environment, from which file."""
@@ -70,11 +72,12 @@ class EnvironmentPool:
 
     def _key(self, name: str) -> str:
         """Return one name for an environment that may be named in several ways: by name, by path."""
+        unknown = ""
         try:
-            file = self._file(name)
+            return self._names.setdefault(self._file(name).resolve(), name)
         except EnvspecError as error:
-            pytest.fail(f"{one_line(error)}\nhint: {error.hint}", pytrace=False)
-        return self._names.setdefault(file.resolve(), name)
+            unknown = f"{one_line(error)}\nhint: {error.hint}"
+        pytest.fail(unknown, pytrace=False)  # out here, or pytest would show both errors
 
     def _only(self) -> str:
         names: list[str] = self._config.getoption("--env")
@@ -117,20 +120,30 @@ class EnvironmentPool:
         return isinstance(error, RequirementError) and not self._config.getoption("--env-strict")
 
     def close(self) -> None:
-        """Stop every environment, the last one started first; one that will not stop does not spare the others."""
+        """Stop every environment, the last one started first; one that will not stop does not spare the others.
+
+        Ctrl-C meanwhile means that it should be quick: what is left is ended by force.
+        """
         kept = []
         for name, started in reversed(self._live.items()):
             if started.kept:
                 kept.append(f"envspec: {name} is still up: envspec down {started.environment.id}")
                 continue
             try:
-                started.stop()
+                with told_while_stopping(started.status, self._say):
+                    started.stop(force=self.interrupted)
             except EnvspecError as error:
                 self._lines.append(f"envspec: {name}: {one_line(error)}")
+            except KeyboardInterrupt as interrupt:
+                self.interrupted = True
+                self._lines.append(f"envspec: {interrupt}")
         self._lines += kept
         self._live.clear()
         if hasattr(self._config, "workeroutput"):
             self._config.workeroutput["envspec"] = {"lines": self._lines, "stories": self._stories()}
+
+    def _say(self, words: str) -> None:
+        say(self._config, f"envspec: {words}")
 
     def _stories(self) -> dict[str, str]:
         """Return the whole cause of each environment that failed, by name."""

@@ -24,9 +24,9 @@ class Started:
         """Return what the session looks like now."""
         return self.handle.status()
 
-    def stop(self) -> None:
-        """Take it down, and wait until nothing is left."""
-        self.handle.stop("the tests are done")
+    def stop(self, *, force: bool = False) -> None:
+        """Take it down, and wait until nothing is left; with `force`, services get a second."""
+        self.handle.stop("the tests are done", force=force)
 
 
 def start(file: Path, sets: Mapping[str, str], *, keep: bool) -> Started:

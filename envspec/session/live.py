@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from envspec.errors import UsageError
 from envspec.session.status import ReplicaStatus, SessionStatus
@@ -29,8 +29,22 @@ class Handle(Protocol):
     def read_log(self, replica: str, offset: int, limit: int) -> tuple[bytes, int]:
         """Return bytes of a log and the offset after them."""
 
-    def stop(self, reason: str) -> None:
-        """Take the environment down; returns when nothing is left of it."""
+    def stop(self, reason: str, *, force: bool = False) -> None:
+        """Take the environment down; returns when nothing is left of it. With `force`, services get a second."""
+
+
+class NoSuchPortError(UsageError, KeyError):
+    """`service_ports` has no port of that name."""
+
+    __str__ = Exception.__str__  # KeyError would show the sentence in quotes
+
+
+class ServicePorts(dict[str, int]):
+    """Port numbers by `"<service>_<port>"`."""
+
+    def __missing__(self, name: str) -> NoReturn:
+        __tracebackhide__ = True
+        raise NoSuchPortError(f"no service has a port {name!r}", hint=f"there are: {', '.join(self) or 'none'}")
 
 
 class Service:
@@ -61,30 +75,36 @@ class Service:
     @property
     def pid(self) -> int | None:
         """The process, or None where none runs or it runs elsewhere."""
+        __tracebackhide__ = True
         return self._one().pid
 
     @property
     def exit_code(self) -> int | None:
         """The exit code of the last process that ended by itself, else None."""
+        __tracebackhide__ = True
         return self._one().exit_code
 
     @property
     def ports(self) -> Mapping[str, int]:
         """Port numbers by name; a block of ports is a list."""
+        __tracebackhide__ = True
         return self._one().ports
 
     def port(self, name: str = "http") -> int:
         """Return the number of a named port."""
+        __tracebackhide__ = True
         port: int = self._named(self._one().ports, name)
         return port
 
     def url(self, name: str = "http") -> str:
         """Return `scheme://host:port` of a named port."""
+        __tracebackhide__ = True
         url: str = self._named(self._one().endpoints, name)
         return url
 
     def address(self, name: str = "http") -> str:
         """Return `host:port` of a named port."""
+        __tracebackhide__ = True
         return self.url(name).partition("://")[2].partition("/")[0]
 
     def kill(self, signal: str = "KILL") -> None:
@@ -121,6 +141,7 @@ class Service:
         return [replica for replica in replicas if self.name in (replica.name, replica.service)]
 
     def _one(self) -> ReplicaStatus:
+        __tracebackhide__ = True
         statuses = self._statuses()
         if len(statuses) == 1:
             return statuses[0]
@@ -131,6 +152,7 @@ class Service:
         )
 
     def _named(self, ports: Mapping[str, Any], name: str) -> Any:
+        __tracebackhide__ = True
         if name in ports:
             return ports[name]
         raise UsageError(f"{self.name} has no port {name!r}", hint=f"its ports: {', '.join(ports) or 'none'}")
@@ -176,8 +198,9 @@ class Environment:
         """Return a service or, as `worker.0`, one replica of it.
 
         Raises:
-            UsageError: there is no such service; the message lists those that are.
+            UsageError: there is no such service; the hint lists those that are.
         """
+        __tracebackhide__ = True
         status = self._handle.status()
         known = {replica.service for replica in status.services.values()} | set(status.services)
         if name not in known:
@@ -191,10 +214,10 @@ class Environment:
         return iter(self.services)
 
     @property
-    def service_ports(self) -> dict[str, int]:
+    def service_ports(self) -> ServicePorts:
         """`"<service>_<port>"` → number, for replicas `"<service>_<index>_<port>"`."""
-        return {
-            f"{replica.name.replace('.', '_')}_{port}": number
+        return ServicePorts(
+            (f"{replica.name.replace('.', '_')}_{port}", number)
             for replica in self._handle.status().services.values()
             for port, number in replica.ports.items()
-        }
+        )

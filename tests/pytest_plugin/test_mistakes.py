@@ -1,0 +1,107 @@
+"""Mistakes in tests that use an environment: one error each, which says what there is instead."""
+
+from __future__ import annotations
+
+import pytest
+
+WEB = """
+version: 1
+services:
+  web:
+    command: [python, -m, http.server, "{{ ports.http }}", --bind, "{{ replica.host }}"]
+    ports: {http: auto, admin: auto}
+    health: [{tcp: {port: http}}]
+"""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    (pytester.mkdir("environments") / "web.yaml").write_text(WEB)
+    pytester.makepyprojecttoml("[tool.pytest.ini_options]\n")
+    return pytester
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence", "hint"),
+    [
+        ('environment["nope"]', "the environment web has no service 'nope'", "it has: web"),
+        ('environment["web"].url("grpc")', "web has no port 'grpc'", "its ports: http, admin"),
+        ('environment["web"].address("grpc")', "web has no port 'grpc'", "its ports: http, admin"),
+        ('environment["web"].port("grpc")', "web has no port 'grpc'", "its ports: http, admin"),
+        ('service_ports["nope"]', "no service has a port 'nope'", "there are: web_http, web_admin"),
+    ],
+)
+def test_a_name_that_is_not_there(project: pytest.Pytester, asked: str, sentence: str, hint: str) -> None:
+    project.makepyfile(f"def test_it(environment, service_ports):\n    {asked}\n")
+
+    result = project.runpytest_subprocess("--env=web")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"E * {sentence}", f"E * hint: {hint}"])
+    result.stdout.no_fnmatch_line("*session/live.py*")
+    assert "raise " not in str(result.stdout)
+
+
+def test_service_ports_are_a_mapping_like_others(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+import json, pytest
+
+def test_it(service_ports):
+    assert set(service_ports) == {"web_http", "web_admin"} == set(json.loads(json.dumps(service_ports)))
+    assert "nope" not in service_ports
+    assert service_ports.get("nope") is None
+    with pytest.raises(KeyError, match="no service has a port"):
+        service_ports["nope"]
+"""
+    )
+
+    project.runpytest_subprocess("--env=web").assert_outcomes(passed=1)
+
+
+def test_a_marker_of_an_unknown_environment_is_one_error(project: pytest.Pytester) -> None:
+    project.makepyfile("import pytest\n@pytest.mark.environment('nosuch')\ndef test_it(environment): pass\n")
+
+    result = project.runpytest_subprocess()
+
+    result.assert_outcomes(errors=1)
+    assert str(result.stdout).count("hint:") == 1
+    result.stdout.no_fnmatch_line("*During handling*")
+
+
+@pytest.mark.parametrize("parameter", ["", "environment"], ids=["without", "fixture"])
+@pytest.mark.parametrize(
+    ("marker", "wrong"),
+    [
+        ("environment()", "the marker environment names no environment"),
+        ("environment('web', nope=1)", "the marker environment takes names alone, not nope="),
+    ],
+)
+def test_a_marker_that_says_nothing_or_too_much(
+    project: pytest.Pytester, marker: str, wrong: str, parameter: str
+) -> None:
+    project.makepyfile(f"import pytest\n@pytest.mark.{marker}\ndef test_it({parameter}): pass\n")
+
+    result = project.runpytest_subprocess()
+
+    assert result.ret != pytest.ExitCode.OK
+    result.stdout.fnmatch_lines([f"*test_it: {wrong}", "hint: *"])
+
+
+@pytest.mark.parametrize("workers", ["-n0", "-n1"])
+def test_settings_of_no_environment_are_said_to_have_had_no_effect(project: pytest.Pytester, workers: str) -> None:
+    project.makepyfile("def test_it(): pass")
+    words = "envspec: --env-set had nothing to set: no test asked for an environment"
+
+    project.runpytest_subprocess("--env-set", "n=1", workers).stdout.fnmatch_lines([words])
+    project.runpytest_subprocess(workers).stdout.no_fnmatch_line("envspec:*")
+
+
+def test_settings_of_a_marked_environment_have_their_effect(project: pytest.Pytester) -> None:
+    (project.path / "environments" / "web.yaml").write_text(WEB + "vars: {n: 0}\n")
+    project.makepyfile("import pytest\n@pytest.mark.environment('web')\ndef test_it(environment): pass\n")
+
+    result = project.runpytest_subprocess("--env-set", "n=1")
+
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*nothing to set*")
