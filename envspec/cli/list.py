@@ -49,13 +49,16 @@ def list_environments(form: str) -> int:
 
 
 def _look_at(file: Path) -> Listed:
-    from envspec.resolve import outline
+    from envspec.resolve import outline, resolve, stand_in
+    from envspec.session.programs import missing_programs
     from envspec.session.requirements import check_requirements
     from envspec.spec.find import name_of
     from envspec.spec.load import load
 
     try:
         environment = load(file, environ=os.environ)
+        bindings = stand_in(environment)
+        plan = resolve(environment, bindings, os.environ)
     except SpecError as error:
         errors = [f"{item.file}:{item.line}:{item.column}: {item.message}" for item in error.diagnostics]
         return Listed(name_of(file), str(file), runnable=False, errors=errors)
@@ -65,7 +68,8 @@ def _look_at(file: Path) -> Listed:
         check_requirements(outline(environment), os.environ)
     except RequirementError as error:
         return replace(listed, runnable=False, missing=list(error.missing))
-    return listed
+    missing = missing_programs(plan, (bindings.directory, bindings.tmp, *bindings.models.values()))
+    return replace(listed, runnable=not missing, missing=missing)
 
 
 def _uncached(environment: Environment) -> list[str]:

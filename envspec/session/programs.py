@@ -21,16 +21,24 @@ def check_programs(plan: Plan, made: Iterable[str], redact: Redact) -> None:
     Raises:
         ServiceStartError: with all that are missing.
     """
+    failures = _failures(plan, [*made])
+    if failures:
+        raise _error(failures, redact)
+
+
+def missing_programs(plan: Plan, made: Iterable[str]) -> list[str]:
+    """Return a sentence for every service whose command is not here, as `check_programs` would refuse it."""
+    return [failure.sentence for failure in _failures(plan, [*made])]
+
+
+def _failures(plan: Plan, made: list[str]) -> list[Failure]:
     services = {service.name: service for service in plan.services}
-    made = [*made]
-    failures = [
+    return [
         failure
         for service in plan.services
         if not service.attached and not _awaits_task(service, services)
         for failure in _missing(service, made)
     ]
-    if failures:
-        raise _error(failures, redact)
 
 
 def _awaits_task(service: ServicePlan, services: Mapping[str, ServicePlan]) -> bool:

@@ -147,6 +147,7 @@ def test_list_says_what_this_host_cannot_run(envspec: Any, web: str) -> None:
         "services": ["web"],
         "runnable": True,
         "missing": [],
+        "uncached": [],
         "errors": [],
     }
     assert not listed["lacking"]["runnable"]
@@ -158,6 +159,16 @@ def test_list_says_what_this_host_cannot_run(envspec: Any, web: str) -> None:
     text = envspec("list").stdout
     assert "●  good     One file server.\n" in text
     assert "✗  lacking  the command no-such-engine" in text
+
+
+def test_list_knows_which_commands_do_not_exist_here(envspec: Any) -> None:
+    envspec.write("version: 1\nservices: {engine: {command: [no-such-engine]}, dir: {command: [/etc]}}\n", "lacking")
+
+    (listed,) = envspec.json("list")
+
+    assert not listed["runnable"]
+    assert "engine: command not found: no-such-engine" in listed["missing"][0]
+    assert "dir: the command is a directory: /etc" in listed["missing"][1]
 
 
 def test_a_project_without_environments_says_how_to_begin(envspec: Any) -> None:
