@@ -84,7 +84,8 @@ def _fetch_all(plans: list[ModelPlan], host: Host, board: Board) -> list[Envspec
     from envspec.plan.codec import to_json
 
     errors: list[EnvspecError] = []
-    with ThreadPoolExecutor(fetcher.AT_ONCE["fetch"]) as pool:
+    pool = ThreadPoolExecutor(fetcher.AT_ONCE["fetch"])
+    try:
         jobs: dict[Future[Mapping[str, Any]], str] = {
             pool.submit(fetcher.fetch, to_json(plan), host, partial(board.tell, plan.name)): plan.name for plan in plans
         }
@@ -94,6 +95,8 @@ def _fetch_all(plans: list[ModelPlan], host: Host, board: Board) -> list[Envspec
             except EnvspecError as error:
                 board.failed(jobs[job])
                 errors.append(_named(jobs[job], error))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # on Ctrl-C nobody waits for what is under way
     return errors
 
 

@@ -104,6 +104,7 @@ def test_ctrl_c_ends_it_at_once_and_what_is_half_done_is_not_trusted(envspec: An
     hub_has_begun(hub)
     running.signal(signal.SIGINT)
     assert running.end() == 130
+    assert not any(request.range for request in hub.requests)  # it did not wait until it could go on
     hub.faults.clear()
     assert envspec("models", "pull", "org/chat").returncode == 0
     assert envspec("models", "pull", "org/chat").stdout.split()[1] == "cached"
