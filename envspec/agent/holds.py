@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from envspec.agent.calls import Call
 from envspec.errors import PortUnavailableError
 from envspec.leases.ports import Hold, claim
@@ -10,9 +13,10 @@ from envspec.plan.plan import PortRequest
 
 
 class Holds:
-    """All holds of this agent, by port number."""
+    """All holds of this agent, by port number. `sessions` is where its session's directory lies beside others."""
 
-    def __init__(self) -> None:
+    def __init__(self, sessions: Path) -> None:
+        self._sessions = sessions
         self._held: dict[int, Hold] = {}
 
     def lease(self, call: Call) -> None:
@@ -22,7 +26,7 @@ class Holds:
         ports: dict[str, dict[str, list[int]]] = {}
         try:
             for request in requests:
-                block = _claim(request)
+                block = self._claim(request)
                 claimed += block
                 ports.setdefault(request.replica, {})[request.port] = [hold.number for hold in block]
         except PortUnavailableError as error:
@@ -40,6 +44,24 @@ class Holds:
             if hold is not None:
                 hold.close()
 
+    def _claim(self, request: PortRequest) -> list[Hold]:
+        return claim(
+            request.host,
+            request.ranges,
+            count=request.count,
+            limit=request.max,
+            fixed=request.fixed,
+            whose=self._replica_of,
+        )
 
-def _claim(request: PortRequest) -> list[Hold]:
-    return claim(request.host, request.ranges, count=request.count, limit=request.max, fixed=request.fixed)
+    def _replica_of(self, session: str, number: int) -> str:
+        """Return the replica to which another session of this node gave a port, by the plan that it keeps."""
+        try:
+            plan = json.loads((self._sessions / Path(session).name / "plan.json").read_bytes())
+        except (OSError, ValueError):
+            return ""  # a session of another user or state directory
+        replicas = [replica for service in plan["services"] for replica in service["replicas"]]
+        owners = [
+            replica["name"] for replica in replicas if any(number in block for block in replica["ports"].values())
+        ]
+        return str(owners[0]) if owners else ""

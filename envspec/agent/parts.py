@@ -20,7 +20,7 @@ from envspec.agent.starting import Starter
 
 def verbs(node: Node, record: Record, prober: ProberClient) -> Mapping[str, Verb]:
     """Return the table of verbs that serve this node."""
-    family, holds, logs = Family(node.session), Holds(), Logs(node)
+    family, holds, logs = Family(node.session), Holds(node.directory.parent), Logs(node)
     readiness = Readiness(node, ListenGate(node.loop, family), prober)
     services = Services(node, family, record, Starter(node, logs, holds), readiness)
     checking, fetching = Checking(node, prober, readiness), Fetching(node)

@@ -15,12 +15,16 @@ _SOCKET = re.compile(r"socket:\[(\d+)\]")
 
 @dataclass(frozen=True)
 class Owner:
-    """A process that has a socket open. `session` is the envspec session that it runs for, or empty."""
+    """A process that has a socket open, with its command on one line.
+
+    `session` is the envspec session that it runs for, `replica` what it is there; both may be empty.
+    """
 
     pid: int
     command: str
     user: str
     session: str = ""
+    replica: str = ""
 
     @property
     def label(self) -> str:
@@ -30,8 +34,11 @@ class Owner:
         return f"pid {self.pid} ({_shortened(self.command, 40)})"
 
     def __str__(self) -> str:
-        of_session = f" of the envspec session {self.session}" if self.session else ""
-        return f"pid {self.pid}{of_session} (user {self.user}): {_shortened(self.command, 160)}"
+        if not self.session:
+            return f"pid {self.pid} (user {self.user}): {_shortened(self.command, 160)}"
+        # The command would be envspec's own, or what another file says: the names tell more.
+        replica = f"for its replica {self.replica}, " if self.replica else ""
+        return f"pid {self.pid} of the envspec session {self.session} ({replica}user {self.user})"
 
 
 def find_owners(inodes: Collection[int]) -> dict[int, Owner]:
@@ -81,25 +88,37 @@ def user_name(uid: int) -> str:
 def _describe(pid: int) -> Owner:
     home = _PROC / str(pid)
     command = home.joinpath("cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    own = _tag(pid, b"ENVSPEC_SESSION")
     return Owner(
         pid=pid,
-        command=command or home.joinpath("comm").read_text().strip(),
+        command=_on_one_line(command or home.joinpath("comm").read_text().strip()),
         user=user_name(home.stat().st_uid),
-        session=_session(pid),
+        # An agent, which holds the ports of its services, has no tag; its children do.
+        session=own or next(filter(None, (_tag(child, b"ENVSPEC_SESSION") for child in _children(pid))), ""),
+        replica=_tag(pid, b"ENVSPEC_REPLICA") if own else "",
     )
 
 
-def _session(pid: int) -> str:
-    """Return the session by the tag that services carry; an agent, which holds the ports, has it in its children."""
-    for candidate in (pid, *_children(pid)):
-        try:
-            environ = (_PROC / str(candidate) / "environ").read_bytes()
-        except OSError:
-            continue
-        for variable in environ.split(b"\0"):
-            if variable.startswith(b"ENVSPEC_SESSION="):
-                return variable.partition(b"=")[2].decode(errors="replace")
-    return ""
+def _tag(pid: int, name: bytes) -> str:
+    """Return one of the variables that services carry, on one line; empty where there is none to be seen."""
+    try:
+        environ = (_PROC / str(pid) / "environ").read_bytes()
+    except OSError:
+        return ""
+    values = [value for key, _, value in (item.partition(b"=") for item in environ.split(b"\0")) if key == name]
+    return _on_one_line(values[0].decode(errors="replace")) if values else ""
+
+
+def _on_one_line(text: str) -> str:
+    """Return `text` with its control characters as `^J`, so that no command line breaks a message or a terminal."""
+    return "".join(
+        letter
+        if letter.isprintable()
+        else f"^{chr(ord(letter) ^ 0x40)}"
+        if ord(letter) < 0x80
+        else "\N{REPLACEMENT CHARACTER}"
+        for letter in text
+    )
 
 
 def _children(pid: int) -> list[int]:

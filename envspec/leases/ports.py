@@ -8,13 +8,19 @@ from contextlib import ExitStack
 
 from envspec.leases import sysctl
 from envspec.leases.hold import Hold, hold_at, hold_everywhere, require_address
-from envspec.leases.refusal import exhausted, impossible, taken
+from envspec.leases.refusal import Whose, exhausted, impossible, nobodys, taken
 
 __all__ = ["Hold", "claim"]
 
 
 def claim(
-    host: str, ranges: Sequence[tuple[int, ...]], *, count: int = 1, limit: int = 65535, fixed: int | None = None
+    host: str,
+    ranges: Sequence[tuple[int, ...]],
+    *,
+    count: int = 1,
+    limit: int = 65535,
+    fixed: int | None = None,
+    whose: Whose = nobodys,
 ) -> list[Hold]:
     """Claim `count` contiguous port numbers and hold each until it is closed.
 
@@ -24,7 +30,8 @@ def claim(
     seldom meet.
 
     A sought number is claimed on all addresses, IPv6 too: nobody else has it anywhere on this host, so neither
-    `localhost` nor a server that ignores its host option meets a stranger. A fixed one is claimed on `host` alone.
+    `localhost` nor a server that ignores its host option meets a stranger. A fixed one is claimed on `host` alone;
+    `whose` may name the replica of another session that has it.
 
     Raises:
         PortUnavailableError: the fixed port is taken, and by whom; or no range has a free block, how much of them is
@@ -32,20 +39,20 @@ def claim(
     """
     try:
         if fixed is not None:
-            return _claim_fixed(host, range(fixed, fixed + count))
+            return _claim_fixed(host, range(fixed, fixed + count), whose)
         require_address(host)
         return _claim_sought(host, ranges or (sysctl.lease_range(),), count, limit)
     except OSError as error:
         raise impossible(host, fixed, error) from error
 
 
-def _claim_fixed(host: str, numbers: range) -> list[Hold]:
+def _claim_fixed(host: str, numbers: range, whose: Whose) -> list[Hold]:
     with ExitStack() as undo:
         block = []
         for number in numbers:
             hold = hold_at(host, number)
             if hold is None:
-                raise taken(host, number)
+                raise taken(host, number, whose)
             block.append(undo.enter_context(hold))
         undo.pop_all()
         return block

@@ -7,7 +7,8 @@ import os
 import resource
 import socket
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import replace
 
 from envspec.errors import PortUnavailableError
 from envspec.leases import sysctl
@@ -15,12 +16,20 @@ from envspec.leases.hold import overlap
 from envspec.leases.owner import Owner, find_owners, open_sockets, user_name
 from envspec.leases.sockets import ANY, BOUND, LISTEN, TIME_WAIT, TcpSocket, sockets
 
+Whose = Callable[[str, int], str]
+"""Says which replica of a session has a port number, empty where that is not known."""
+
 _LABELS_SHOWN = 5
 _USE = {LISTEN: "in use by", BOUND: "held, not listened on, by"}
 _CONNECTED = "in use, as the local end of a connection, by"
 
 
-def taken(host: str, number: int) -> PortUnavailableError:
+def nobodys(_session: str, _number: int) -> str:
+    """Know of no replica."""
+    return ""
+
+
+def taken(host: str, number: int, whose: Whose = nobodys) -> PortUnavailableError:
     """Explain why the fixed port `number` cannot be claimed on `host`."""
     there = [found for found in sockets(ANY) if found.port == number and overlap(found.host, host)]
     what = f"port {number} on {host}"
@@ -42,6 +51,8 @@ def taken(host: str, number: int) -> PortUnavailableError:
             f"{what} is in use by a process of user {user_name(holder.uid)} that cannot be seen from here",
             hint="root finds it with `ss -tlnp`; or write `auto` in place of the number",
         )
+    if owner.session and not owner.replica:
+        owner = replace(owner, replica=whose(owner.session, number))
     return PortUnavailableError(f"{what} is {_USE.get(holder.state, _CONNECTED)} {owner}", hint=_way_out(owner))
 
 

@@ -73,6 +73,13 @@ def test_it_runs_with_the_replicas_environment_and_directory(ask: Callable[..., 
 def test_a_command_that_does_not_exist_is_named_with_its_path(ask: Callable[..., Answer]) -> None:
     answer = ask(command=["no-such-command"], env={"PATH": "/nowhere"})
     assert answer.text.startswith("command not found: no-such-command (PATH=/nowhere")
+    assert "correct its name" in answer.remedy
+
+
+def test_a_path_that_does_not_exist_yet_may_be_made_by_the_service(ask: Callable[..., Answer]) -> None:
+    answer = ask(command=["./ready.sh"])
+    assert answer.text.startswith("command not found: ./ready.sh")
+    assert not answer.remedy
 
 
 def test_a_directory_that_does_not_exist_is_not_taken_for_the_command(tmp_path: Path) -> None:
@@ -84,6 +91,11 @@ def test_a_command_past_its_time_is_killed_with_all_that_came_of_it(ask: Callabl
     answer = ask(timeout=1.0, shell=f"{DAEMON} sleep 60")
     assert answer == Answer(passed=False, text="killed after 1.00 s: bash")
     assert is_gone(int((tmp_path / "daemon").read_text()))
+
+
+def test_a_command_past_its_time_shows_what_it_wrote(ask: Callable[..., Answer]) -> None:
+    answer = ask(timeout=0.5, shell="echo waiting for the moon; sleep 60")
+    assert answer.text == "killed after 0.50 s: bash; its last output: waiting for the moon"
 
 
 def test_output_held_open_by_a_child_does_not_hold_up_the_answer(ask: Callable[..., Answer], tmp_path: Path) -> None:

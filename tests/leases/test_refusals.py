@@ -86,6 +86,22 @@ def test_a_port_of_another_session_names_the_session(script: str, tag: str) -> N
     assert "1 of 1 taken (1 by the envspec session local-x7k2p)" in str(exhausted)
 
 
+def test_a_port_of_another_sessions_replica_names_the_replica_and_not_its_command() -> None:
+    with running(LISTENER, ENVSPEC_SESSION="local-x7k2p", ENVSPEC_REPLICA="web.0") as (pid, number):
+        error = refusal(fixed=number)
+    said = f"in use by pid {pid} of the envspec session local-x7k2p (for its replica web.0, user {getpass.getuser()})"
+    assert str(error) == f"port {number} on 127.0.0.1 is {said}"
+
+
+def test_a_command_of_several_lines_stays_on_one() -> None:
+    with running(f"# \x1b[31m red{LISTENER}") as (_, number):
+        error = refusal(fixed=number)
+        exhausted = refusal(ranges=[(number, number)])
+    assert "-c # ^[[31m red^Jimport socket, sys^J" in str(error)
+    for text in (str(error), str(exhausted)):
+        assert text.isprintable()
+
+
 def test_a_port_that_outgoing_connections_use_says_so() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
         error = refusal(fixed=client.getsockname()[1])
