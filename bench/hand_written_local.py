@@ -36,6 +36,21 @@ def get(port: int, path: str) -> bytes | None:
         connection.close()
 
 
+def post(port: int, path: str, question: object) -> bytes | None:
+    """Return the whole body of a 200, streamed or not, else None."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=30)
+    try:
+        connection.request("POST", path, json.dumps(question), {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        body = answer.read()
+    except OSError:
+        return None
+    else:
+        return body if answer.status == 200 else None
+    finally:
+        connection.close()
+
+
 def until(check: object) -> None:
     while not check():  # type: ignore[operator]
         time.sleep(0.002)
@@ -58,15 +73,7 @@ def chats(port: int) -> bool:
         "max_tokens": 4,
         "stream": True,
     }
-    connection = http.client.HTTPConnection(HOST, port, timeout=10)
-    try:
-        connection.request("POST", "/v1/chat/completions", json.dumps(request), {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        return answer.status == 200 and b"[DONE]" in answer.read()
-    except OSError:
-        return False
-    finally:
-        connection.close()
+    return b"[DONE]" in (post(port, "/v1/chat/completions", request) or b"")
 
 
 def main(model: str, work: str, *numbers: str) -> None:

@@ -1,5 +1,7 @@
 """Run every benchmark and write docs/benchmarks.md: `make bench`, or `python bench/run.py cold ports` for some.
 
+`vllm` runs in .venv-vllm, and is left out of the rest where `make test-vllm` has not made that.
+
 Each bench_*.py is a program of its own that prints a Markdown section; this one adds the machine and the date, and
 keeps the sections of benchmarks that were not asked for.
 """
@@ -16,7 +18,9 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
-ORDER = ["cold", "tools", "readiness", "many", "ports", "cleanup", "cli"]
+ORDER = ["cold", "tools", "readiness", "many", "ports", "cleanup", "cli", "vllm"]
+PYTHONS = {"vllm": HERE.parent / ".venv-vllm" / "bin" / "python"}
+"""The interpreters of those that need another one than ours."""
 
 
 def machine() -> str:
@@ -48,10 +52,12 @@ def sections() -> dict[str, str]:
 
 def main(asked: list[str]) -> int:
     kept, failed = sections(), []
-    for name in asked or ORDER:
+    for name in asked or [name for name in ORDER if PYTHONS.get(name, HERE).exists()]:
         print(f"== {name}", flush=True)
         program = str(HERE / f"bench_{name}.py")
-        done = subprocess.run([sys.executable, program], stdout=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(
+            [PYTHONS.get(name, sys.executable), program], stdout=subprocess.PIPE, text=True, check=False
+        )
         if done.returncode:
             failed.append(name)
             continue
