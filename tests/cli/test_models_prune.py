@@ -81,6 +81,15 @@ def test_another_programs_download_stays_even_where_envspec_has_verified_it(envs
     assert envspec("models", "prune", "--yes").stdout == "There is nothing to remove.\n"
 
 
+def test_what_another_program_began_and_envspec_completed_stays(envspec: Any, hub: Hub) -> None:
+    write_model(hub.root, "org/chat", 0.3)
+    envspec.write("models: {chat: {repo: org/chat}}\n")
+    download(envspec, "org/chat", "config.json")
+    assert envspec("models", "pull").returncode == 0
+    envspec.write(NONE)
+    assert envspec("models", "prune", "--yes").stdout == "There is nothing to remove.\n"
+
+
 def test_a_commit_to_which_another_program_added_files_stays(envspec: Any, hub: Hub) -> None:
     write_model(hub.root, "org/chat", 0.3)
     envspec.write("models: {chat: {repo: org/chat, tokenizer_only: true}}\n")
