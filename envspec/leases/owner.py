@@ -111,14 +111,13 @@ def _tag(pid: int, name: bytes) -> str:
 
 def _on_one_line(text: str) -> str:
     """Return `text` with its control characters as `^J`, so that no command line breaks a message or a terminal."""
-    return "".join(
-        letter
-        if letter.isprintable()
-        else f"^{chr(ord(letter) ^ 0x40)}"
-        if ord(letter) < 0x80
-        else "\N{REPLACEMENT CHARACTER}"
-        for letter in text
-    )
+    return "".join(map(_visible, text))
+
+
+def _visible(letter: str) -> str:
+    if letter.isprintable():
+        return letter
+    return f"^{chr(ord(letter) ^ 0x40)}" if letter.isascii() else "\N{REPLACEMENT CHARACTER}"
 
 
 def _children(pid: int) -> list[int]:

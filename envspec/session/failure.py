@@ -50,7 +50,7 @@ class Failure:
 
     def error(self, redact: Redact) -> ServiceError:
         """Return the exception that tells all this, without secrets."""
-        text = "\n".join([self.sentence, "", *_rows(self), *_log(self)]).rstrip()
+        text = "\n".join([harmless(self.sentence), "", *_rows(self), *_log(self)]).rstrip()
         details = redact(_details(self))
         return self.kind(redact(text), service=self.name, hint=redact(self.hint), details=details)
 

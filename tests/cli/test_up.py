@@ -51,6 +51,23 @@ def test_it_says_what_happens_and_where_things_are_and_stops_at_ctrl_c(envspec: 
     assert envspec.live == []
 
 
+@pytest.mark.parametrize("command", [("up",), ("up", "-d"), ("run", "local", "--", "true")])
+def test_what_a_service_wrote_reaches_a_file_without_control_characters(envspec: Any, command: tuple[str, ...]) -> None:
+    envspec.write(
+        r"""
+version: 1
+services:
+  loud:
+    shell: printf "a\000b\033[31mred\007 \302\233x\r\n"; exit 3
+    health: [{exec: {command: [printf, 'a\\000b\\033[31m']}}, {exec: {command: ["false"]}}]
+"""
+    )
+    ended = envspec(*command)
+
+    assert "│ a^@bred^G" in ended.stderr
+    assert CONTROL.search(ended.stdout + ended.stderr) is None
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_sigterm_and_a_closed_terminal_are_a_stop(envspec: Any, web: str, number: int) -> None:
     envspec.write(web)

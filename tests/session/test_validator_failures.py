@@ -41,6 +41,7 @@ def write(bench: Bench, name: str, text: str) -> Path:
     [
         "http: {port: http}",
         "openai: {port: http, name: x}",
+        "nats: {port: http}",
         "exec: {command: [sleep, '600']}",
         "python: {call: 'hang:look'}",
     ],
