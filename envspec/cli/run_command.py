@@ -16,6 +16,7 @@ from envspec.cli.run_environ import environ_of
 from envspec.cli.screen import screen_on
 from envspec.cli.watch import watch
 from envspec.errors import StoppedError
+from envspec.report.summary import stopped
 from envspec.report.text import first_line, line
 from envspec.session.request import Request
 from envspec.session.session import Session
@@ -40,6 +41,8 @@ async def _around(session: Session, command: Sequence[str]) -> int:
         with Interruption(session.stop, screen.close):
             await session.start()
     except StoppedError as stop:
+        screen.close()
+        terminal.show([stopped(session.status)], sys.stderr)
         return stop.exit_code
     finally:
         forget()

@@ -1,4 +1,8 @@
-"""`envspec up -d`: the environment goes on running when this process has shown that it is healthy."""
+"""`envspec up -d`: the environment goes on running when this process has shown that it is healthy.
+
+Whoever reads that may leave at any time (`envspec up -d | head -1`): that is no reason to stop what is meant to outlive
+us. Output that cannot be written, as on a full disk, is one: nobody would know of the session.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,16 @@ import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TextIO
 
-from envspec.cli import terminal
-from envspec.cli.screen import Screen, screen_on
+from envspec.cli import streams, terminal
+from envspec.cli.interruption import INTERRUPTED, LEFT_BEHIND
+from envspec.cli.screen import screen_on
 from envspec.cli.sessions import plan_of
 from envspec.errors import EnvspecError
 from envspec.plan import events as e
-from envspec.report.summary import summary
+from envspec.report.summary import stopped, summary
+from envspec.session.control import Control
 from envspec.session.detach import start_detached
 from envspec.session.request import Request
 from envspec.session.status import SessionStatus, apply, planned
@@ -22,9 +29,11 @@ from envspec.spec.find import name_of
 class _Followed:
     """What the session in the other process looks like, from the events that it sends."""
 
-    def __init__(self, request: Request, screen: Screen) -> None:
+    def __init__(self, request: Request, stream: TextIO) -> None:
         self.status = SessionStatus(id="", environment=name_of(request.file), file=str(request.file))
-        self._screen = screen
+        self.screen = screen_on(stream)
+        self.unread: OSError | None = None
+        self._stream = stream
 
     def event(self, event: e.Event) -> None:
         """Take one event in, and show it."""
@@ -33,7 +42,15 @@ class _Followed:
         if isinstance(event, e.PortsLeased) and (plan := plan_of(Path(self.status.dir))) is not None:
             self.status = planned(self.status, plan)
         self.status = apply(self.status, event)
-        self._screen.event(event, self.status)
+        try:
+            self.screen.event(event, self.status)
+        except OSError as error:
+            if not isinstance(error, BrokenPipeError) and not streams.refused(error):
+                raise
+            streams.give_up(self._stream.fileno())  # what comes now is for nobody, and must not fail again
+            self.unread = error
+            if not isinstance(error, BrokenPipeError):
+                raise
 
 
 def up_detached(request: Request, form: str) -> int:
@@ -42,19 +59,46 @@ def up_detached(request: Request, form: str) -> int:
     Raises:
         EnvspecError: it did not start; everything is stopped again.
     """
-    screen = screen_on(sys.stderr if form == "json" else sys.stdout)
-    followed = _Followed(request, screen)
+    stream = sys.stderr if form == "json" else sys.stdout
+    followed = _Followed(request, stream)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on Ctrl-C waits until nothing is left
     try:
-        status = start_detached(request, followed.event).status()
+        control = start_detached(request, followed.event)
     except EnvspecError:
         if form == "json" and followed.status.id:
             terminal.show_json(followed.status.to_json())
         raise
+    except KeyboardInterrupt:
+        followed.screen.close()
+        return _interrupted(followed.status, stream)
     finally:
-        screen.close()
-    if form == "json":
-        terminal.show_json(status.to_json())
-    else:
-        terminal.show(summary(status, plan_of(Path(status.dir)), detached=True))
+        followed.screen.close()
+    _show(control, form)
+    if followed.unread is not None and form != "json":
+        raise followed.unread
     return 0
+
+
+def _show(control: Control, form: str) -> None:
+    """Show where things are. Where that cannot be written, the session ends: nobody would know of it."""
+    status = control.status()
+    try:
+        if form == "json":
+            terminal.show_json(status.to_json())
+        else:
+            terminal.show(summary(status, plan_of(Path(status.dir)), detached=True))
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            control.stop("where it is cannot be written")
+        raise
+
+
+def _interrupted(status: SessionStatus, stream: TextIO) -> int:
+    """Say what became of the session: it is stopped, or a second Ctrl-C did not wait for that."""
+    if status.state == "healthy":  # it was so before it heard of us, and released
+        Control(Path(status.dir)).stop("Ctrl-C")
+    if status.state in ("starting", "stopping") and status.id:
+        terminal.show([LEFT_BEHIND], sys.stderr)
+    else:
+        terminal.show([stopped(status)], stream)
+    return INTERRUPTED

@@ -1,7 +1,7 @@
 """Starts a session that outlives us: `envspec up -d`.
 
-Its events come over a socket until the environment is healthy. That socket is a lifeline till then: should we die or
-be interrupted, the session ends.
+Its events come over a socket until the environment is healthy. That socket is a lifeline till then: should we die,
+the session ends. Interrupted, we ask it to end, and then hear how it goes down; should we leave meanwhile, it hurries.
 """
 
 from __future__ import annotations
@@ -10,18 +10,21 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from envspec.agent.launch import spawn_detached
 from envspec.agent.wire import decode, encode
-from envspec.errors import BackendError, StoppedError
+from envspec.errors import BackendError, EnvspecError, StoppedError
 from envspec.plan.events import Event, SessionFailed, SessionHealthy, SessionStarting, SessionStopped, event_from_json
 from envspec.session.control import Control
 from envspec.session.outcome import error_of
 from envspec.session.request import Request
 from envspec.session.state import make_state_directory, state_directory, usable
 
+STOP = b"\n"
+"""What asks the session to end, as long as it is not healthy. Anything but the end of the stream would do."""
 LOG = "detached.log"
 """In the state directory: what a detached session prints, which is tracebacks or nothing."""
 
@@ -35,16 +38,23 @@ def start_detached(request: Request, on_event: Callable[[Event], None] | None = 
     """
     with _launched() as stream, stream.makefile("rb") as lines:
         stream.sendall(encode(_written(request)))
-        events = (event for line in lines if (event := event_from_json(decode(line))) is not None)
         try:
-            return _follow(events, on_event)
-        except BaseException:
-            # Half closed, it tells the session that we are gone, and still says how that goes down.
-            stream.shutdown(socket.SHUT_WR)
-            for event in events:
+            return _follow(_events(lines), on_event)
+        except BaseException as error:
+            if not isinstance(error, EnvspecError):  # that, the session has told us
+                with suppress(OSError):  # it has ended just now
+                    stream.sendall(STOP)
+            for event in _events(lines):  # anew: an interrupt is the end of a generator
                 if on_event is not None:
                     on_event(event)
             raise
+
+
+def _events(lines: Iterable[bytes]) -> Iterator[Event]:
+    with suppress(ConnectionResetError):  # it has ended, and left unheard what we said last
+        for line in lines:
+            if (event := event_from_json(decode(line))) is not None:
+                yield event
 
 
 def _follow(events: Iterable[Event], on_event: Callable[[Event], None] | None) -> Control:

@@ -11,8 +11,9 @@ from typing import Any
 
 from envspec.agent.wire import MESSAGE_LIMIT, encode
 from envspec.backends.base import Backend
-from envspec.errors import EnvspecError
+from envspec.errors import EnvspecError, UsageError
 from envspec.plan.events import Event, SessionFailed, SessionHealthy, event_to_json
+from envspec.session.outcome import failed_event
 from envspec.session.request import Request
 from envspec.session.session import Session
 
@@ -47,10 +48,19 @@ class Detached:
         self._released |= isinstance(event, SessionHealthy | SessionFailed)
 
     async def _watch_starter(self) -> None:
+        asked = await self._heard()
+        if self._released:
+            return
+        self._stop("the command that started it was interrupted" if asked else "the command that started it is gone")
+        if asked:
+            await self._heard()
+            self._do(self._session.stop("the command that started it left", force=True))
+
+    async def _heard(self) -> bytes:
+        """Return the one thing that the starter may say, or nothing when it is gone."""
         with suppress(OSError):
-            await self._reader.read(1)  # it says nothing more
-        if not self._released:
-            self._stop("the command that started it is gone")
+            return await self._reader.read(1)
+        return b""
 
     def _stop(self, reason: str) -> None:
         self._do(self._session.stop(reason))
@@ -64,4 +74,11 @@ class Detached:
 async def serve(starter: socket.socket, request: Request, backend: Backend | None) -> None:
     """Run a session until it is over. `starter` is the socket to the command that asked for it."""
     reader, writer = await asyncio.open_unix_connection(sock=starter, limit=MESSAGE_LIMIT)
-    await Detached(Session(request, backend), reader, writer).run()
+    try:
+        session = Session(request, backend)
+    except UsageError as error:
+        writer.write(encode(event_to_json(failed_event(error))))
+        writer.close()
+        await writer.wait_closed()
+    else:
+        await Detached(session, reader, writer).run()
