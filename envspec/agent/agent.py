@@ -29,6 +29,7 @@ from envspec.agent.record import Record
 from envspec.agent.scratch import Scratch
 from envspec.agent.shared_memory import SharedMemory
 from envspec.agent.storage import writing
+from envspec.agent.tied import Tied
 from envspec.agent.wire import PROTOCOL, Message
 
 STREAM = 0
@@ -45,7 +46,7 @@ LOG = "agent.log"
 def run_agent(owner_descriptor: int, scratch: Scratch) -> None:
     """Serve the stream on descriptor 0 until it ends, the owner or the guardian dies, or `close` is asked for."""
     raise_descriptor_limit()
-    agent = Agent(socket.socket(fileno=os.dup(STREAM)), scratch)
+    agent = Agent(socket.socket(fileno=os.dup(STREAM)), scratch, Tied(owner_descriptor))
     agent.loop.watch(owner_descriptor, agent.shut_down)
     woken, wake = socket.socketpair()
     wake.settimeout(0)
@@ -66,12 +67,13 @@ def _drain(woken: socket.socket) -> None:
 class Agent:
     """Reads requests, hands each to the part that serves its verb, and in the end takes everything down."""
 
-    def __init__(self, stream: socket.socket, scratch: Scratch) -> None:
+    def __init__(self, stream: socket.socket, scratch: Scratch, tied: Tied) -> None:
         self.loop = Loop()
         self._reaper = Reaper(self.loop)
         self._shared_memory = SharedMemory()
         self._connection = Connection(self.loop, stream, self._on_message, self.shut_down)
         self._scratch = scratch
+        self._tied = tied
         self._verbs: Mapping[str, Verb] = {"hello": self._hello}
         self._prober: ProberClient | None = None
         self._record: Record | None = None
@@ -115,7 +117,7 @@ class Agent:
         self._renew()
         from envspec.agent.parts import verbs
 
-        self._verbs = {**verbs(node, record, self._prober), "close": self._close}
+        self._verbs = {**verbs(node, record, self._prober), "tie": self._tied.tie, "close": self._close}
 
     def _renew(self) -> None:
         """Any sign of the owner moves its expiry, where the backend gave one."""
@@ -143,14 +145,16 @@ class Agent:
         for pid in everybody:
             tree.send(pid, signal.SIGTERM)
             tree.send(pid, signal.SIGCONT)
+        self._tied.ask()
         self._end(time.monotonic() + GRACE)
 
     def _end(self, deadline: float) -> None:
         self._reaper.reap()
-        if tree.children(os.getpid()) and time.monotonic() < deadline:
+        if (tree.children(os.getpid()) or self._tied.are_ending) and time.monotonic() < deadline:
             self.loop.after(LOOK_AGAIN, lambda: self._end(deadline))
             return
         tree.end_descendants()
+        self._tied.kill()
         self._shared_memory.remove_all()
         if self._record is not None and not tree.children(os.getpid()):
             self._record.close()

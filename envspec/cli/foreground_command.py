@@ -9,7 +9,7 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from envspec.agent.launch import spawn_foreground
 
@@ -28,8 +28,8 @@ def missing(command: str) -> tuple[int, str] | None:
     return NOT_FOUND, f"command not found: {command}"
 
 
-async def foreground(command: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run a command to its end and return its exit code, 128+n where signal n ended it.
+async def foreground(command: Sequence[str], environ: Mapping[str, str], started: Callable[[int], object]) -> int:
+    """Run a command to its end and return its exit code, 128+n where signal n ended it. `started` is told its pid.
 
     SIGINT does nothing to us meanwhile, because the terminal sends it to the command too; SIGTERM and SIGHUP are passed
     on.
@@ -44,6 +44,7 @@ async def foreground(command: Sequence[str], environ: Mapping[str, str]) -> int:
         loop.add_signal_handler(number, _pass_on, command_is, number)
     try:
         process = spawn_foreground(command, environ)
+        started(process.pid)
         command_is.append(os.pidfd_open(process.pid))
         await _end_of(command_is[0])
         code = process.wait()

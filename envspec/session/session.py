@@ -16,7 +16,7 @@ from envspec.agent.wire import Message
 from envspec.backends.base import Backend
 from envspec.backends.local import LocalBackend
 from envspec.backends.table import BACKENDS
-from envspec.errors import AgentLostError, ServiceError, StoppedError, UsageError
+from envspec.errors import AgentLostError, BackendError, ServiceError, StoppedError, UsageError
 from envspec.plan import events as e
 from envspec.plan.outline import Outline
 from envspec.plan.plan import Plan
@@ -139,6 +139,12 @@ class Session:
         if self._faults is None or self._down is not None:
             raise UsageError(f"the session {self.id} is {self.status.state}: nothing runs in it")
         await self._faults.order(action, name, signal)
+
+    async def tie(self, pid: int) -> None:
+        """Let a process that we started end with us, should we be killed. Does nothing where there is no agent."""
+        if self._agent is not None:
+            with suppress(BackendError):
+                await self._agent.request("tie", pid=pid)
 
     async def read_log(self, replica: str, offset: int, limit: int) -> LogChunk:
         """Return a piece of what a replica wrote; a negative `offset` counts from the end.

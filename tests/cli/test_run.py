@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -135,6 +136,29 @@ def test_sigterm_is_passed_on_to_the_command(envspec: Any) -> None:
 
     assert run.end() == 5
     assert envspec.live == []
+
+
+@pytest.mark.parametrize("deaf", ["", "trap '' TERM; "], ids=["polite", "deaf"])
+def test_a_killed_run_leaves_neither_its_services_nor_its_command(
+    envspec: Any, eventually: Callable[..., Any], processes_of: Any, deaf: str
+) -> None:
+    envspec.write("version: 1\nservices: {s: {command: [sleep, '60']}}\n")
+    run = envspec.start("run", "local", "--", "sh", "-c", f"{deaf}(sleep 600; true) & echo ready; wait; sleep 600")
+    run.until("ready")
+    eventually(lambda: len(processes_of(envspec)) >= 5, "run, guardian, agent, service, the command and its child")
+    run.signal(signal.SIGKILL)
+
+    assert run.end() == -signal.SIGKILL
+    processes_of(envspec, gone=True)
+
+
+def test_a_command_goes_on_when_the_agent_is_killed(envspec: Any) -> None:
+    envspec.write("version: 1\nservices: {s: {command: [sleep, '60']}}\n")
+    kill = "import json, os, sys; os.kill(json.load(open(sys.argv[1]))['guardian']['pid'], 9)"
+    record = envspec.environ["ENVSPEC_STATE_DIR"] + "/sessions/$ENVSPEC_SESSION/processes.json"
+    done = f"""{sys.executable} -c "{kill}" {record}; while test -e {record}; do sleep 0.05; done; exit 7"""
+
+    assert envspec("run", "local", "--", "sh", "-c", done).returncode == 7
 
 
 def test_a_service_lost_meanwhile_is_told_but_changes_nothing(envspec: Any, web: str) -> None:
