@@ -42,7 +42,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def replace_json(path: Path, data: Any) -> None:
-    """Write a JSON file so that a reader sees either the old or the new one, never half.
+    """Write a JSON file, only ours to read, so that a reader sees either the old or the new one, never half.
 
     Raises:
         StateDirectoryError: it cannot be written.
@@ -50,7 +50,9 @@ def replace_json(path: Path, data: Any) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with writing(path):
         try:
-            draft.write_text(json.dumps(data))
+            with draft.open("w") as file:
+                os.fchmod(file.fileno(), 0o600)
+                file.write(json.dumps(data))
             draft.replace(path)
         except OSError:
             draft.unlink(missing_ok=True)

@@ -20,8 +20,12 @@ def order(action: str, name: str, session: str | None) -> int:
     from envspec.session.control import Control
 
     entry = the_session(session)
-    Control(entry.directory).fault(action, name)
-    terminal.show([line((f"{action} ", "yellow"), name, (f"  {entry.id}", "dim"))])
+    control = Control(entry.directory)
+    meant = [item for item in control.status().services.values() if name in (item.name, item.service)]
+    control.fault(action, name)
+    # Done anyhow: whoever sent SIGSTOP by other means gets the process back by this, too.
+    remark = "  it was not paused" if action == "resume" and not any(item.paused for item in meant) else ""
+    terminal.show([line((f"{action} ", "yellow"), name, (f"  {entry.id}", "dim"), remark)])
     return 0
 
 

@@ -16,6 +16,7 @@ from envspec.cli.run_environ import environ_of
 from envspec.cli.screen import screen_on
 from envspec.cli.watch import watch
 from envspec.errors import StoppedError
+from envspec.report.stopping import told_while_stopping
 from envspec.report.summary import stopped
 from envspec.report.text import first_line, line
 from envspec.session.request import Request
@@ -56,6 +57,10 @@ async def _around(session: Session, command: Sequence[str]) -> int:
     if session.status.message:
         warning = f"while the command ran, {first_line(session.status.message)}"
         terminal.show([line(("warning: ", "yellow"), warning)], sys.stderr)
-    with Interruption(session.stop, screen.close):
+    with Interruption(session.stop, screen.close), told_while_stopping(lambda: session.status, _say):
         await session.stop("the command ended")
     return code
+
+
+def _say(words: str) -> None:
+    terminal.show([line(words)], sys.stderr)

@@ -18,7 +18,7 @@ def up(environment: str, sets: tuple[str, ...], backend: str, form: str, **flags
     """Start an environment, wait until healthy, show where things are.
 
     ENV is a name looked up in environments/, or a path. Ctrl-C stops everything; a second one leaves at once and
-    what is left is stopped behind it.
+    what is left is stopped behind it. With -d, a reader that leaves (up -d | head -1) stops nothing.
     """
     if flags["detached"]:
         from envspec.cli.up_detached import up_detached

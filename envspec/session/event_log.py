@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -49,12 +50,13 @@ class EventLog:
         return lambda: self._subscribers.remove(subscriber)
 
     def open(self, path: Path) -> None:
-        """Write events to `path` from now on, those so far included.
+        """Write events to `path`, only ours to read, from now on, those so far included.
 
         Raises:
             OSError: it cannot be created.
         """
         self._file = path.open("w", buffering=1, encoding="utf-8", errors="backslashreplace")
+        os.fchmod(self._file.fileno(), 0o600)
         for event in tuple(self._past):
             self._write(event)
 

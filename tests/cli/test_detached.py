@@ -132,6 +132,32 @@ def test_faults_by_hand(envspec: Any, web: str) -> None:
     assert killed["signal"] == "SIGKILL"
 
 
+def test_resuming_what_is_not_paused_says_so(envspec: Any, web: str) -> None:
+    envspec.write(web)
+    session = envspec.json("up", "-d")
+    idle = envspec("resume", "web")
+    envspec("pause", "web")
+    paused = envspec("resume", "web")
+
+    assert (idle.returncode, idle.stdout) == (0, f"resume web  {session['id']}  it was not paused\n")
+    assert (paused.returncode, paused.stdout) == (0, f"resume web  {session['id']}\n")
+
+
+def test_down_says_whom_it_waits_for(envspec: Any) -> None:
+    envspec.write(
+        "version: 1\nservices:\n  mule:\n    shell: trap '' TERM; echo up; while true; do sleep 0.05; done\n"
+        "    health: [{log: {match: up}}]\n    stop: {timeout: 600s}\n"
+    )
+    session = envspec.json("up", "-d")
+    down = envspec.start("down")
+    down.until("stopping local: waiting for mule (up to 10 min 0 s)\n")
+    os.kill(session["services"][0]["pid"], signal.SIGKILL)
+
+    assert down.end() == 0
+    assert down.out == f"○ local is stopped  {session['id']}\n"
+    assert down.err.count("waiting") == 1
+
+
 @pytest.mark.parametrize("command", ["kill", "pause", "resume", "restart"])
 def test_a_fault_on_what_is_not_there(pair: Any, command: str) -> None:
     unknown = pair(command, "nope")

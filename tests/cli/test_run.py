@@ -152,6 +152,17 @@ def test_a_killed_run_leaves_neither_its_services_nor_its_command(
     processes_of(envspec, gone=True)
 
 
+def test_a_stop_that_takes_long_says_whom_it_waits_for(envspec: Any) -> None:
+    envspec.write(
+        "version: 1\nservices:\n  mule:\n    shell: trap '' TERM; echo up; while true; do sleep 0.05; done\n"
+        "    health: [{log: {match: up}}]\n    stop: {timeout: 800ms}\n"
+    )
+    result = envspec("run", "local", "--", "true")
+
+    assert result.returncode == 0
+    assert result.stderr.splitlines()[-1] == "stopping local: waiting for mule (up to 0.80 s)"
+
+
 def test_a_command_goes_on_when_the_agent_is_killed(envspec: Any) -> None:
     envspec.write("version: 1\nservices: {s: {command: [sleep, '60']}}\n")
     kill = "import json, os, sys; os.kill(json.load(open(sys.argv[1]))['guardian']['pid'], 9)"

@@ -159,3 +159,16 @@ def test_where_things_are_kept(bench: Bench, monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setenv("XDG_CACHE_HOME", "/xdg/cache")
     assert state_directory() == Path("/xdg/state/envspec")
     assert cache_directory() == Path("/xdg/cache/envspec")
+
+
+def test_what_envspec_writes_of_a_session_is_for_its_user_alone_whatever_the_umask(bench: Bench) -> None:
+    before = os.umask(0)
+    try:
+        session = bench.session("services: {web: {command: [sleep, '100']}}").up()
+    finally:
+        os.umask(before)
+    directory = Path(session.background.status().dir)
+    written = [*directory.iterdir(), *(directory / "logs").iterdir()]
+    open_to_others = {path.name for path in written if path.lstat().st_mode & 0o077}
+
+    assert not open_to_others
