@@ -19,9 +19,9 @@ if TYPE_CHECKING:
         UsageError,
     )
     from envspec.leases.free_port import find_free_port
-    from envspec.models.engines.loader import ModelLoader
     from envspec.resolve import check
     from envspec.session.live import Environment, Service
+    from envspec.session.model_loader import ModelLoader
     from envspec.session.up import up
 
 __version__ = "0.1.0"
@@ -46,7 +46,7 @@ _HOME = {
     **dict.fromkeys(__all__, "envspec.errors"),
     "Environment": "envspec.session.live",
     "Service": "envspec.session.live",
-    "ModelLoader": "envspec.models.engines.loader",
+    "ModelLoader": "envspec.session.model_loader",
     "check": "envspec.resolve",
     "find_free_port": "envspec.leases.free_port",
     "up": "envspec.session.up",

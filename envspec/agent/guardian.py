@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from envspec.agent import linux, tree
 from envspec.agent.agent import STREAM, run_agent
+from envspec.agent.owner import watch_owner
 from envspec.agent.scratch import Scratch
 from envspec.agent.shared_memory import SharedMemory
 
@@ -34,7 +35,7 @@ def main() -> NoReturn:
     if os.getsid(0) != os.getpid():
         os.setsid()
     linux.become_subreaper()
-    owner_descriptor = _watch_owner(owner)
+    owner_descriptor = watch_owner(owner)
     scratch = Scratch.choose()
     agent = os.fork()
     if agent == 0:
@@ -46,17 +47,6 @@ def main() -> NoReturn:
     shared_memory.remove_all()
     scratch.remove()
     sys.exit(0)
-
-
-def _watch_owner(owner: int) -> int:
-    """Return a descriptor that becomes readable when the owner dies; leave at once if it has."""
-    try:
-        descriptor = os.pidfd_open(owner)
-    except ProcessLookupError:
-        sys.exit(0)
-    if os.getppid() != owner:  # the number was recycled between our start and now
-        sys.exit(0)
-    return descriptor
 
 
 def _become_agent(owner_descriptor: int, scratch: Scratch) -> NoReturn:

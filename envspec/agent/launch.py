@@ -1,4 +1,4 @@
-"""Starting processes from the owner's side: the guardian, `envspec run`'s command, a detached session.
+"""Starting processes from the owner's side: the guardian, an heir, `envspec run`'s command, a session.
 
 Only this package spawns, so the floors above ask here.
 """
@@ -17,7 +17,7 @@ GARBAGE = 50_000
 _ROOT = Path(__file__).resolve().parents[2]
 _CODE = (
     "import gc, sys; gc.set_threshold({garbage}); sys.path.insert(0, {root!r}); "
-    "from envspec.agent.guardian import main; main()"
+    "from envspec.agent.{module} import main; main()"
 )
 
 
@@ -27,7 +27,12 @@ def guardian_argv(owner: int | None = None) -> list[str]:
     Isolated and without site-packages (`-I -S`), since neither is needed and each costs milliseconds; `-m` cannot
     find envspec then, hence the code.
     """
-    return [sys.executable, "-I", "-S", "-c", _CODE.format(root=str(_ROOT), garbage=GARBAGE), str(owner or os.getpid())]
+    return _argv("guardian", owner or os.getpid())
+
+
+def _argv(module: str, owner: int) -> list[str]:
+    code = _CODE.format(root=str(_ROOT), garbage=GARBAGE, module=module)
+    return [sys.executable, "-I", "-S", "-c", code, str(owner)]
 
 
 def launch(stream: socket.socket) -> subprocess.Popen[bytes]:
@@ -38,6 +43,18 @@ def launch(stream: socket.socket) -> subprocess.Popen[bytes]:
     """
     return subprocess.Popen(
         guardian_argv(), stdin=stream.fileno(), stdout=subprocess.DEVNULL, cwd="/", start_new_session=True
+    )
+
+
+def launch_heir(stream: socket.socket) -> subprocess.Popen[bytes]:
+    """Start an heir (envspec.agent.heir) of ours, on our end of whose stream `stream` is the other."""
+    return subprocess.Popen(
+        _argv("heir", os.getpid()),
+        stdin=stream.fileno(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        start_new_session=True,
     )
 
 

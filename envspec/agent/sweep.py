@@ -16,7 +16,7 @@ from envspec.agent.family import REPLICA_TAG, SESSION_TAG, tags
 from envspec.agent.identity import boot_id, is_alive, pid_namespace, start_time
 from envspec.agent.record import FILE
 from envspec.agent.scratch import Scratch
-from envspec.agent.tree import KILL_PATIENCE, PAUSE, command_of, descendants, send
+from envspec.agent.tree import KILL_PATIENCE, PAUSE, command_of, descendants, own_processes, send
 
 
 def sweep(directory: Path) -> list[str]:
@@ -77,7 +77,7 @@ def _kill_all(record: dict[str, Any]) -> dict[int, str]:
 
 def _orphans(record: dict[str, Any]) -> list[int]:
     leaders = [entry["pid"] for entry in record["processes"].values() if _lives(entry)]
-    tagged = [pid for pid in _own_processes() if _is_service(tags(pid), record["session"])]
+    tagged = [pid for pid in own_processes() if _is_service(tags(pid), record["session"])]
     found = dict.fromkeys(leaders + tagged)
     for pid in tuple(found):
         found.update(dict.fromkeys(descendants(pid)))
@@ -87,15 +87,3 @@ def _orphans(record: dict[str, Any]) -> list[int]:
 def _is_service(tag: dict[str, str], session: str) -> bool:
     # The command of `envspec run` is told the session as well; it is the user's, and none of its services.
     return tag.get(SESSION_TAG) == session and REPLICA_TAG in tag
-
-
-def _own_processes() -> list[int]:
-    user = os.getuid()
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit() and entry.stat().st_uid == user:
-                found.append(int(entry.name))
-        except OSError:
-            continue  # it has ended meanwhile
-    return found

@@ -42,6 +42,19 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def own_processes() -> list[int]:
+    """Return all processes of our user."""
+    user = os.getuid()
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and entry.stat().st_uid == user:
+                found.append(int(entry.name))
+        except OSError:
+            continue  # it has ended meanwhile
+    return found
+
+
 def send(pid: int, number: int) -> bool:
     """Send a signal to one process; False when it is gone or not ours to signal."""
     try:

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from envspec.models.engines.loader import ModelLoader
     from envspec.pytest_plugin.models import ModelPool
     from envspec.pytest_plugin.pool import EnvironmentPool
     from envspec.session.live import Environment
+    from envspec.session.model_loader import ModelLoader
 
 POOL: pytest.StashKey[EnvironmentPool] = pytest.StashKey()
 MODELS: pytest.StashKey[ModelPool] = pytest.StashKey()

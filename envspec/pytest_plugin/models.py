@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from envspec.errors import EnvspecError, RequirementError, UsageError
-from envspec.models.engines.loader import ModelLoader
 from envspec.plan.outline import Outline
 from envspec.plan.plan import ModelPlan
 from envspec.pytest_plugin.model_needs import Need, environment_of, is_skipped, marked
@@ -20,6 +19,7 @@ from envspec.pytest_plugin.preload import Count, Fetch, fetch_all
 from envspec.pytest_plugin.terminal import say
 from envspec.pytest_plugin.text import one_line, whole_story
 from envspec.session.draft import draft
+from envspec.session.model_loader import ModelLoader
 from envspec.session.request import Request, assignments
 from envspec.session.requirements import check_requirements
 from envspec.spec.find import find

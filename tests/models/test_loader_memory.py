@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -31,9 +32,10 @@ def warned() -> list[str]:
 
 
 @pytest.fixture
-def loader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, warned: list[str]) -> ModelLoader:
+def loader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, warned: list[str]) -> Iterator[ModelLoader]:
     monkeypatch.setenv("ENVSPEC_CACHE_DIR", str(tmp_path / "cache"))
-    return ModelLoader(MODELS, warn=warned.append)
+    with ModelLoader(MODELS, warn=warned.append) as loader:
+        yield loader
 
 
 @pytest.fixture

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import time
+from pathlib import Path
+
 import pytest
 
 WITH_FAKE_VLLM = """
@@ -33,6 +37,25 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
     pytester.makepyfile(fake_vllm=WITH_FAKE_VLLM)
     pytester.makepyprojecttoml("[tool.pytest.ini_options]\n")
     return pytester
+
+
+WITH_DAEMON = """
+import subprocess, sys
+from envspec.models.engines import ENGINES
+from tests.models.fake_engine import FakeEngine
+
+class Daemon(FakeEngine):
+    def load(self, path, options):
+        daemon = subprocess.Popen(
+            [sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )
+        with open("told", "a") as file:
+            print(daemon.pid, file=file)
+        return super().load(path, options)
+
+ENGINES["vllm"] = Daemon()
+"""
 
 
 def told(project: pytest.Pytester) -> list[str]:
@@ -114,3 +137,22 @@ def test_modules(find_free_port):
     )
 
     project.runpytest_subprocess("-p", "no:xdist", "-p", "no:timeout").assert_outcomes(passed=1)
+
+
+def test_what_an_engine_started_ends_when_pytest_is_killed(project: pytest.Pytester) -> None:
+    project.makepyfile(fake_vllm=WITH_DAEMON)
+    project.makepyfile("""
+        import os, signal
+        def test_it(model_loader):
+            model_loader('chat', 'vllm')
+            os.kill(os.getpid(), signal.SIGKILL)
+    """)
+
+    result = project.runpytest_subprocess("--env=local", "-p", "fake_vllm")
+
+    assert result.ret == -signal.SIGKILL
+    [daemon] = map(int, told(project))
+    deadline = time.monotonic() + 5.0
+    while Path(f"/proc/{daemon}/cmdline").exists() and Path(f"/proc/{daemon}/cmdline").read_bytes():
+        assert time.monotonic() < deadline, "it is still there"
+        time.sleep(0.01)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from envspec.errors import ResourceError
 from envspec.models.engines.engine import Engine
+from envspec.models.engines.heir import Heir
 from envspec.models.engines.memory import free_gpu, free_ram, give_back, is_exhaustion
 from envspec.models.engines.option_values import value_of
 from envspec.models.engines.traces import Baseline, descendants, survivors
@@ -52,8 +53,9 @@ class Loaded:
 class LoadedEngines:
     """A cache of loaded engines. One is loaded at a time, since two would count on the same free memory."""
 
-    def __init__(self, warn: Callable[[str], None]) -> None:
+    def __init__(self, warn: Callable[[str], None], heir: Heir) -> None:
         self._warn = warn
+        self._heir = heir
         self._loaded: OrderedDict[Hashable, Loaded] = OrderedDict()
         self._table = threading.Lock()
         self._loading = threading.RLock()
@@ -74,11 +76,22 @@ class LoadedEngines:
             with self._before().importing():
                 wanted.engine.prepare()
             self._make_room(wanted)
-            others = descendants()
-            engine = self._load(wanted)
-            with self._table:
-                self._loaded[key] = Loaded(wanted, engine, descendants() - others)
-            return engine
+            try:
+                with self._heir.loading():
+                    return self._add(wanted)
+            finally:
+                self._dismiss_heir()
+
+    def _add(self, wanted: Wanted) -> Any:
+        others = descendants()
+        engine = self._load(wanted)
+        with self._table:
+            self._loaded[wanted.key] = Loaded(wanted, engine, descendants() - others)
+        return engine
+
+    def _dismiss_heir(self) -> None:
+        if not self._loaded:
+            self._heir.dismiss()
 
     def _used(self, key: Hashable) -> Loaded | None:
         with self._table:
@@ -118,6 +131,7 @@ class LoadedEngines:
         with self._loading:
             for key in [key for key, loaded in self._loaded.items() if wanted(loaded.wanted)]:
                 self._release(key)
+            self._dismiss_heir()
 
     def _release(self, key: Hashable) -> None:
         with self._table:
@@ -135,6 +149,7 @@ class LoadedEngines:
         """Release all engines, and say what did not come back. One that will not end does not spare the others."""
         with self._loading, ExitStack() as finally_:
             atexit.unregister(self.close)
+            finally_.callback(self._dismiss_heir)
             names = ", ".join(str(loaded.wanted) for loaded in self._loaded.values())
             finally_.callback(self._look_back, names or "all engines")
             for key in self._loaded:  # called in reverse

@@ -1,4 +1,4 @@
-"""`envspec.ModelLoader`: a model by its name, as an engine in this process or as files."""
+"""Loading a model: a model by its name, as an engine in this process or as files."""
 
 from __future__ import annotations
 
@@ -13,22 +13,18 @@ from envspec.errors import EnvspecError, UsageError
 from envspec.models.engines import ENGINES
 from envspec.models.engines.engine import Engine, check_installed
 from envspec.models.engines.files import Files, Tell
+from envspec.models.engines.heir import Heir, NoHeir
 from envspec.models.engines.loaded import LoadedEngines, Wanted
 from envspec.models.engines.reference import Reference, reference
 
 
-def _warn(text: str) -> None:
+def as_warning(text: str) -> None:
+    """Tell of what engines left behind, where nobody else is there to hear it."""
     warnings.warn(text, RuntimeWarning, stacklevel=2)
 
 
 class ModelLoader:
-    """Loads each model once: `loader("org/name", "vllm")` gives vLLM's own object, the second call the same one.
-
-    Models come from the hub, from a path, or from `models`, which are declared as in an environment file. An engine is
-    loaded once for the same files, backend and options. When memory is short for the next one, those that were used
-    least recently are shut down; so ask again for an engine instead of keeping it. Used from threads, it loads one
-    engine at a time. Leaving the block, `close()` or the end of the process shuts all engines down.
-    """
+    """Loads each model once, as envspec.session.model_loader describes to its users."""
 
     def __init__(
         self,
@@ -36,15 +32,17 @@ class ModelLoader:
         *,
         environ: Mapping[str, str] | None = None,
         tell: Tell | None = None,
-        warn: Callable[[str], None] = _warn,
+        warn: Callable[[str], None] = as_warning,
+        heir: Heir | None = None,
     ) -> None:
         """Take the declared models, and the variables that choose caches, endpoint and token (default: os.environ).
 
-        `tell` hears of downloads, from any thread; `warn` hears what engines left behind.
+        `tell` hears of downloads, from any thread; `warn` hears what engines left behind; `heir` ends what they
+        started when this process is killed.
         """
         self._declared = dict(models or {})
         self._files = Files(os.environ if environ is None else environ, tell)
-        self._engines = LoadedEngines(warn)
+        self._engines = LoadedEngines(warn, heir or NoHeir())
         self._closed = False
 
     @overload
