@@ -69,7 +69,7 @@ FORMATS: dict[str, Callable[[Sequence[Diagnostic], int], str]] = {
 def _lines(file: str) -> list[str]:
     """Return a file's lines, or none where it cannot be read: that may be the very finding."""
     try:
-        return Path(file).read_text(encoding="utf-8", errors="replace").split("\n")
+        return Path(file).read_text(encoding="utf-8-sig", errors="replace").split("\n")
     except OSError:
         return []
 

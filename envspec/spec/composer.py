@@ -16,7 +16,7 @@ from envspec.errors import Diagnostic, SpecError
 from envspec.spec.core_schema import TAGS, core_value, tagged_value
 from envspec.spec.diagnostics import at
 from envspec.spec.nodes import ListNode, MapNode, Mark, Node, Scalar
-from envspec.spec.syntax_errors import unquoted_template
+from envspec.spec.unquoted import Mended
 
 try:
     from yaml._yaml import CParser as _Parser
@@ -65,14 +65,14 @@ def _short(tag: str) -> str:
 class Composer:
     """Builds the tree of one document; what is wrong but does not stop the reading is put in `found`.
 
-    `whole` says that the tree has all that the document says, right or wrong: it can be judged beside what was found.
+    `bare` are the indexes of templates that nobody quoted, which YAML took for mappings.
     """
 
-    def __init__(self, text: str, file: str) -> None:
+    def __init__(self, mended: Mended, file: str) -> None:
         self.found: list[Diagnostic] = []
-        self.whole = True
-        self._text, self._file = text, file
-        self._parser = _Parser(text)
+        self.bare: list[int] = []
+        self._mended, self._text, self._file = mended, mended.text, file
+        self._parser = _Parser(mended.text)
         self._anchors: dict[str, tuple[Node, int] | None] = {}
         self._nodes = 0
 
@@ -126,13 +126,19 @@ class Composer:
 
     def _alias(self, event: Any) -> Node:
         if event.anchor not in self._anchors:
-            raise self._stop(event, "unknown-anchor", f"there is no anchor '&{event.anchor}' above this alias")
+            return self._nothing(event, "unknown-anchor", f"there is no anchor '&{event.anchor}' above this alias")
         anchored = self._anchors[event.anchor]
         if anchored is None:
-            raise self._stop(event, "recursive-alias", f"the alias '*{event.anchor}' stands inside what it refers to")
+            message = f"the alias '*{event.anchor}' stands inside what it refers to"
+            return self._nothing(event, "recursive-alias", message)
         node, size = anchored
         self._count(event, size)
         return node
+
+    def _nothing(self, event: Any, code: str, message: str) -> Scalar:
+        """Note an alias that stands for nothing, and return null: as a value, that is what is not written."""
+        self._complain(event, code, message)
+        return Scalar(self._mark(event), "", None)
 
     def _fresh(self, event: Any, depth: int) -> Node:
         if isinstance(event, yaml.ScalarEvent):
@@ -154,6 +160,9 @@ class Composer:
             mark = Mark(self._file, *line_and_column(self._text, start))
         raw = event.tag == "!raw"
         written = self._text[start : event.end_mark.index]
+        if self._mended.is_template(start):
+            text = self._mended.original(event.value, start)
+            return Scalar(mark, text, text, written=self._mended.original(written, start))
         if event.tag in TAGS:
             value = self._tagged(event)
             return Scalar(mark, event.value, value, not isinstance(value, str), raw, written)
@@ -205,10 +214,9 @@ class Composer:
         """Return a key, or None for one that is none; any other that is refused stays, so that its value is judged."""
         key = self._node(event, depth + 1)
         if not isinstance(key, Scalar):
-            self.whole = False
             # To YAML `{{ x }}` is a mapping whose only key is the mapping {x: null}.
             if isinstance(key, MapNode) and start.flow_style and event.start_mark.index == start.start_mark.index + 1:
-                self.found.append(unquoted_template(self._mark(start), self._text))
+                self.bare.append(start.start_mark.index)
             else:
                 self._complain(event, "bad-key", "a key must be text, not a list or a mapping")
             return None
@@ -227,6 +235,5 @@ class Composer:
             if isinstance(node, MapNode):
                 merged = {**{key.text: (key, item) for key, item in node.items}, **merged}
             else:
-                self.whole = False
                 self.found.append(at(node.mark, "bad-merge", "`<<` takes a mapping, or a list of mappings"))
         return merged

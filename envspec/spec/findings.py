@@ -36,7 +36,9 @@ CERTAIN = frozenset(
 """What is wrong whatever a lower layer says. A name that is nowhere, or a key that is missing, may stand in that."""
 
 
-YAML_CODES = ("bad-key", "unknown-tag", "duplicate-key")
+INCOMPLETE = ("bad-merge", "unknown-anchor", "recursive-alias")
+"""What is wrong with the YAML and leaves a tree that lacks something, of which is told only what is certain."""
+YAML_CODES = ("bad-key", "unknown-tag", "duplicate-key", "unquoted-template", *INCOMPLETE)
 """What is wrong with the YAML and leaves a tree to judge all the same."""
 
 
@@ -98,9 +100,9 @@ class Findings:
         # What became of a mistake in the YAML is told by it alone.
         yaml = {(d.file, d.line, d.column) for d in self.diagnostics if d.code in YAML_CODES}
         found = {d for d in self.diagnostics if d.code in YAML_CODES or (d.file, d.line, d.column) not in yaml}
-        if self._base_missing_since is not None:
-            told = self.diagnostics[: self._base_missing_since]
-            found = {diagnostic for diagnostic in found if diagnostic.code in CERTAIN or diagnostic in told}
+        told = self.diagnostics[: self._base_missing_since or 0]
+        if self._base_missing_since is not None or any(d.code in INCOMPLETE for d in found):
+            found = {d for d in found if d.code in CERTAIN or d.code in YAML_CODES or d in told}
         return sorted(found, key=lambda d: (d.file, d.line, d.column, d.message))
 
     def raise_if_any(self) -> None:

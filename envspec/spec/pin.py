@@ -22,6 +22,7 @@ from envspec.spec.pin_places import Pair, pairs_by_key
 from envspec.spec.source import parse
 from envspec.spec.template import has_template
 
+BYTE_ORDER_MARK = "\ufeff"
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _REST_OF_LINE = re.compile(r"(?:[ \t]+#[^\r\n]*|[ \t]*)(?=[\r\n]|\Z)")
 
@@ -77,6 +78,8 @@ def pinned(text: str, file: str, pins: Iterable[Pin]) -> str:
     wanted = {(pin.revision or pin.repo): pin for pin in pins}
     if not wanted:
         return text
+    if text.startswith(BYTE_ORDER_MARK):  # no mark counts it
+        return BYTE_ORDER_MARK + pinned(text.removeprefix(BYTE_ORDER_MARK), file, wanted.values())
     pairs = pairs_by_key(text, file)
     edits = {_edit(text, pairs, pin) for pin in wanted.values()}
     result = text

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import yaml
 
 _BARE_TEMPLATE = re.compile(r"(?:^|[:\-,\[{]\s+|\[)\s*(\{[{%])")
-_IN_BRACKETS = re.compile(r"[\[{]")
-_ONE_VALUE = re.compile(r"(?:\{\{(?:[^{}]|\{[^{}]*\})*\}\}|\{%(?:[^%]|%(?!\}))*%\}|[^{}\[\],])*")
 
 
 @dataclass(frozen=True)
@@ -40,10 +38,6 @@ class Problem:
 def explain(problem: Problem, text: str, file: str) -> Diagnostic:
     """Say what is wrong, and where: an opening that is never closed is told at the opening."""
     lines = text.split("\n")
-    # Looked at first: a bare template breaks the YAML in many ways, and quoting it mends them all.
-    place = _bare_template(problem, lines)
-    if place is not None:
-        return unquoted_template(Mark(file, place[0] + 1, place[1] + 1), text)
     line_text = (lines[problem.line : problem.line + 1] or [""])[0]
     message, hint, at_opening = _sentence(problem, line_text)
     line, column = problem.began if at_opening else (problem.line, problem.column)
@@ -52,30 +46,16 @@ def explain(problem: Problem, text: str, file: str) -> Diagnostic:
     return at(Mark(file, line + 1, column + 1), "syntax", message, hint)
 
 
-def unquoted_template(mark: Mark, text: str) -> Diagnostic:
-    """Return the finding for a template that YAML takes for a mapping, with its quoted form as the hint."""
-    line = text.split("\n")[mark.line - 1]
-    template = _template_in(line[: mark.column - 1], line[mark.column - 1 :])
-    # In double quotes YAML would want every \" of the template escaped.
-    quote = "'" if '"' in template else '"'
-    message, hint = "a value that begins with a template is quoted", f"quote it: {quote}{template}{quote}"
-    return at(mark, "unquoted-template", message, hint)
+def bare_template(problem: Problem, text: str) -> int | None:
+    """Return the index of a `{{` that begins a value unquoted, which YAML takes for a mapping, on a line concerned.
 
-
-def _template_in(before: str, rest: str) -> str:
-    """Return what of a line to quote. Within brackets a comma or a bracket ends the value, else the last template."""
-    if _IN_BRACKETS.search(before):
-        found = _ONE_VALUE.match(rest)
-        return found[0].rstrip() if found else rest
-    return rest[: max(rest.rfind("}}"), rest.rfind("%}"), 0) + 2]
-
-
-def _bare_template(problem: Problem, lines: list[str]) -> tuple[int, int] | None:
-    """Return where `{{` begins a value unquoted, which YAML takes for a mapping, on a line the problem touches."""
+    Asked first: a bare template breaks the YAML in many ways, and quoting it mends them all.
+    """
+    lines = text.split("\n")
     for line in dict.fromkeys((problem.line, problem.began[0])):
         match = _BARE_TEMPLATE.search(lines[line]) if line < len(lines) else None
         if match and match.start(1) <= max(problem.column, problem.began[1]):
-            return line, match.start(1)
+            return sum(len(before) + 1 for before in lines[:line]) + match.start(1)
     return None
 
 

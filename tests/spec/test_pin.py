@@ -140,3 +140,8 @@ def test_what_a_template_says_is_not_pinned(tmp_path: Path, key: str) -> None:
         pin(tmp_path, text)
     (found,) = caught.value.diagnostics
     assert found.message == f"'{key}' of the model 'a' is computed, so that no commit can be written here"
+
+
+def test_a_byte_order_mark_stays_where_it_is(tmp_path: Path) -> None:
+    text = "\ufeffmodels: {a: {repo: o/n}}\n"
+    assert pin(tmp_path, text) == f"\ufeffmodels: {{a: {{repo: o/n, revision: {C}}}}}\n"

@@ -9,6 +9,8 @@ import pytest
 
 from envspec.errors import Diagnostic, SpecError
 from envspec.spec import source
+from envspec.spec.nodes import plain_data
+from envspec.spec.template import references
 
 
 def refused(text: str) -> tuple[Diagnostic, ...]:
@@ -68,7 +70,7 @@ def test_what_is_wrong_is_said_where_it_is(text: str, place: tuple[int, int], co
         ('a: {{ x | default("") }}\n', 4, "'{{ x | default(\"\") }}'"),
         ("a: [b, {{ x }}]\n", 8, '"{{ x }}"'),
         ("a: {A: {{ x }}}\n", 8, '"{{ x }}"'),
-        ("a: {A: {{ x }}/y, B: {{ z }}}\n", 8, '"{{ x }}/y"'),
+        ("a: {A: {{ x }}/y, B: z}\n", 8, '"{{ x }}/y"'),
         ("a: {% if x %}b{% endif %}\n", 4, '"{% if x %}b{% endif %}"'),
     ],
 )
@@ -76,6 +78,52 @@ def test_a_bare_template_is_told_to_be_quoted(text: str, column: int, quoted: st
     (found,) = refused(text)
     assert (found.line, found.column, found.code) == (1, column, "unquoted-template")
     assert quoted in found.hint
+
+
+def test_what_a_bare_template_breaks_is_read_all_the_same() -> None:
+    beside: list[Diagnostic] = []
+    text = (
+        "a: {{ x }}/y\nb: [{{ y }}, 1, 'z{{ z }}']\nc:\n  - {A: {{ x }}/y, B: {{ z }}}\n  - d: {% if e %}e{% endif %}\n"
+    )
+    node = source.parse(text, "f.yaml", beside)
+    assert plain_data(node) == {
+        "a": "{{ x }}/y",
+        "b": ["{{ y }}", 1, "z{{ z }}"],
+        "c": [{"A": "{{ x }}/y", "B": "{{ z }}"}, {"d": "{% if e %}e{% endif %}"}],
+    }
+    assert [(d.line, d.column, d.code) for d in beside] == [
+        (line, column, "unquoted-template") for line, column in ((1, 4), (2, 5), (4, 9), (4, 23), (5, 8))
+    ]
+    assert [(found.mark.line, found.mark.column) for found in references(node)] == [
+        (1, 7), (2, 8), (2, 22), (4, 12), (4, 26), (5, 14),
+    ]  # fmt: skip
+
+
+def test_a_bare_template_that_goes_on_in_the_next_line_is_told_and_ends_the_reading() -> None:
+    found = refused("a: 5\na: {{\n  x }}\n")
+    assert [(d.line, d.code) for d in found] == [(2, "duplicate-key"), (2, "unquoted-template")]
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("? [a]\n: 1\nb: {c: 1, c: 2}\n", ["bad-key", "duplicate-key"]),
+        ("a: !foo {b: 1}\nb: {c: 1, c: 2}\n", ["unknown-tag", "duplicate-key"]),
+        ("a: {<<: text, 5: x}\nb: {c: 1, c: 2}\n", ["bad-merge", "bad-key", "duplicate-key"]),
+        ("a: *none\nb: &b [*b]\n5: x\n", ["unknown-anchor", "recursive-alias", "bad-key"]),
+    ],
+)
+def test_mistakes_that_leave_a_tree_are_told_beside_it(text: str, codes: list[str]) -> None:
+    beside: list[Diagnostic] = []
+    source.parse(text, "f.yaml", beside)
+    assert [found.code for found in beside] == codes
+
+
+def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "env.yaml"
+    file.write_bytes(b"\xef\xbb\xbfa: 1\n")
+    root = source.read(file)
+    assert [(key.text, key.mark.line, key.mark.column) for key, _ in root.items] == [("a", 1, 1)]
 
 
 def test_a_duplicate_key_names_both_places() -> None:
@@ -110,8 +158,7 @@ def test_nesting_without_end_is_refused(opening: str) -> None:
         (b"# nothing\n", (1, 1), "the file is empty"),
         (b"- a\n", (1, 1), "the top level is a list"),
         (b"hello\n", (1, 1), "the top level is text"),
-        (b"\xef\xbb\xbfa: 1\n", (1, 1), "byte order mark"),
-        ("a: 1\n".encode("utf-16"), (1, 1), "byte order mark"),
+        ("a: 1\n".encode("utf-16"), (1, 1), "not UTF-8, but UTF-16"),
         (b"a: 1\nb: caf\xe9\n", (2, 7), "not UTF-8: byte 0xe9"),
         (b"a: 1\n" * 1_000_000, (1, 1), "larger than 4 MiB"),
     ],
