@@ -1,6 +1,7 @@
 """Where the start-up time of a session went, computed from its events and nothing else.
 
-All times are seconds since the session began. Only the first start of a replica counts.
+All times are seconds since the session began. Only the first start of a replica counts, and nothing that happens after
+the start is over: somebody may restart what failed.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from envspec.units import format_seconds
 class Track:
     """The start of one replica, or a model's way to the disk; None for what never happened.
 
-    `healthy` is for a task when it succeeded and for a model when its files were complete. `last` is what it waited
-    for longest, `waits_for` what was still missing at last, `answer` the last answer of a validator that did not
-    pass, `critical` whether the whole start would have been shorter without it.
+    `healthy` is for a task when it succeeded and for a model when its files were complete; `exited` is when a task
+    ended, whatever its exit code. `last` is what it waited for longest, `waits_for` what was still missing at last,
+    `answer` the last answer of a validator that did not pass, `critical` whether the whole start would have been
+    shorter without it.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Track:
     spawned: float | None = None
     listening: float | None = None
     healthy: float | None = None
+    exited: float | None = None
     failed: float | None = None
     last: str = ""
     waits_for: tuple[str, ...] = ()
@@ -40,7 +43,7 @@ class Track:
     @property
     def end(self) -> float | None:
         """When it was there, or when it was clear that it would not be."""
-        return self.healthy if self.healthy is not None else self.failed
+        return next((at for at in (self.healthy, self.failed, self.exited) if at is not None), None)
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,11 @@ def timeline(events: Iterable[e.Event]) -> Timeline:
     about: dict[str, Any] = {"session": "", "environment": "", "state": "starting", "seconds": None}
     end, ready_asked = 0.0, False
     for event in events:
-        ready_asked |= isinstance(event, e.CheckAnswered) and not event.replica
         if about["state"] == "starting":
             end = event.at
+            ready_asked |= isinstance(event, e.CheckAnswered) and not event.replica
+            _note(tracks, event)
         about |= _about_session(event, about["state"])
-        _note(tracks, event)
     path = _critical_path(tracks, end, ready_asked=ready_asked)
     critical = {step.name for step in path}
     marked = tuple(replace(track, critical=track.name in critical) for track in tracks.values())
@@ -109,7 +112,7 @@ def _note(tracks: dict[str, Track], event: e.Event) -> None:
         return
     name = f"models.{event.model}" if isinstance(event, MODEL_EVENTS) else getattr(event, "replica", "")
     track = tracks.get(name, Track(name))
-    if name and track.end is None:
+    if name and track.healthy is None and track.failed is None:
         first = {
             key: value for key, value in change(event).items() if key in LATEST or getattr(track, key) in (None, "")
         }
@@ -132,28 +135,40 @@ _CHANGES: dict[type[e.Event], Callable[[Any], dict[str, Any]]] = {
     e.CheckAnswered: lambda x: {"answer": f"{short_check(x.check)}: {one_line(x.answer)}"},
     e.ReplicaHealthy: lambda x: {"healthy": x.at},
     e.ReplicaSucceeded: lambda x: {"healthy": x.at},
+    e.ReplicaExited: lambda x: {"exited": x.at} if x.expected and not x.ordered else {},
     e.ReplicaFailed: lambda x: {"failed": x.at},
 }
 """What an event adds to the track that it is about."""
 
 
 def _critical_path(tracks: Mapping[str, Track], end: float, *, ready_asked: bool) -> list[Step]:
-    """Walk back from what was there last, each time to what that had waited for longest."""
+    """Walk back from what decided how the start went, each time to what that had waited for longest.
+
+    Each step ends where the next begins. What never had what it waited for is no step: it is not to blame.
+    """
     steps: list[Step] = []
-    track = _latest(list(tracks.values()))
+    track, until = _decisive(list(tracks.values())), end
     if ready_asked and track is not None and track.end is not None:
         steps.append(Step("ready", track.end, end, "the environment's own `ready`"))
-    until = end
+        until = track.end
     seen: set[str] = set()
     while track is not None and track.name not in seen:
         seen.add(track.name)
-        begin = next((moment for moment in (track.starting, track.waiting) if moment is not None), 0.0)
-        steps.append(Step(track.name, begin, min(until, track.end or until), reason(track)))
-        until = begin
-        track = _before(tracks, track)
+        before = _before(tracks, track)
+        if track.starting is not None or before is None:
+            begin = next((moment for moment in (track.starting, track.waiting) if moment is not None), 0.0)
+            steps.append(Step(track.name, min(begin, until), until, reason(track)))
+            until = min(begin, until)
+        track = before
     if until > 0:
         steps.append(Step("envspec", 0.0, until, "reading, leasing, planning"))
     return steps[::-1]
+
+
+def _decisive(tracks: list[Track]) -> Track | None:
+    """Return what failed first, else what is not there yet, else what was there last."""
+    failed = [(track.failed, track) for track in tracks if track.failed is not None]
+    return min(failed, key=lambda item: item[0])[1] if failed else _latest(tracks)
 
 
 def _before(tracks: Mapping[str, Track], track: Track) -> Track | None:
@@ -179,6 +194,8 @@ def reason(track: Track) -> str:
     spawned = track.spawned if track.spawned is not None else track.starting
     listening = track.listening if track.listening is not None else spawned
     last_no = f" (last no: {track.answer})" if track.answer else ""
+    if track.failed is not None:
+        return f"failed after {format_seconds(track.failed - track.starting)}{last_no}"
     if track.name.startswith("models."):
         held_up = f" (held up: {track.answer})" if track.answer else ""
         return f"{format_seconds(track.end - track.starting)} until its files were there{held_up}"

@@ -78,7 +78,8 @@ def _bar(track: Track, end: float, room: int) -> Span:
     listening = column(track.listening, done)
     waiting = column(track.waiting, spawned)
     phases = " " * waiting + "·" * (spawned - waiting) + "─" * (listening - spawned) + "━" * (done - listening)
-    last = "●" if track.healthy is not None else "✗" if track.failed is not None else "…"
+    ends = {"●": track.healthy, "✗": track.failed, "○": track.exited, "…": 0.0}
+    last = next(mark for mark, at in ends.items() if at is not None)
     style = "red" if track.failed is not None else "yellow" if track.critical else "green"
     return phases + last, style
 

@@ -61,8 +61,80 @@ def test_a_start_that_failed_ends_at_its_failure(events: list[e.Event]) -> None:
     result = timeline(failed)
 
     assert (result.state, result.seconds, result.end) == ("failed", None, 2.6)
-    assert result.critical_path[-1].name == "frontend"
+    assert result.critical_path[-1] == Step("worker.0", 0.4, 2.6, "failed after 2.10 s (last no: http: HTTP 503: wait)")
+    assert [step.name for step in result.critical_path] == ["envspec", "etcd", "worker.0"]
     assert "✗" in plain(timeline_text(result, 100))
+
+
+def check_whole(path: tuple[Step, ...], end: float) -> None:
+    assert [step.end for step in path[:-1]] == [step.begin for step in path[1:]]
+    assert (path[0].begin, path[-1].end) == (0.0, end)
+    assert all(step.begin <= step.end for step in path)
+
+
+@pytest.fixture
+def never_healthy() -> list[e.Event]:
+    """`db` listens, but is never healthy; `web` waits for it until the session gives up."""
+    return [
+        e.SessionStarting(
+            session="s-1", environment="s", file="/f", directory="/d", pid=1, backend="local", time=1000.0
+        ),
+        e.ReplicaStarting(at=0.04, replica="db"),
+        e.ReplicaWaiting(at=0.041, replica="web", waits_for=("db healthy",)),
+        e.ReplicaSpawned(at=0.05, replica="db", pid=2, argv=("x",)),
+        e.ReplicaListening(at=0.06, replica="db", port="main", number=1),
+        e.CheckAnswered(at=0.07, replica="db", check="services.db.health[0] (http)", passed=False, answer="no",
+                        tries=1),
+        e.ReplicaFailed(at=3.04, replica="db", error="ServiceNotReadyError", message="slow"),
+        e.SessionFailed(at=3.05, error="ServiceNotReadyError", message="slow"),
+    ]  # fmt: skip
+
+
+def test_who_waits_is_not_to_blame_for_what_never_came(never_healthy: list[e.Event]) -> None:
+    path = timeline(never_healthy).critical_path
+
+    assert [step.name for step in path] == ["envspec", "db"]
+    assert path[-1].reason == "failed after 3.00 s (last no: http: no)"
+    check_whole(path, 3.05)
+
+
+def test_who_holds_up_an_interrupted_start_is_on_the_path(never_healthy: list[e.Event]) -> None:
+    interrupted = [*never_healthy[:-2], e.SessionStopping(at=2.0, reason="Ctrl-C")]
+    path = timeline(interrupted).critical_path
+
+    assert [step.name for step in path] == ["envspec", "db"]
+    check_whole(path, 2.0)
+
+
+def test_what_is_done_with_a_failed_start_is_no_part_of_it(never_healthy: list[e.Event]) -> None:
+    later = [
+        e.ReplicaStarting(at=9.0, replica="web"),
+        e.ReplicaSpawned(at=9.1, replica="web", pid=3, argv=("x",)),
+        e.ReplicaHealthy(at=9.2, replica="web", seconds=0.1),
+    ]
+
+    assert timeline([*never_healthy, *later]) == timeline(never_healthy)
+
+
+def test_a_path_without_ready_reaches_the_end_as_well(events: list[e.Event]) -> None:
+    unasked = [event for event in events if not (isinstance(event, e.CheckAnswered) and not event.replica)]
+
+    check_whole(timeline(unasked).critical_path, 4.0)
+
+
+def test_a_task_that_only_had_to_end_is_finished_when_it_has(events: list[e.Event]) -> None:
+    task = [
+        e.ReplicaStarting(at=0.1, replica="seed"),
+        e.ReplicaSpawned(at=0.2, replica="seed", pid=9, argv=("x",)),
+        e.ReplicaExited(at=3.9, replica="seed", pid=9, exit_code=3, signal=None, expected=True),
+    ]
+    result = timeline(sorted([*events, *task], key=lambda event: event.at))
+    seed = next(track for track in result.tracks if track.name == "seed")
+
+    assert (seed.exited, seed.healthy, seed.failed) == (3.9, None, None)
+    assert [step.name for step in result.critical_path] == ["envspec", "seed", "ready"]
+    assert "seed   3.70 s until it was done" in " ".join(plain(timeline_text(result, 100)).split("  "))
+    assert "not finished" not in plain(timeline_text(result, 100))
 
 
 def test_restarts_after_the_start_change_nothing(events: list[e.Event]) -> None:
