@@ -22,11 +22,9 @@ def ps(form: str) -> int:
     if form == "json":
         terminal.show_json([status.to_json() for status in statuses])
     elif statuses:
-        from envspec.report.live_table import WIDE
         from envspec.report.sessions import sessions_table
 
-        wide = terminal.size(sys.stdout)[0] >= WIDE
-        terminal.show(sessions_table(statuses, time.time(), urls=wide), cut=True)
+        terminal.show(sessions_table(statuses, time.time(), terminal.size(sys.stdout)[0]))
     else:
         click.echo("No session runs.", err=True)
     return 0

@@ -86,7 +86,8 @@ def _show(control: Control, form: str) -> None:
         if form == "json":
             terminal.show_json(status.to_json())
         else:
-            terminal.show(summary(status, plan_of(Path(status.dir)), detached=True))
+            limit = terminal.size(sys.stdout)[0]
+            terminal.show(summary(status, plan_of(Path(status.dir)), detached=True, limit=limit))
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
             control.stop("where it is cannot be written")

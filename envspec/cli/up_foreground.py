@@ -65,7 +65,8 @@ async def _live(session: Session, request: Request, *, as_json: bool) -> int:
     if as_json:
         terminal.show_json(session.status.to_json())
     else:
-        terminal.show([*summary(session.status, session.plan, detached=False), BLANK])
+        limit = terminal.size(sys.stdout)[0]
+        terminal.show([*summary(session.status, session.plan, detached=False, limit=limit), BLANK])
     await session.wait_over()
     return _verdict(session)
 

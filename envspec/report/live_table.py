@@ -8,13 +8,14 @@ from itertools import groupby
 from envspec.report import states
 from envspec.report.downloads import download_row
 from envspec.report.progress import Progress, shown_state
-from envspec.report.replicas import NUMBERS, replica_row, trouble
+from envspec.report.replicas import NUMBERS, Row, replica_row, table, trouble
 from envspec.report.text import BLANK, Line, Span, clip, columns, indent, line
 from envspec.session.status import ReplicaStatus
 
 SETTLED = ("healthy", "succeeded")
 AROUND = 6
 """Lines that the table leaves to its header, footer, the blank ones between, and the cursor."""
+INDENT = 2
 WIDE = 110
 """Columns from which on rows have room for whole URLs."""
 
@@ -22,7 +23,7 @@ WIDE = 110
 def live_table(progress: Progress, now: float, size: tuple[int, int]) -> list[Line]:
     """Draw the table for a terminal of `size` (columns, lines); `now` is seconds since the session began."""
     body = _body(progress, now, size)
-    picture = [_header(progress, now), BLANK, *indent(body), BLANK, *indent([_footer(progress)])]
+    picture = [_header(progress, now), BLANK, *indent(body, INDENT), BLANK, *indent([_footer(progress)])]
     return [clip(item, size[0]) for item in picture]
 
 
@@ -39,8 +40,10 @@ def _body(progress: Progress, now: float, size: tuple[int, int]) -> list[Line]:
     room = max(3, size[1] - AROUND)
     models = [download_row(download, now) for download in progress.downloads.values()]
     if len(models) + len(replicas) <= room:
-        rows = [replica_row(replica, now, urls=size[0] >= WIDE) for replica in replicas]
-        return columns([*models, *rows], right=NUMBERS)
+        rows = [Row(cells[:-1], words=cells[-1]) for cells in models]
+        rows += [replica_row(replica, now, urls=size[0] >= WIDE) for replica in replicas]
+        whole = table(rows, size[0] - INDENT)
+        return whole if len(whole) <= room else table(rows, size[0] - INDENT, whole=False)
     shown = _cut(columns(models, right=NUMBERS), max(1, room // 3), "models")
     return [*shown, *_services(progress, now, max(2, room - len(shown)))]
 

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from itertools import groupby
 
 from envspec.plan.plan import Endpoint, Plan
 from envspec.report import states
-from envspec.report.replicas import BROWSABLE
-from envspec.report.text import BLANK, Line, Span, columns, indent, line
+from envspec.report.replicas import BROWSABLE, where
+from envspec.report.text import BLANK, Line, Span, columns, indent, line, line_width
 from envspec.session.status import ReplicaStatus, SessionStatus
 from envspec.units import format_seconds
 
-MANY, FEW = 8, 3
-"""A service of more replicas than the first is shown by as many as the second."""
+OPENED = 3
+"""URLs to open that are shown; all of them stand in the table as well."""
+INDENT = 2
 
 
-def summary(status: SessionStatus, plan: Plan | None, *, detached: bool) -> list[Line]:
-    """Draw an environment that is up. `plan` adds which URL to open; `detached` changes how it is stopped."""
+def summary(status: SessionStatus, plan: Plan | None, *, detached: bool, limit: int) -> list[Line]:
+    """Draw an environment that is up, with every port; `plan` adds which URL to open, `detached` how it is stopped.
+
+    Where `limit` columns are too few, the pids are left out.
+    """
     return [
         _headline(status),
         BLANK,
-        *indent(_places(status)),
+        *indent(_places(status, limit - INDENT), INDENT),
         BLANK,
         *indent(_what_next(status, plan, detached=detached)),
     ]
@@ -35,16 +39,11 @@ def _headline(status: SessionStatus) -> Line:
     )  # fmt: skip
 
 
-def _places(status: SessionStatus) -> list[Line]:
+def _places(status: SessionStatus, limit: int) -> list[Line]:
     heading: list[Span] = [(word, "dim") for word in ("SERVICE", "PORT", "WHERE", "PID")]
-    rows: list[list[Span]] = [heading]
-    for _, group in groupby(status.services.values(), key=lambda replica: replica.service):
-        replicas = list(group)
-        shown = replicas if len(replicas) <= MANY else replicas[:FEW]
-        rows += [row for replica in shown for row in _place_rows(replica)]
-        if shown != replicas:
-            rows.append([(f"… and {len(replicas) - FEW} more: envspec ps", "dim")])
-    return columns(rows)
+    rows = [heading, *(row for replica in status.services.values() for row in _place_rows(replica))]
+    whole = columns(rows)
+    return whole if max(map(line_width, whole)) <= limit else columns([row[:-1] for row in rows])
 
 
 def _place_rows(replica: ReplicaStatus) -> Iterator[list[Span]]:
@@ -61,17 +60,12 @@ def _place_rows(replica: ReplicaStatus) -> Iterator[list[Span]]:
         ]
 
 
-def where(replica: ReplicaStatus, port: str) -> str:
-    """Return where a port is reached: its URL, `host:number` where tcp is all that is known, or a block's numbers."""
-    endpoint, number = replica.endpoints.get(port), replica.ports[port]
-    if isinstance(number, list):
-        return f"{replica.host}:{number[0]}-{number[-1]}"
-    return str(endpoint).removeprefix("tcp://") if endpoint else f"{replica.host}:{number}"
-
-
 def _what_next(status: SessionStatus, plan: Plan | None, *, detached: bool) -> Iterator[Line]:
-    for url, name in where_to_open(plan) if plan else ():
+    urls = where_to_open(plan) if plan else []
+    for url, name in urls[:OPENED]:
         yield line(("open  ", "dim"), (url, "bold cyan"), (f"  {name}", "dim"))
+    if len(urls) > OPENED:
+        yield line((f"      … and {len(urls) - OPENED} more", "dim"))
     yield line(("logs  ", "dim"), f"envspec logs -f --session {status.id}" if detached else "envspec logs -f")
     yield line(("stop  ", "dim"), f"envspec down {status.id}" if detached else "Ctrl-C")
 
@@ -79,20 +73,22 @@ def _what_next(status: SessionStatus, plan: Plan | None, *, detached: bool) -> I
 def where_to_open(plan: Plan) -> list[tuple[str, str]]:
     """Return URLs that a person would open, each with the name of what answers there.
 
-    They are what the environment's own `ready` asks; where it asks nothing over HTTP, the HTTP ports of services that
-    no other service needs.
+    That is a replica, with its port where several can be opened. They are what the environment's own `ready` asks;
+    where it asks nothing over HTTP, the HTTP ports of services that no other service needs.
     """
     asked = [endpoint for check in plan.ready for endpoint in check.endpoints]
     needed = {name for service in plan.services for name in service.depends_on}
     offered = [
-        (endpoint, replica.name)
+        (endpoint, replica)
         for service in plan.services
         for replica in service.replicas
         for block in replica.endpoints.values()
         for endpoint in block
         if (endpoint in asked if any(map(_browsable, asked)) else service.name not in needed)
     ]
-    return [(endpoint.url, name) for endpoint, name in offered if _browsable(endpoint)]
+    found = [(endpoint, replica.name) for endpoint, replica in offered if _browsable(endpoint)]
+    count = Counter(name for _, name in found)
+    return [(end.url, f"{name} {end.name}" if count[name] > 1 else name) for end, name in found]
 
 
 def _browsable(endpoint: Endpoint) -> bool:

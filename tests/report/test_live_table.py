@@ -43,7 +43,32 @@ def test_who_waits_who_starts_and_what_a_validator_said(plan: Plan, events: list
 
 
 def test_a_wide_terminal_shows_urls(plan: Plan, events: list[e.Event]) -> None:
-    assert "client http://127.0.0.1:20001  peer 20002" in drawn(plan, events, 4.0, (140, 40))
+    assert "client http://127.0.0.1:20001  peer 127.0.0.1:20002" in drawn(plan, events, 4.0, (140, 40))
+
+
+def test_a_line_is_broken_between_ports_where_the_table_has_room(plan: Plan, events: list[e.Event]) -> None:
+    lines = drawn(plan, events, 4.0, (56, 40)).splitlines()
+    first = next(i for i, text in enumerate(lines) if "system 20010" in text)
+
+    assert lines[first].endswith("4008  system 20010")
+    assert lines[first + 1] == " " * lines[first].index("system") + "kv 20020-20021"
+
+
+def test_ports_that_have_no_room_are_left_out_whole(plan: Plan, events: list[e.Event]) -> None:
+    picture = drawn(plan, events, 4.0, (56, 10))
+
+    assert "4004  client 20001  …\n" in picture
+    assert "4008  system 20010  …\n" in picture
+
+
+@pytest.mark.parametrize("columns", [42, 37, 24])
+def test_seconds_and_pids_give_way_to_states_and_ports(plan: Plan, events: list[e.Event], columns: int) -> None:
+    picture = drawn(plan, events, 4.0, (columns, 40))
+
+    assert "4004" not in picture
+    assert "healthy" in picture
+    assert "client 20001" in picture
+    assert "peer 20002\n" in picture
 
 
 def download(*events: e.Event) -> list[e.Event]:

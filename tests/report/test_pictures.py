@@ -27,7 +27,7 @@ def status(plan: Plan, events: list[e.Event]) -> SessionStatus:
 
 
 def test_an_environment_that_is_up_says_what_is_where(status: SessionStatus, plan: Plan) -> None:
-    assert plain(summary(status, plan, detached=False)) == (
+    assert plain(summary(status, plan, detached=False, limit=100)) == (
         "● local is healthy in 4.00 s  local-k3f9a\n"
         "\n"
         "  SERVICE   PORT    WHERE                   PID\n"
@@ -46,7 +46,7 @@ def test_an_environment_that_is_up_says_what_is_where(status: SessionStatus, pla
 
 
 def test_a_detached_one_says_how_to_reach_it_again(status: SessionStatus, plan: Plan) -> None:
-    picture = plain(summary(status, plan, detached=True))
+    picture = plain(summary(status, plan, detached=True, limit=100))
 
     assert "logs  envspec logs -f --session local-k3f9a" in picture
     assert "stop  envspec down local-k3f9a" in picture
@@ -65,29 +65,82 @@ def test_a_path_prefix_of_an_attached_service_is_part_of_its_url(plan: Plan) -> 
     assert where_to_open(changed) == [("https://example.org:443/v1", "frontend")]
 
 
-def test_a_hundred_replicas_do_not_push_the_url_off_the_screen(wide_plan: Callable[[int], Plan]) -> None:
-    status = planned(SessionStatus("wide-1", "wide"), wide_plan(100))
-    picture = plain(summary(status, None, detached=False))
+def test_every_port_is_there_and_the_first_urls_to_open(wide_plan: Callable[[int], Plan]) -> None:
+    plan = wide_plan(10)
+    picture = plain(summary(planned(SessionStatus("wide-1", "wide"), plan), plan, detached=False, limit=80))
 
-    assert "worker.2" in picture
-    assert "worker.3" not in picture
-    assert "… and 97 more: envspec ps" in picture
+    assert [f"worker.{i}  http  http://127.0.0.1:2000{i}" in picture for i in range(10)] == [True] * 10
+    assert picture.endswith(
+        "  open  http://127.0.0.1:20000  worker.0\n"
+        "  open  http://127.0.0.1:20001  worker.1\n"
+        "  open  http://127.0.0.1:20002  worker.2\n"
+        "        … and 7 more\n"
+        "  logs  envspec logs -f\n"
+        "  stop  Ctrl-C\n"
+    )
+
+
+def test_urls_of_one_replica_say_which_port_they_are(plan: Plan) -> None:
+    frontend = plan.services[-1].replicas[0]
+    more = replace(frontend, endpoints={**frontend.endpoints, "admin": (Endpoint("admin", "http", "127.0.0.1", 7),)})
+    changed = replace(plan, services=(*plan.services[:-1], replace(plan.services[-1], replicas=(more,))), ready=())
+
+    assert [name for _, name in where_to_open(changed)] == ["frontend http", "frontend admin"]
+
+
+def test_a_narrow_terminal_leaves_out_the_pids(status: SessionStatus, plan: Plan) -> None:
+    picture = plain(summary(status, plan, detached=False, limit=44))
+
+    assert "PID" not in picture
+    assert "  etcd      client  http://127.0.0.1:20001\n" in picture
 
 
 def test_ps_lists_every_port_of_every_session_by_name(status: SessionStatus) -> None:
-    assert plain(sessions_table([status, replace(status, id="local-zzzzz", pid=None)], now=1034.0)) == (
+    assert plain(sessions_table([status, replace(status, id="local-zzzzz", pid=None)], now=1034.0, limit=100)) == (
         "● local-k3f9a  healthy  up 34.0 s  pid 77  /p/environments/local.yaml\n"
-        "  ●  etcd      healthy  4004  client http://127.0.0.1:20001  peer 20002\n"
-        "  ●  worker.0  healthy  4008  system 20010  kv 20020-20021\n"
-        "  ●  worker.1  healthy  4008  system 20011  kv 20020-20021\n"
+        "  ●  etcd      healthy  4004  client http://127.0.0.1:20001  peer 127.0.0.1:20002\n"
+        "  ●  worker.0  healthy  4008  system 127.0.0.1:20010  kv 127.0.0.1:20020-20021\n"
+        "  ●  worker.1  healthy  4008  system 127.0.0.1:20011  kv 127.0.0.1:20020-20021\n"
         "  ●  frontend  healthy  4008  http http://127.0.0.1:20030\n"
         "\n"
         "● local-zzzzz  healthy  up 34.0 s  /p/environments/local.yaml\n"
-        "  ●  etcd      healthy  4004  client http://127.0.0.1:20001  peer 20002\n"
-        "  ●  worker.0  healthy  4008  system 20010  kv 20020-20021\n"
-        "  ●  worker.1  healthy  4008  system 20011  kv 20020-20021\n"
+        "  ●  etcd      healthy  4004  client http://127.0.0.1:20001  peer 127.0.0.1:20002\n"
+        "  ●  worker.0  healthy  4008  system 127.0.0.1:20010  kv 127.0.0.1:20020-20021\n"
+        "  ●  worker.1  healthy  4008  system 127.0.0.1:20011  kv 127.0.0.1:20020-20021\n"
         "  ●  frontend  healthy  4008  http http://127.0.0.1:20030\n"
     )
+
+
+def test_ps_breaks_lines_between_ports(status: SessionStatus) -> None:
+    assert plain(sessions_table([status], now=1034.0, limit=60)) == (
+        "● local-k3f9a  healthy  up 34.0 s  pid 77\n"
+        "  /p/environments/local.yaml\n"
+        "  ●  etcd      healthy  4004  client http://127.0.0.1:20001\n"
+        "                              peer 127.0.0.1:20002\n"
+        "  ●  worker.0  healthy  4008  system 127.0.0.1:20010\n"
+        "                              kv 127.0.0.1:20020-20021\n"
+        "  ●  worker.1  healthy  4008  system 127.0.0.1:20011\n"
+        "                              kv 127.0.0.1:20020-20021\n"
+        "  ●  frontend  healthy  4008  http http://127.0.0.1:20030\n"
+    )
+
+
+def test_where_there_is_no_room_the_pid_gives_way_not_the_state(status: SessionStatus) -> None:
+    picture = plain(sessions_table([status], now=1034.0, limit=57))
+
+    assert "  ●  etcd      healthy  client http://127.0.0.1:20001\n" in picture
+    assert "4004" not in picture
+
+
+def test_where_there_is_no_room_at_all_ports_stand_on_lines_of_their_own(status: SessionStatus) -> None:
+    picture = plain(sessions_table([status], now=1034.0, limit=40))
+
+    assert (
+        "  ●  etcd      healthy\n"
+        "       client http://127.0.0.1:20001\n"
+        "       peer 127.0.0.1:20002\n"
+        "  ●  worker.0  healthy\n"
+    ) in picture
 
 
 def test_an_error_is_its_sentence_its_facts_and_its_hint() -> None:
@@ -103,7 +156,9 @@ def test_an_error_is_its_sentence_its_facts_and_its_hint() -> None:
 
 
 def test_sessions_show_which_of_their_replicas_are_being_stopped(status: SessionStatus) -> None:
-    picture = plain(sessions_table([apply(status, e.ReplicaStopping(replica="frontend", signal="TERM"))], now=0.0))
+    picture = plain(
+        sessions_table([apply(status, e.ReplicaStopping(replica="frontend", signal="TERM"))], now=0.0, limit=100)
+    )
 
     assert "◐  frontend  stopping" in picture
     assert "●  etcd      healthy" in picture
