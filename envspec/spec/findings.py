@@ -73,9 +73,10 @@ class Findings:
         """Say whether a template of these trees names something that could not be worked out."""
         if not self.spoiled:
             return False
-        return any(self._is_spoiled(reference.path) for node in nodes for reference in references(node))
+        return any(self.is_spoiled(reference.path) for node in nodes for reference in references(node))
 
-    def _is_spoiled(self, path: tuple[str | int, ...]) -> bool:
+    def is_spoiled(self, path: tuple[str | int, ...]) -> bool:
+        """Say whether a path names something that could not be worked out."""
         # A path that ends early (`vars` as a whole, or an index that is computed) may name anything below it.
         return any(path[: len(bad)] == bad[: len(path)] for bad in self.spoiled)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from envspec.spec.catalog import input_error, value_for
 from envspec.spec.catalog_entry import InputSpec
+from envspec.spec.dead_ends import note_dead_ends
 from envspec.spec.diagnostics import suggest
 from envspec.spec.environment import Entry, Service
 from envspec.spec.findings import Findings, growth
@@ -98,8 +99,9 @@ def _value(service: Service, name: str, around: Surroundings, findings: Findings
     spec, node = inputs_of(service)[name], service.given.get(name)
     if node is not None:
         new = growth(findings)
-        node = render(node, around.scope, findings.diagnostics)
+        written, node = node, render(node, around.scope, findings.diagnostics)
         if new:
+            note_dead_ends(written, around.scope, findings)
             return None
     if node is None or is_null(node):
         return _default(spec, name, around, service.mark, findings)

@@ -78,12 +78,9 @@ def render_node(what: str, node: Node, scope: Scope, findings: Findings) -> Node
         sound = _sound(node, findings.hangs_on_spoiled)
     else:  # what says no such name is judged nevertheless
         sound = _sound(node, lambda nodes: findings.hangs_on_spoiled(nodes) or not sees_all(nodes, scope.place))
-    if sound is None:
-        return None
     new = growth(findings)
-    rendered = render(sound, scope.names, findings.diagnostics)
-    if not new:
-        note_dead_ends(sound, scope.names, findings)
+    rendered = render(sound, scope.names, findings.diagnostics) if sound is not None else None
+    note_dead_ends(node, scope.names, findings)
     return None if new or sound is not node else rendered
 
 

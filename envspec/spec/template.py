@@ -29,8 +29,18 @@ class Reference:
     """
 
     path: tuple[str | int, ...]
-    mark: Mark
     guarded: bool
+    scalar: Scalar
+    offsets: tuple[int, ...]
+
+    @property
+    def mark(self) -> Mark:
+        """Where it begins."""
+        return self.mark_of(0)
+
+    def mark_of(self, step: int) -> Mark:
+        """Return where a step of the path stands, counted from 0."""
+        return place(self.scalar, self.offsets[step])
 
 
 def has_template(node: Node) -> bool:
@@ -63,7 +73,7 @@ def references(node: Node) -> list[Reference]:
         read = _template(_normalized(node.text)).reads
     except TemplateProblem:  # rendering says what is wrong with it
         return []
-    return [Reference(path, place(node, offset), guarded) for path, offset, guarded in read]
+    return [Reference(path, guarded, node, offsets) for path, offsets, guarded in read]
 
 
 def _items(node: ListNode, scope: Mapping[str, Any], found: list[Diagnostic]) -> Iterable[Node]:
@@ -83,7 +93,10 @@ def _scalar(scalar: Scalar, scope: Mapping[str, Any], found: list[Diagnostic]) -
     try:
         return node_of(_evaluate(_normalized(scalar.text), scope), scalar.mark)
     except TemplateProblem as problem:
-        found.append(at(place(scalar, problem.offset or 0), "template", str(problem), problem.hint))
+        from envspec.spec.template_mistakes import others  # most files are right and never need it
+
+        problems = (problem, *others(_normalized(scalar.text), problem, scope))
+        found += [at(place(scalar, one.offset or 0), "template", str(one), one.hint) for one in problems]
         return scalar
 
 

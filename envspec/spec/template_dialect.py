@@ -21,7 +21,7 @@ from jinja2.utils import Namespace
 from jinja2.visitor import NodeTransformer
 
 from envspec.spec.diagnostics import suggest
-from envspec.spec.template_values import TemplateProblem, Unavailable, in_text, kind
+from envspec.spec.template_values import TemplateProblem, TooLong, Unavailable, in_text, kind
 
 MAX_TEXT = 2**20
 """The longest text or list that `*` may make; a template that wants more is a mistake."""
@@ -49,7 +49,7 @@ class Counting(Context):
         self.steps += steps
         if self.steps > MAX_STEPS:
             hint = "loops within loops multiply: shorten their ranges"
-            raise TemplateProblem(None, hint, f"this template takes more than {MAX_STEPS} steps")
+            raise TooLong(None, hint, f"this template takes more than {MAX_STEPS} steps")
 
 
 class Dialect(ImmutableSandboxedEnvironment):

@@ -37,8 +37,8 @@ class PathTemplate:
         if any(path[0] in _NOT_OF_THE_SCOPE for path in self._paths):
             raise UnsureError
         self._whole = parts[0] == parts[-1] == "" and len(self._paths) == 1
-        starts = [match.start(1) for match in _PATH.finditer(text)]
-        self.reads = tuple((path, start, False) for path, start in zip(self._paths, starts, strict=True))
+        offsets = map(_offsets, _PATH.finditer(text))
+        self.reads = tuple((path, steps, False) for path, steps in zip(self._paths, offsets, strict=True))
 
     def evaluate(self, scope: Mapping[str, Any]) -> Any:
         """Return the text, or the value of a single path.
@@ -53,6 +53,10 @@ class PathTemplate:
             return "".join(map("".join, zip(self._texts, [*map(in_text, values), ""], strict=True)))
         except TemplateProblem:
             raise UnsureError from None
+
+
+def _offsets(path: re.Match[str]) -> tuple[int, ...]:
+    return (path.start(1), *(path.start(1) + dot.end() for dot in re.finditer(r"\.", path[1])))
 
 
 def _value(scope: Mapping[str, Any], path: tuple[str, ...]) -> Any:

@@ -10,8 +10,8 @@ from jinja2.visitor import NodeVisitor
 from envspec.spec.template_dialect import chain
 
 Path: TypeAlias = tuple[str | int, ...]
-Read: TypeAlias = tuple[Path, int, bool]
-"""A path, the offset where it begins in the text, and whether the template asked before it read."""
+Read: TypeAlias = tuple[Path, tuple[int, ...], bool]
+"""A path, the offset in the text where each of its steps stands, and whether the template asked before it read."""
 
 _OWN = {"loop", "caller", "varargs", "kwargs", "range", "dict", "namespace"}
 """Names that Jinja and the dialect give."""
@@ -47,7 +47,7 @@ class _Finder(NodeVisitor):
             self.generic_visit(node)
         elif path[0] not in self._own:
             guarded = any(path[: len(granted)] == granted for granted in self._granted)
-            self.read.append((path, _start(node), guarded))
+            self.read.append((path, _offsets(node), guarded))
 
     visit_Name = visit_Getattr = visit_Getitem = _path  # noqa: N815  the visitor's names are Jinja's
 
@@ -110,7 +110,8 @@ def _contained(test: nodes.Compare, operator: str) -> set[Path]:
     return set()
 
 
-def _start(node: nodes.Expr) -> int:
-    while isinstance(node, nodes.Getattr | nodes.Getitem):
-        node = node.node
-    return node.lineno - 1
+def _offsets(node: nodes.Expr) -> tuple[int, ...]:
+    if isinstance(node, nodes.Getattr | nodes.Getitem):
+        # The node stands at its dot or bracket, of which Jinja counts lines from 1; the key stands behind it.
+        return (*_offsets(node.node), node.lineno)
+    return (node.lineno - 1,)

@@ -15,6 +15,10 @@ class TemplateProblem(Exception):  # noqa: N818  it becomes a diagnostic, and ne
         self.offset, self.hint = offset, hint
 
 
+class TooLong(TemplateProblem):
+    """The template takes too long; asking it again would take as long again."""
+
+
 class Unavailable:
     """A value of a scope that cannot be read here: `message` and `hint` say why, where a template tries to."""
 

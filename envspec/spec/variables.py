@@ -9,6 +9,7 @@ from typing import Any
 
 from envspec.errors import SpecError
 from envspec.plan.graph import find_cycles
+from envspec.spec.dead_ends import note_dead_ends
 from envspec.spec.diagnostics import suggest
 from envspec.spec.findings import Findings, growth
 from envspec.spec.nodes import MapNode, Mark, Node, plain_data
@@ -61,6 +62,8 @@ class _Evaluation:
         new = growth(quietly)
         scope = {"vars": self.values, "env": self.environ, "matrix": {}}
         value = plain_data(render(node, scope, quietly.diagnostics))
+        if new:
+            note_dead_ends(node, scope, quietly)
         return value, not new
 
     def _override(self, source: str, text: str, default: Any, mark: Mark) -> Any:
