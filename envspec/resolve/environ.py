@@ -79,26 +79,24 @@ def _matching(variables: Mapping[str, str], patterns: Iterable[str]) -> dict[str
     return {name: value for name, value in variables.items() if any(fnmatchcase(name, p) for p in wanted)}
 
 
-def read_env_file(text: str) -> dict[str, str]:
+def read_env_file(text: str) -> tuple[dict[str, str], list[str]]:
     """Read NAME=VALUE lines; `#` begins a comment, single quotes are literal, double quotes know escapes.
 
-    Raises:
-        ValueError: a line is none of these; says which.
+    Returns the variables, and a sentence for each line that is none of these.
     """
-    variables = {}
-    if "\0" in text:
-        message = "it holds a NUL character, which no variable can"
-        raise ValueError(message)
+    variables, wrong = {}, []
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()
         if not stripped or stripped.startswith("#"):
             continue
         match = _LINE.fullmatch(stripped)
-        if match is None:
-            message = f"line {number} is not NAME=VALUE: {stripped[:60]}"
-            raise ValueError(message)
-        variables[match[1]] = _unquoted(match[2].strip())
-    return variables
+        if "\0" in stripped:
+            wrong.append(f"line {number} holds a NUL character, which no variable can")
+        elif match is None:
+            wrong.append(f"line {number} is not NAME=VALUE: {stripped[:60]}")
+        else:
+            variables[match[1]] = _unquoted(match[2].strip())
+    return variables, wrong
 
 
 def _unquoted(value: str) -> str:

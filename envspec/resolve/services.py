@@ -180,13 +180,17 @@ def _env_files(spec: ServiceSpec, node: Node | None, findings: Findings) -> list
     for index, path in enumerate(paths):
         mark = node_at(node, (index,))[0].mark
         try:
-            layers.append(environ.read_env_file(read_bytes(Path(path)).decode()))
+            variables, wrong = environ.read_env_file(read_bytes(Path(path)).decode())
         except OSError as error:
             findings.add(
                 mark, "no-such-file", f"{path} cannot be read: {error.strerror or error}", "relative to this file"
             )
         except ValueError as error:
             findings.add(mark, "bad-env-file", f"{path}: {error}")
+        else:
+            layers.append(variables)
+            for sentence in wrong:
+                findings.add(mark, "bad-env-file", f"{path}: {sentence}")
     return layers
 
 

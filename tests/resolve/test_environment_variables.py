@@ -90,7 +90,9 @@ def test_a_path_that_is_not_inherited_is_not_made_up(plan_text: PlanText) -> Non
 
 def test_env_files_know_comments_quotes_and_export() -> None:
     text = '# a comment\n\nexport A=1\nB = two words # not this\nC=\'$x # y\'\nD="a\\nb \\"c\\""\nE=\nF=a=b#c\n'
-    assert read_env_file(text) == {"A": "1", "B": "two words", "C": "$x # y", "D": 'a\nb "c"', "E": "", "F": "a=b#c"}
+    variables, wrong = read_env_file(text)
+    assert variables == {"A": "1", "B": "two words", "C": "$x # y", "D": 'a\nb "c"', "E": "", "F": "a=b#c"}
+    assert not wrong
 
 
 @pytest.mark.parametrize("content", ["no equals sign", "1A=x", "=x"])
@@ -101,6 +103,11 @@ def test_a_line_of_an_env_file_that_is_none_is_told_with_its_number(refused: Ref
     assert "line 2 is not NAME=VALUE" in finding
 
 
-def test_an_environment_file_with_a_nul_character_is_refused() -> None:
-    with pytest.raises(ValueError, match="NUL"):
-        read_env_file("A=1\nB=\0\n")
+def test_all_wrong_lines_of_an_env_file_are_told(refused: Refused) -> None:
+    text = "services: {s: {command: [s], replicas: 2, env_file: s.env}}\n"
+    found = refused(text, files={"s.env": "one\nA=1\nB=\0\n=x\n"})
+    assert [finding.partition("s.env: ")[2] for finding in found] == [
+        "line 1 is not NAME=VALUE: one",
+        "line 3 holds a NUL character, which no variable can",
+        "line 4 is not NAME=VALUE: =x",
+    ]
