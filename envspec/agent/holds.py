@@ -26,7 +26,7 @@ class Holds:
         ports: dict[str, dict[str, list[int]]] = {}
         try:
             for request in requests:
-                block = self._claim(request)
+                block = self._claim_for(request)
                 claimed += block
                 ports.setdefault(request.replica, {})[request.port] = [hold.number for hold in block]
         except PortUnavailableError as error:
@@ -43,6 +43,19 @@ class Holds:
             hold = self._held.pop(number, None)
             if hold is not None:
                 hold.close()
+
+    def _claim_for(self, request: PortRequest) -> list[Hold]:
+        """Claim a port.
+
+        Raises:
+            PortUnavailableError: it cannot be had; says which port of the file that is.
+        """
+        try:
+            return self._claim(request)
+        except PortUnavailableError as error:
+            where = f" ({request.position})" if request.position else ""
+            wanted = f"{request.replica}.{request.port}{where}"
+            raise PortUnavailableError(f"no port for {wanted}: {error}", hint=error.hint) from error
 
     def _claim(self, request: PortRequest) -> list[Hold]:
         return claim(

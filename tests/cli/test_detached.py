@@ -35,7 +35,7 @@ def test_ps_lists_every_port_by_its_name(pair: Any) -> None:
         assert str(replica["pid"]) in lines[replica["name"]]
         assert f"http http://127.0.0.1:{replica['ports']['http']}" in lines[replica["name"]]
     first, last = session["services"][-1]["ports"]["extra"]
-    assert f"extra {first}-{last}" in lines["front"]
+    assert f"extra 127.0.0.1:{first}-{last}" in lines["front"]
 
 
 def test_up_d_prints_the_session_and_leaves_it_running(envspec: Any, web: str) -> None:

@@ -197,6 +197,7 @@ def test_a_fixed_port_that_is_taken(bench: Bench) -> None:
     session = bench.session(f"services: {{web: {{command: [sleep, '100'], ports: {{http: {taken}}}}}}}")
     error = session.fails()
     assert isinstance(error, PortUnavailableError)
+    assert re.match(rf"no port for web\.http \(/.+\.yaml:\d+:\d+\): port {taken} on ", str(error))
     assert f"port {taken} on 127.0.0.1 is held, not listened on, by pid " in str(error)
     assert f" of the envspec session {server.background.status().id} (for its replica web, user " in str(error)
     assert session.background.status().state == "failed"
