@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 GOOD = "version: 1\nservices:\n  web: {use: http-server}\n"
 BAD = "version: 1\nservices:\n  web:\n    use: http-server\n    depend_on: [page]\n"
+ENTRY = "version: 1\ndescription: A page.\nservice:\n  command: [sleep, '1']\n"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Project:
     def commit(self, path: str, text: str) -> subprocess.CompletedProcess[str]:
         """Write a file and try to commit it, as an engineer would."""
         file = self.folder / path
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
         self.run("git", "add", path)
         return self.run("git", "commit", "-m", f"Change {path}")
@@ -98,6 +99,29 @@ def test_a_bad_environment_is_not_and_its_mistake_is_named(project: Project) -> 
     assert result.returncode == 1
     assert "environments/bad.yaml:5:5: error[unknown-key]" in result.stderr
     assert "depends_on" in result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("path", ["environments/vllm/bad.yaml", "sub/environments/a/b/bad.yml"])
+def test_folders_below_environments_are_checked_as_well(project: Project, path: str) -> None:
+    result = project.commit(path, BAD)
+    project.run("git", "reset", "-q", "--hard")
+    assert result.returncode == 1
+    assert f"{path}:5:5: error[unknown-key]" in result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_catalog_entry_in_a_folder_is_checked_as_one(project: Project) -> None:
+    good = project.commit("environments/entries/web.yaml", ENTRY)
+    assert good.returncode == 0, good.stdout + good.stderr
+    assert "Passed" in good.stderr
+
+    bad = project.commit("environments/entries/web.yaml", ENTRY.replace("command", "comand"))
+    project.run("git", "reset", "-q", "--hard")
+    assert bad.returncode == 1
+    assert "environments/entries/web.yaml:4:3: error[unknown-key]" in bad.stderr
 
 
 @pytest.mark.slow
