@@ -87,12 +87,16 @@ DO: dict[str, Callable[[Model, Host, Tell], Answer]] = {"resolve": resolve, "fet
 
 
 class Came:
-    """Counts the bytes that came; those that came again because they were wrong, too."""
+    """Remembers how far a job is, and passes it on."""
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
         self._last = Progress(0, None)
-        self.bytes = 0
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes came, of what is there now."""
+        return self._last.done - self._last.kept
 
     @property
     def total(self) -> int:
@@ -100,9 +104,8 @@ class Came:
         return self._last.total or self._last.done
 
     def __call__(self, notice: Notice) -> None:
-        """Count, and pass it on."""
+        """Hear what happens."""
         if isinstance(notice, Progress):
-            self.bytes += max(0, notice.done - self._last.done)
             self._last = notice
         self._tell(notice)
 
@@ -129,7 +132,7 @@ class Job:
         latest = self._latest
         if latest is not None and latest != self._told:
             self._told = latest
-            self.say("progress", **latest._asdict())
+            self.say("progress", done=latest.done, total=latest.total)
 
     def say(self, notice: str, **fields: Any) -> None:
         """Write a line about it."""

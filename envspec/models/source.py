@@ -39,10 +39,11 @@ class Found(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """Bytes that are here, of `total` (None while nobody knows)."""
+    """Bytes that are here, of `total` (None while nobody knows); `kept` of them were here before."""
 
     done: int
     total: int | None
+    kept: int = 0
 
 
 class Waiting(NamedTuple):

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import fcntl
+import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from envspec.errors import ModelUnavailableError
+from envspec.models.lock import only_one
+from envspec.models.source import Tell
 
 
-def make_once(path: Path, is_complete: Callable[[Path], bool], write: Callable[[Path], None]) -> bool:
+def make_once(
+    path: Path, is_complete: Callable[[Path], bool], write: Callable[[Path], None], tell: Tell = lambda _: None
+) -> bool:
     """Have `write` fill an empty directory and rename it to `path`, unless `path` is complete already.
 
-    Whoever comes while another process writes waits, and then finds the work done. A process that is killed leaves
-    nothing at `path`; what it had staged beside it is removed by the next. Returns whether `write` was called.
+    Whoever comes while another process writes waits, tells for whom, and then finds the work done. A process that is
+    killed leaves nothing at `path`; what it had staged beside it is removed by the next. Returns whether `write` was
+    called.
 
     Raises:
         ModelUnavailableError: the directory cannot be written: full, read-only or another user's.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _lock(path.with_name(f".{path.name}.lock")):
+        with only_one([path.with_name(f".{path.name}.lock")], tell, os.environ.get("ENVSPEC_SESSION", "")):
             missing = not is_complete(path)
             if missing:
                 _replace(path, write)
@@ -49,11 +53,3 @@ def _replace(path: Path, write: Callable[[Path], None]) -> None:
     except BaseException:
         shutil.rmtree(staged, ignore_errors=True)
         raise
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Hold an advisory lock; the kernel lets go of it when its holder dies. The empty file stays, as it must."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -205,6 +205,21 @@ def test_what_a_plan_says_is_fetched_although_the_branch_has_moved(machine: Mach
     assert '"another"' not in (Path(got["path"]) / "config.json").read_text()
 
 
+def test_what_was_here_before_is_not_counted(machine: Machine) -> None:
+    write_model(machine.hub.root, "org/chat", 1, parts=2)
+    job: dict[str, Any] = {"source": "repo", "options": {"repo": "org/chat"}}
+    with started(machine.host.own_cache, **machine.environ) as fetcher:
+        first = fetcher.answer(**job)
+        part = Path(first["path"]) / "model-00001-of-00002.safetensors"
+        part.resolve().unlink()
+        part.unlink()
+        second = fetcher.answer(**job)
+        third = fetcher.answer(**job)
+
+    assert [answer["bytes"] for answer in (first, second, third)] == [first["total"], 500_000, 0]
+    assert [answer["cached"] for answer in (first, second, third)] == [False, False, True]
+
+
 def test_progress_is_written_when_it_is_asked_for_and_before_what_happened_after_it() -> None:
     lines: list[dict[str, Any]] = []
     job = Job("1", lines.append)

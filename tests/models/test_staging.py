@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from envspec.errors import ModelUnavailableError
+from envspec.models.source import Notice, Waiting
 from envspec.models.staging import make_once
 from envspec.models.synthetic import Synthetic, cached_path, is_complete, make
 
@@ -53,6 +54,37 @@ def test_of_many_makers_at_once_one_makes_and_all_have_it(tmp_path: Path) -> Non
     assert len(log.read_text().splitlines()) == 1
 
 
+def test_who_waits_tells_for_whom(tmp_path: Path) -> None:
+    script = f"""
+import sys
+from pathlib import Path
+from envspec.models.staging import make_once
+def write(path):
+    print("halfway", flush=True)
+    sys.stdin.read()
+    for name in ("first", "second"):
+        (path / name).touch()
+make_once(Path({str(tmp_path / "tiny")!r}), lambda path: False, write)
+"""
+    told: list[Notice] = []
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stdout.readline() == b"halfway\n"
+        stdin = process.stdin
+
+        def tell(notice: Notice) -> None:
+            told.append(notice)
+            stdin.close()
+
+        made = make_once(tmp_path / "tiny", has_files, write_files, tell)
+
+    (notice,) = told
+    assert isinstance(notice, Waiting)
+    assert notice.holder.startswith(f"pid {process.pid} (")
+    assert not made
+
+
 def test_nothing_is_there_when_making_fails_halfway(tmp_path: Path) -> None:
     def fill_the_disk(path: Path) -> None:
         (path / "first").write_text("1")
@@ -69,6 +101,7 @@ def test_a_maker_that_is_killed_leaves_nothing_that_the_next_would_take_for_whol
     script = f"""
 import sys
 from pathlib import Path
+from envspec.models.source import Notice, Waiting
 from envspec.models.staging import make_once
 def write(path):
     (path / "first").write_text("1")

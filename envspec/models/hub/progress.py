@@ -33,7 +33,7 @@ class ModelProgress:
             if now - self._told < _EVERY and self._done < self._total:
                 return
             self._told = now
-            self._tell(Progress(self._done, self._total))
+            self._tell(Progress(self._done, self._total, max(0, self._done - self.downloaded)))
 
 
 class FileProgress:

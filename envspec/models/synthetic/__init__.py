@@ -12,6 +12,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+from envspec.models.source import Tell
 from envspec.models.synthetic.config import JSON_FILES
 from envspec.models.synthetic.options import Synthetic
 from envspec.models.synthetic.safetensors import is_whole, write_safetensors
@@ -36,7 +37,7 @@ def is_complete(path: Path) -> bool:
     return is_whole(path / _WEIGHTS) and all((path / name).is_file() for name in JSON_FILES)
 
 
-def make(options: Synthetic, path: Path) -> bool:
+def make(options: Synthetic, path: Path, tell: Tell = lambda _: None) -> bool:
     """Make the model's files at `path` unless they are there; while another process makes them, wait.
 
     Returns whether it was this process that made them.
@@ -47,7 +48,7 @@ def make(options: Synthetic, path: Path) -> bool:
     # Here, not above: agents look whether models are there, and of the time that making needs they have none.
     from envspec.models.staging import make_once
 
-    return make_once(path, is_complete, partial(_write, options))
+    return make_once(path, is_complete, partial(_write, options), tell)
 
 
 def _write(options: Synthetic, directory: Path) -> None:

@@ -28,8 +28,7 @@ class SyntheticSource:
         """Make the files, unless another process does."""
         from envspec.models.synthetic import make
 
-        tell(Progress(0, None))
-        if make(options, Path(found.path)):
+        if make(options, Path(found.path), tell):
             size = sum(file.stat().st_size for file in Path(found.path).iterdir())
             tell(Progress(size, size))
         return Found(found.path, complete=True)
