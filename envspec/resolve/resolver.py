@@ -16,6 +16,7 @@ from envspec.resolve.services import Resolved, resolve_service
 from envspec.resolve.texts import checks as check_texts
 from envspec.resolve.texts import texts
 from envspec.spec.base import part_of
+from envspec.spec.blame import blaming_user
 from envspec.spec.entry_check import environment_of, is_entry
 from envspec.spec.environment import Environment, Service
 from envspec.spec.environment_file import EnvironmentFile
@@ -63,7 +64,8 @@ def draft(environment: Environment, bindings: Bindings, environ: Mapping[str, st
     resolved: dict[str, Resolved] = {}
     for service in environment.services.values():
         if service.enabled:
-            made = resolve_service(service, top, world, findings)
+            with blaming_user(service, findings):
+                made = resolve_service(service, top, world, findings)
             if made is not None:
                 resolved[service.name] = made
     services = tuple(

@@ -10,7 +10,7 @@ from envspec.spec.catalog import Catalog
 from envspec.spec.environment import Service
 from envspec.spec.findings import Findings, growth
 from envspec.spec.layers import conditions_as_map, is_null, overlay_service, without_nulls
-from envspec.spec.nodes import MapNode, Node, Scalar
+from envspec.spec.nodes import MapNode, Mark, Node, Scalar
 from envspec.spec.rendering import Scope, render_node
 from envspec.spec.scope import SHAPE
 from envspec.spec.written import named, service_keys
@@ -55,7 +55,12 @@ def _use(service: Service, own: MapNode, use: Node, scope: Scope, catalog: Catal
     inputs.check_given(entry, service.given, use.mark, marks, findings)
     if new:
         findings.spoil("services", service.name)
-    return replace(service, entry=entry, tree=without_nulls(overlay_service(entry.service, own)))
+    tree = without_nulls(overlay_service(entry.service, own))
+    return replace(service, entry=entry, tree=tree, use=use.mark, removed_ports=_removed(own.get("ports")))
+
+
+def _removed(ports: Node | None) -> dict[str, Mark]:
+    return {key.text: key.mark for key, value in ports.items if is_null(value)} if isinstance(ports, MapNode) else {}
 
 
 def _note_double(own: MapNode, findings: Findings) -> None:

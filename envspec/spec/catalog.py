@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from envspec.errors import SpecError
+from envspec.errors import Diagnostic, SpecError
 from envspec.spec.base import part_of
 from envspec.spec.catalog_entry import CatalogEntry, InputSpec
-from envspec.spec.diagnostics import suggest
+from envspec.spec.diagnostics import at, suggest
 from envspec.spec.environment import Entry
 from envspec.spec.findings import Findings
-from envspec.spec.nodes import MapNode, Node, Scalar, plain_data
+from envspec.spec.nodes import MapNode, Mark, Node, Scalar, node_at, plain_data
 from envspec.spec.service_spec import ServiceSpec
 from envspec.spec.source import read
 from envspec.spec.written import beside, is_file, known_keys, named, subset
@@ -51,11 +52,14 @@ class Catalog:
         if path is None:
             return None
         if path not in self._entries:
+            before = len(self.findings.diagnostics)
             try:
                 self._entries[path] = read_entry(path, self.findings)
             except SpecError as error:
                 self.findings.diagnostics.extend(error.diagnostics)
                 self._entries[path] = None
+            if self._entries[path] is None:
+                self.findings.diagnostics[before:] = _with_user(self.findings.diagnostics[before:], use.mark)
         return self._entries[path]
 
     def _path(self, use: Node) -> Path | None:
@@ -73,17 +77,34 @@ class Catalog:
         return None
 
 
+def _with_user(found: Iterable[Diagnostic], use: Mark) -> list[Diagnostic]:
+    """Return what keeps an entry from being read with the place that wants it read; one that is none is told there."""
+    told = []
+    for one in found:
+        if one.code == "no-entry":
+            told.append(at(use, one.code, f"{one.file} {one.message.removeprefix('this ')}", one.hint))
+        else:
+            user = f"used at {use.file}:{use.line}:{use.column}"
+            told.append(replace(one, hint=f"{one.hint}\n{user}" if one.hint else user))
+    return told
+
+
 def read_entry(path: Path, findings: Findings) -> Entry | None:
     """Read one entry; None where what is wrong with it leaves nothing to go on with.
 
     Raises:
         SpecError: it is no YAML mapping.
     """
-    root = known_keys(read(path), CatalogEntry, "a catalog entry", findings)
+    written = read(path)
+    if written.get("services") is not None and written.get("service") is None:
+        hint = "an entry has the key 'service'; to build on an environment, `extends` it"
+        findings.add(written.mark, "no-entry", "this is an environment, not a catalog entry", hint)
+        return None
+    root = known_keys(written, CatalogEntry, "a catalog entry", findings)
     literals = subset(root, STATIC_KEYS)
     service = root.get("service")
     if not isinstance(service, MapNode):
-        findings.add(root.mark, "missing-key", "a catalog entry needs the key 'service', a mapping")
+        findings.add(root.mark, "no-entry", "this is no catalog entry: it needs the key 'service', a mapping")
         return None
     known = _service(service, findings)
     declared = {key.text: _input(key, node, findings) for key, node in named(root.get("inputs"), "input", findings)}
@@ -117,9 +138,23 @@ def _input(key: Scalar, node: Node, findings: Findings) -> InputSpec | None:
         findings.add(node.mark, "wrong-type", f"the input '{key.text}' must be a mapping", "such as {type: string}")
         return None
     spec = findings.validated(InputSpec, node)
-    if spec is not None and spec.default is not None:
+    # Beside a choice that is none for its type, a default that is one of them need not be looked at.
+    if spec is not None and not _wrong_choices(key, node, spec, findings) and spec.default is not None:
         _check_default(key, node, spec, findings)
     return spec
+
+
+def _wrong_choices(key: Scalar, node: MapNode, spec: InputSpec, findings: Findings) -> bool:
+    """Note choices that are no values for the input's type; return whether there are any."""
+    free = spec.model_copy(update={"choices": None})
+    wrong = [
+        (index, problem) for index, choice in enumerate(spec.choices or ()) if (problem := input_error(free, choice))
+    ]
+    for index, problem in wrong:
+        choice = node_at(node, ("choices", index))[0]
+        hint = f'quote it: "{choice.text}"' if spec.type == "string" and isinstance(choice, Scalar) else ""
+        findings.add(choice.mark, "wrong-type", f"a choice of input '{key.text}' {problem}", hint)
+    return bool(wrong)
 
 
 def _check_default(key: Scalar, node: MapNode, spec: InputSpec, findings: Findings) -> None:

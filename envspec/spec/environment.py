@@ -49,7 +49,8 @@ class Entry:
 class Service:
     """One service. `tree` holds its keys from all layers, unrendered; a node renders in the scope of its own file.
 
-    `given` is what it hands to the entry by `with`. `attached` maps its ports to where they already are, one place for
+    `given` is what it hands to the entry by `with`, `use` where it names the entry, and `removed_ports` where it takes
+    ports of the entry away. `attached` maps its ports to where they already are, one place for
     each number, and is None for a service that is to be started. A condition of None in `depends_on` is the default
     one.
     """
@@ -59,6 +60,8 @@ class Service:
     tree: MapNode
     entry: Entry | None = None
     given: Mapping[str, Node] = field(default_factory=dict)
+    use: Mark | None = None
+    removed_ports: Mapping[str, Mark] = field(default_factory=dict)
     enabled: bool = True
     kind: Kind = "service"
     replicas: int = 1

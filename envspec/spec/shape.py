@@ -12,6 +12,7 @@ from typing import Any
 
 from envspec.plan.plan import Endpoint
 from envspec.spec import inputs
+from envspec.spec.blame import blaming_user
 from envspec.spec.dependencies import conditions_of
 from envspec.spec.diagnostics import suggest
 from envspec.spec.environment import Model, Port, Service
@@ -49,9 +50,15 @@ class Shaping:
 
 def shape_services(layered: Mapping[str, Service], shaping: Shaping) -> dict[str, Service]:
     """Return the services with all that is settled before leasing; what is wrong is noted, and spoils the service."""
-    counted = {name: _count(service, shaping) for name, service in layered.items()}
-    objects = early_objects(counted)
-    return {name: _shape(service, objects, shaping) for name, service in counted.items()}
+    counted = {}
+    for name, service in layered.items():
+        with blaming_user(service, shaping.findings):
+            counted[name] = _count(service, shaping)
+    objects, shaped = early_objects(counted), {}
+    for name, service in counted.items():
+        with blaming_user(service, shaping.findings):
+            shaped[name] = _shape(service, objects, shaping)
+    return shaped
 
 
 def early_objects(services: Mapping[str, Service]) -> dict[str, dict[str, Any]]:
