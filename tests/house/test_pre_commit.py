@@ -118,10 +118,10 @@ def test_a_catalog_entry_in_a_folder_is_checked_as_one(project: Project) -> None
     assert good.returncode == 0, good.stdout + good.stderr
     assert "Passed" in good.stderr
 
-    bad = project.commit("environments/entries/web.yaml", ENTRY.replace("command", "comand"))
+    bad = project.commit("environments/entries/web.yaml", ENTRY + "  helth: []\n")
     project.run("git", "reset", "-q", "--hard")
     assert bad.returncode == 1
-    assert "environments/entries/web.yaml:4:3: error[unknown-key]" in bad.stderr
+    assert "environments/entries/web.yaml:5:3: error[unknown-key]" in bad.stderr
 
 
 @pytest.mark.slow
