@@ -183,10 +183,12 @@ def test_a_killed_fetcher_fails_the_start_with_its_last_words(bench: Bench, hub:
 
 
 def test_a_stop_gives_up_what_is_downloaded_at_once(bench: Bench, hub: Hub) -> None:
+    """A service that takes a minute to stop does not keep the download going."""
     gate = Gate(hub)
-    running = bench.session(
-        environment(FROM_HUB, more="  slow: {command: [sh, -c, 'trap \"\" TERM; echo up; while :; do sleep 1; done']}")
-    ).begin()
+    stubborn = "sh, -c, 'trap \"\" TERM; echo up; while :; do sleep 1; done'"
+    slow = f"  slow: {{command: [{stubborn}], stop: {{timeout: 60s}}, health: [{{log: {{match: up}}}}]}}"
+    running = bench.session(environment(FROM_HUB, more=slow)).begin()
+    running.wait(e.ReplicaHealthy, replica="slow")
     assert gate.met.wait(PATIENCE)
     (fetcher,) = fetchers()
 
