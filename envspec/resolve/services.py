@@ -15,7 +15,7 @@ from envspec.resolve.scope import Watched, World, replica_directory
 from envspec.resolve.texts import as_service
 from envspec.spec import inputs
 from envspec.spec.environment import Service
-from envspec.spec.findings import Findings
+from envspec.spec.findings import Findings, once_per_place
 from envspec.spec.inputs import Surroundings
 from envspec.spec.layers import without_nulls
 from envspec.spec.nodes import MapNode, Node, node_at
@@ -48,10 +48,12 @@ def resolve_service(
     if ("services", service.name) in findings.spoiled:
         # Its shape is wrong: what does not hang on that is judged nevertheless, so that all is told at once.
         making = replace(making, findings=findings.sparing((name,) for name in OWN))
-    rendered = [_rendered(service, index, making) for index, _ in enumerate(service.replica_names())]
+    rendered = once_per_place(
+        range(len(service.replica_names())), lambda index: _rendered(service, index, making), findings
+    )
     # Only now is it known which models the service uses, which is said by the templates of all its replicas.
     making = replace(making, needed=frozenset(making.models.read | set(service.models)))
-    planned = [_replica(service, index, *one, making) for index, one in enumerate(rendered)]
+    planned = once_per_place(enumerate(rendered), lambda one: _replica(service, one[0], *one[1], making), findings)
     pairs = [pair for pair in planned if pair is not None]
     if len(pairs) < len(planned) or not pairs:
         return None

@@ -10,6 +10,8 @@ from envspec.spec.nodes import ListNode, MapNode, Node, Scalar, plain_data
 from envspec.spec.written import path_beside
 
 ITEMS = ("health", "after_healthy", "reset")
+TEXT_FIELDS = frozenset({"body", "shell", "path", "text", "match", "url", "name", "service", "ca", "cert", "key"})
+"""Fields of validators, and of their `tls`, that are text of any kind; others name something of the file."""
 
 
 def as_service(tree: MapNode) -> MapNode:
@@ -28,7 +30,7 @@ def _value(key: str, node: Node) -> Node:
     if key in ITEMS:
         return checks(node)
     if key in ("cwd", "env_file"):
-        return _paths(node)
+        return _paths(text(node) if key == "cwd" and isinstance(node, Scalar) else node)
     return node
 
 
@@ -78,7 +80,9 @@ def _fields(node: Node) -> Node:
             items.append((key, words(value)))
         elif key.text == "headers":
             items.append((key, texts(value)))
-        elif key.text in ("body", "shell") and isinstance(value, Scalar):
+        elif key.text == "tls":
+            items.append((key, _fields(value)))
+        elif key.text in TEXT_FIELDS and isinstance(value, Scalar):
             items.append((key, text(value)))
         else:
             items.append((key, value))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -14,6 +14,8 @@ from envspec.spec.nodes import MapNode, Mark, Node, plain_data
 from envspec.spec.template import references
 
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
+R = TypeVar("R")
 
 CERTAIN = frozenset(
     (
@@ -126,3 +128,20 @@ class Growth:
 def growth(findings: Findings) -> Growth:
     """Remember how much was found until now; the result is true once there is more."""
     return Growth(findings, len(findings.diagnostics))
+
+
+def once_per_place(items: Iterable[T], make: Callable[[T], R], findings: Findings) -> list[R]:
+    """Return what `make` makes of each item, such as a replica.
+
+    What one of them has wrong where an earlier one had the same kind of mistake is not told again: replicas share
+    the text that is wrong, and differ in the values that it came to.
+    """
+    told: set[tuple[str, int, int, str]] = set()
+    made = []
+    for item in items:
+        before = len(findings.diagnostics)
+        made.append(make(item))
+        new = {one: (one.file, one.line, one.column, one.code) for one in findings.diagnostics[before:]}
+        findings.diagnostics[before:] = [one for one, place in new.items() if place not in told]
+        told.update(new.values())
+    return made

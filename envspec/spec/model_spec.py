@@ -71,7 +71,8 @@ class ModelSpec(Sources):
     name: str | None = None
     """The name to serve it under. Default: the repository, else the key."""
     preload: bool = True
-    """Get the files before anything starts; `false` gets them when the first service needs them."""
+    """Get the files right away, beside the start of services that need none of them; `false` gets them when the first
+    service needs them."""
     warm: Literal["page-cache"] | None = None
     """`page-cache` reads the weights into memory ahead of the engine, as soon as they are there and as far as memory
     is free."""

@@ -208,7 +208,7 @@ def _type_hint(mistake: _Mistake) -> str:
         return ""
     # YAML took it for something else than it was meant to be, or the quotes kept it from being that.
     if node.plain and not isinstance(node.value, str) and "text" in mistake.wanted:
-        return f'quote it: "{node.text}"'
+        return f'quote it: "{node.text}"' if node.written else "make it text in the template: `| string`"
     from envspec.spec.core_schema import core_value
 
     meant = kind(core_value(node.text)) if node.text else ""

@@ -126,3 +126,37 @@ def test_block_scalars_keep_their_lines(plan_text: PlanText) -> None:
                 {% endfor %}
     """
     assert replica(plan_text(text)).files["engine.yaml"] == "block_size: 16\n- 0\n- 1\n"
+
+
+def test_a_number_is_its_text_in_the_text_fields_of_validators_and_in_cwd(plan_text: PlanText, tmp_path: Path) -> None:
+    plan = plan_text(
+        """
+        vars: {n: 5}
+        services:
+          a:
+            command: [x]
+            replicas: 2
+            cwd: "{{ replica.index }}"
+            ports: {http: auto}
+            health:
+              - log: {match: "{{ replica.index }}"}
+              - http: {port: http, path: "{{ vars.n }}", text: 404, body: 7, headers: {A: "{{ vars.n }}"}, tls: {ca: 1}}
+        """
+    )
+    first, second = plan.services[0].replicas
+    assert (first.cwd, second.cwd) == (str(tmp_path / "0"), str(tmp_path / "1"))
+    assert [replica.health[0].fields["match"] for replica in (first, second)] == ["0", "1"]
+    asked = first.health[1].fields
+    assert [asked["path"], asked["text"], asked["body"], asked["headers"], asked["tls"]] == [
+        "5", "404", "7", {"A": "5"}, {"ca": "1", "cert": None, "key": None, "insecure": False},
+    ]  # fmt: skip
+
+
+def test_a_mistake_that_replicas_share_is_told_once(refused: Refused) -> None:
+    found = refused(
+        """
+        services:
+          a: {command: [x], replicas: 3, start_timeout: "{{ replica.index }}", unset_env: ["{{ replica.index }}"]}
+        """
+    )
+    assert [finding.split(": ")[0] for finding in found] == ["3:49 wrong-value", "3:84 wrong-type"]
