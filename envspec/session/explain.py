@@ -22,6 +22,7 @@ from envspec.session.attempt import Attempt, Exit, LastAnswer
 from envspec.session.event_log import Redact
 from envspec.session.failure import Failure, ending, held_up, in_line
 from envspec.session.log_tail import read_tail
+from envspec.session.programs import pip_hint
 from envspec.session.restarts import Restarts
 from envspec.session.room import shortage
 from envspec.session.run import Run
@@ -100,6 +101,8 @@ class Explainer:
     async def not_started(self, attempt: Attempt, error: ServiceStartError) -> ServiceError:
         """No process came to be; the agent's error says why."""
         hint = error.hint or self._plan.hint
+        if not hint and "command not found" in str(error):
+            hint = pip_hint(self._plan.argv[:1])
         return await self._explain(ServiceStartError, str(error), attempt, hint=hint)
 
     async def _hear_last_answers(self) -> None:

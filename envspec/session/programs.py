@@ -53,9 +53,17 @@ def _missing(service: ServicePlan, made: list[str]) -> Iterable[Failure]:
         try:
             find_program(replica.argv[0], replica.env.get("PATH", DEFAULT_PATH), replica.cwd)
         except SpawnError as error:
-            sentence = f"{replica.name}: {error}"
-            yield Failure(ServiceStartError, sentence, replica.name, hint=replica.hint, replica=replica)
+            sentence, hint = f"{replica.name}: {error}", replica.hint or pip_hint([replica.argv[0]])
+            yield Failure(ServiceStartError, sentence, replica.name, hint=hint, replica=replica)
             return  # its other replicas lack the same
+
+
+def pip_hint(commands: Iterable[str]) -> str:
+    """Return the pip command that brings commands which entries of the catalog use; empty where none of them does."""
+    from envspec.spec.catalog import extra_for  # it takes pydantic and time, and is asked only where something lacks
+
+    extras = dict.fromkeys(filter(None, map(extra_for, commands)))
+    return f"pip install 'envspec[{','.join(extras)}]'" if extras else ""
 
 
 def _may_be_made(replica: ReplicaPlan, made: list[str]) -> bool:

@@ -33,10 +33,10 @@ def check_requirements(environment: Outline, environ: Mapping[str, str]) -> None
         *_disk(requires),
     ]
     if missing:
-        raise _error(environment, missing)
+        raise _error(environment, missing, environ)
 
 
-def _error(environment: Outline, missing: list[tuple[str, str]]) -> RequirementError:
+def _error(environment: Outline, missing: list[tuple[str, str]], environ: Mapping[str, str]) -> RequirementError:
     sentences = [sentence for _, sentence in missing]
     extras = {environment.requires.extras[name]: None for name, _ in missing if name in environment.requires.extras}
     hint = f"pip install 'envspec[{','.join(extras)}]'" if extras else ""
@@ -45,6 +45,8 @@ def _error(environment: Outline, missing: list[tuple[str, str]]) -> RequirementE
     message = f"this host lacks {count} the environment {environment.name} requires\n\n{lines}"
     if len(missing) == 1:
         message = f"the environment {environment.name} cannot run here: {sentences[0]}"
+    if any(name in environment.requires.commands for name, _ in missing):
+        message += f"\n\nPATH searched: {_search_path(environ)}"
     return RequirementError(message, missing=sentences, hint=hint)
 
 
@@ -60,11 +62,15 @@ def _system(requires: Requirements) -> Iterable[tuple[str, str]]:
 
 
 def _commands(requires: Requirements, environ: Mapping[str, str]) -> Iterable[tuple[str, str]]:
-    # The interpreter's own directory counts: a virtual environment need not be activated to have its commands.
-    path = os.pathsep.join([str(Path(sys.executable).parent), environ.get("PATH", os.defpath)])
+    path = _search_path(environ)
     for name in requires.commands:
         if shutil.which(name, path=path) is None:
             yield name, f"the command {name} is not on PATH{_for(requires, name)}"
+
+
+def _search_path(environ: Mapping[str, str]) -> str:
+    # The interpreter's own directory counts: a virtual environment need not be activated to have its commands.
+    return os.pathsep.join([str(Path(sys.executable).parent), environ.get("PATH", os.defpath)])
 
 
 def _modules(requires: Requirements) -> Iterable[tuple[str, str]]:

@@ -39,6 +39,15 @@ def shipped_names() -> list[str]:
     return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
 
+def extra_for(command: str) -> str:
+    """Return the extra of envspec that provides a command which a shipped entry requires; empty for any other."""
+    for name in shipped_names():
+        entry = plain_data(read(SHIPPED / f"{name}.yaml"))
+        if command in entry.get("requires", {}).get("commands", ()):
+            return str(entry.get("extra", ""))
+    return ""
+
+
 class Catalog:
     """The entries that one environment uses, each read once."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from envspec.errors import (
     PortUnavailableError,
     ServiceExitedError,
@@ -100,6 +102,15 @@ def test_a_service_that_never_becomes_healthy(bench: Bench) -> None:
     assert isinstance(answer, dict)
     assert answer["check"] == "services.web.health[0] (exec)"
     assert answer["tries"] > 1
+
+
+@pytest.mark.parametrize("more", ["", ", depends_on: [made]"])  # what a task may make is looked for later
+def test_a_command_that_an_extra_provides_is_told_with_the_extra(bench: Bench, more: str) -> None:
+    services = f"made: {{kind: task, command: [sh, -c, ':']}}, kv: {{command: [etcd], env: {{PATH: /opt/none}}{more}}}"
+    error = bench.session(f"services: {{{services}}}").fails()
+    assert isinstance(error, ServiceStartError)
+    assert "command not found: etcd (PATH searched: /opt/none)" in str(error)
+    assert error.hint == "pip install 'envspec[local]'"
 
 
 def test_a_command_that_does_not_exist(bench: Bench) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from envspec.errors import RequirementError
@@ -75,6 +77,7 @@ def test_the_pip_command_names_every_extra_that_would_help_once() -> None:
     with pytest.raises(RequirementError) as caught:
         check_requirements(Outline("stack", "/stack.yaml", "/", requires, (), ()), {"PATH": "/usr/bin"})
     assert caught.value.hint == "pip install 'envspec[local,dynamo]'"
+    assert re.search(r"^PATH searched: /\S+:/usr/bin$", str(caught.value), re.MULTILINE)
     assert caught.value.missing == (
         "the command no-such-etcd is not on PATH (for etcd)",
         "the command no-such-nats is not on PATH",
