@@ -37,7 +37,8 @@ def find(options: Hub, host: Host) -> Found:
 
 def located(options: Hub, commit: str, host: Host) -> Found:
     """Tell where the files of a commit lie or will lie, and whether all are there as they were when verified."""
-    return Found(str(snapshot_of(options, commit, host)), commit, complete=_is_as_verified(options, commit, host))
+    folder = str(snapshot_of(options, commit, host))
+    return Found(folder, commit, complete=_is_as_verified(folder, manifest_path(options, commit, host)))
 
 
 def is_offline(host: Host) -> bool:
@@ -53,7 +54,7 @@ def repo_folder(options: Hub, host: Host) -> Path:
 
 def snapshot_of(options: Hub, commit: str, host: Host) -> Path:
     """Return the directory that holds the files of a commit under their own names."""
-    return repo_folder(options, host) / "snapshots" / commit
+    return host.hub_cache / f"models--{options.repo.replace('/', '--')}/snapshots/{commit}"
 
 
 def cached_commit(options: Hub, host: Host) -> str:
@@ -75,8 +76,8 @@ def remember_commit(options: Hub, commit: str, host: Host) -> None:
 
 def manifest_path(options: Hub, commit: str, host: Host) -> Path:
     """Return where the manifest of a selection lies."""
-    name = f"{commit}-{selection_key(options, host.hub_cache)}.json"
-    return host.own_cache / "models" / "hub" / options.repo.replace("/", "--") / name
+    key = selection_key(options, host.hub_cache)
+    return host.own_cache / f"models/hub/{options.repo.replace('/', '--')}/{commit}-{key}.json"
 
 
 def write_manifest(options: Hub, commit: str, host: Host, files: Iterable[RepoFile]) -> None:
@@ -89,16 +90,16 @@ def write_manifest(options: Hub, commit: str, host: Host, files: Iterable[RepoFi
         entries[file.path] = {"size": status.st_size, "mtime_ns": status.st_mtime_ns, **digests}
     manifest = {"format": _FORMAT, "repo": options.repo, "commit": commit, "hub": str(host.hub_cache), "files": entries}
     with suppress(OSError):
-        _write(manifest_path(options, commit, host), json.dumps(manifest, indent=1))
+        _write(manifest_path(options, commit, host), json.dumps(manifest))
 
 
-def _is_as_verified(options: Hub, commit: str, host: Host) -> bool:
+def _is_as_verified(folder: str, manifest: Path) -> bool:
     try:
-        manifest = json.loads(manifest_path(options, commit, host).read_bytes())
-        if manifest["format"] != _FORMAT:
-            return False
-        folder = snapshot_of(options, commit, host)
-        return all(_is_unchanged(f"{folder}/{path}", entry) for path, entry in manifest["files"].items())
+        with open(manifest, encoding="utf-8") as file:  # noqa: PTH123  as below
+            noted = json.loads(file.read())
+        return noted["format"] == _FORMAT and all(
+            _is_unchanged(f"{folder}/{path}", entry) for path, entry in noted["files"].items()
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 

@@ -9,6 +9,7 @@ from envspec.errors import ModelUnavailableError
 from envspec.models.hub.cache import is_offline, located, remember_commit, repo_folder, snapshot_of, write_manifest
 from envspec.models.hub.listing import RepoFile, cached_listing, listing_of_blobs
 from envspec.models.hub.options import Hub
+from envspec.models.hub.progress import ModelProgress
 from envspec.models.hub.resolve import resolve
 from envspec.models.hub.room import check_room
 from envspec.models.hub.selection import selected
@@ -28,7 +29,7 @@ def download(options: Hub, found: Found, host: Host, tell: Tell) -> Found:
     if not located(options, commit, host).complete:
         with only_one(_locks(options, commit, host), tell, host.environ.get("ENVSPEC_SESSION", "")):
             if not located(options, commit, host).complete:  # whom we waited for may have got it
-                files = _verify_cached(options, commit, host) or _fetch(options, commit, host, tell)
+                files = _verify_cached(options, commit, host, tell) or _fetch(options, commit, host, tell)
                 write_manifest(options, commit, host, files)
     remember_commit(options, commit, host)
     return located_as_verified(options, commit, host)
@@ -45,7 +46,7 @@ def _locks(options: Hub, commit: str, host: Host) -> list[Path]:
     return [host.hub_cache / ".locks" / "envspec" / name, host.own_cache / "models" / "locks" / name]
 
 
-def _verify_cached(options: Hub, commit: str, host: Host) -> list[RepoFile] | None:
+def _verify_cached(options: Hub, commit: str, host: Host, tell: Tell) -> list[RepoFile] | None:
     """Return the files if the cache has all of them and none is wrong, None if it takes a hub to say or mend that.
 
     Raises:
@@ -60,8 +61,15 @@ def _verify_cached(options: Hub, commit: str, host: Host) -> list[RepoFile] | No
     files = asked_for(options, listing)
     if not is_offline(host) and not all((folder / file.path).is_file() for file in files):
         return None
+    progress = ModelProgress(sum(file.size for file in files), tell)
+
+    def verify(file: RepoFile) -> str:
+        fault = fault_of(folder / file.path, file)
+        progress.add(0 if fault else file.size, downloaded=False)
+        return fault
+
     with ThreadPoolExecutor(4) as pool:
-        faults = pool.map(lambda file: fault_of(folder / file.path, file), files)
+        faults = pool.map(verify, files)
         wrong = [f"{file.path} {fault}" for file, fault in zip(files, faults, strict=True) if fault]
     if wrong and is_offline(host):
         raise _not_here(options, commit, wrong)
@@ -79,7 +87,6 @@ def _fetch(options: Hub, commit: str, host: Host, tell: Tell) -> list[RepoFile]:
     from envspec.models.hub.claims import claim
     from envspec.models.hub.leftovers import remove_leftovers
     from envspec.models.hub.listing_request import request_listing
-    from envspec.models.hub.progress import ModelProgress
     from envspec.models.hub.transfer import Transfer
 
     repo = repo_folder(options, host)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -38,8 +37,8 @@ def selected(paths: Iterable[str], options: Hub) -> list[str]:
 
 def selection_key(options: Hub, hub_cache: Path) -> str:
     """Return a name for what is asked for, and of which cache: the same for the same selection."""
-    asked = [sorted(options.include), sorted(options.exclude), options.tokenizer_only, str(hub_cache)]
-    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:12]
+    asked = (sorted(options.include), sorted(options.exclude), options.tokenizer_only, str(hub_cache))
+    return hashlib.sha256(repr(asked).encode()).hexdigest()[:12]
 
 
 def _matches(path: str, patterns: Iterable[str]) -> bool:
