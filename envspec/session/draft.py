@@ -36,10 +36,25 @@ def draft(request: Request) -> Draft:
     """Return the environment that is asked for.
 
     Raises:
-        SpecError: the file is wrong.
+        SpecError: the file is wrong; holds everything that is wrong with it.
     """
     recalled = recall(request)
-    return Written(request) if recalled is None else Known(request, recalled)
+    if recalled is not None:
+        return Known(request, recalled)
+    try:
+        written = Written(request)
+        written.try_out()
+    except SpecError as error:
+        raise _in_full(error, request) from None
+    return written
+
+
+def _in_full(error: SpecError, request: Request) -> SpecError:
+    """Return the error with what is wrong with the file's texts as well, where its shape is wrong already."""
+    from envspec.resolve import check
+
+    everything = check(request.file, sets=request.sets, environ=request.environ)
+    return SpecError(everything) if set(error.diagnostics) <= set(everything) else error
 
 
 class Written:
@@ -55,6 +70,18 @@ class Written:
         with noted() as self._files:
             self._environment: Environment = load(request.file, sets=request.sets, environ=request.environ)
         self.outline = outline(self._environment)
+
+    def try_out(self) -> None:
+        """Render everything with stand-ins, so that what is wrong is told before there is a session.
+
+        It takes little: what it works out, the plan does not work out again.
+
+        Raises:
+            SpecError: the file is wrong in a way that only shows when everything is rendered.
+        """
+        from envspec.resolve import resolve, stand_in
+
+        resolve(self._environment, stand_in(self._environment), self._request.environ)
 
     def plan(self, bindings: Bindings) -> Plan:
         """Render everything."""

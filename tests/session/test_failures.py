@@ -254,3 +254,18 @@ def test_the_culprit_is_the_one_that_failed_and_not_one_that_followed(bench: Ben
     assert isinstance(session.error, ServiceExitedError)
     assert session.error.service == "store"
     assert [event.replica for event in session.of(e.ReplicaFailed)] == ["store"]
+
+
+def test_all_mistakes_of_a_file_are_told_before_there_is_a_session(bench: Bench) -> None:
+    session = bench.session("services: {web: {command: [x, '{{ nope }}', '{{ ports.http }}']}}")
+    error = session.fails()
+    assert isinstance(error, SpecError)
+    assert [found.message for found in error.diagnostics] == ["there is no 'nope' here", "ports has no 'http'"]
+    assert [type(event) for event in session.events] == [e.SessionFailed]
+    assert not bench.state.exists()
+
+
+def test_a_wrong_shape_does_not_hide_wrong_texts(bench: Bench) -> None:
+    error = bench.session("services: {web: {command: [x, '{{ nope }}'], nope: 1}}").fails()
+    assert isinstance(error, SpecError)
+    assert [found.code for found in error.diagnostics] == ["template", "unknown-key"]
