@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from envspec.spec.diagnostics import NOT_YET
 from envspec.spec.findings import Findings
 from envspec.spec.nodes import Node
 from envspec.spec.template import references
@@ -21,6 +22,11 @@ class Place:
 
     sees: tuple[str, ...]
     is_what: str
+
+    @property
+    def hint(self) -> str:
+        """Say what may be named there."""
+        return f"it sees {', '.join(name for name in self.sees if name not in NOT_YET)}"
 
 
 SHAPE = Place(("vars", "matrix", "env"), "decides the environment's shape before ports are leased")
@@ -50,5 +56,5 @@ def check_names(nodes: Iterable[Node], place: Place, what: str, findings: Findin
             if name in LANGUAGE and name not in place.sees:
                 well = False
                 message = f"{what} {place.is_what}, where there is no '{name}'"
-                findings.add(reference.mark, "out-of-scope", message, f"it sees {', '.join(place.sees)}")
+                findings.add(reference.mark, "out-of-scope", message, place.hint)
     return well

@@ -146,7 +146,7 @@ def _inputs_used(key: str, node: Node, service: Service, late: list[str], findin
         used.add(name)
         if name in late:
             message = f"the input '{name}' is used in '{key}', which is settled before ports are leased"
-            findings.add(service.given[name].mark, "out-of-scope", message, f"here it sees {', '.join(SHAPE.sees)}")
+            findings.add(service.given[name].mark, "out-of-scope", message, f"here {SHAPE.hint}")
     return used
 
 

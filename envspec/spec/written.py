@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from envspec.errors import SpecError
 from envspec.spec.base import is_extension, name_error
-from envspec.spec.diagnostics import at, suggest
+from envspec.spec.diagnostics import NOT_YET, at, suggest
 from envspec.spec.environment_file import EnvironmentFile
 from envspec.spec.findings import Findings, growth
 from envspec.spec.layers import is_null, overlay_file
@@ -19,10 +19,6 @@ from envspec.spec.nodes import ListNode, MapNode, Mark, Node, Scalar
 from envspec.spec.service_spec import ServiceSpec
 from envspec.spec.source import read
 
-NOT_YET = {
-    "matrix": "`matrix` is not in this version of envspec",
-    "gpus": "`gpus` is not in this version of envspec",
-}
 RUNNING = ("command", "shell", "use", "attach")
 """Keys of which a service needs one. Where none is there but an unknown key is, that one was probably meant."""
 
@@ -93,7 +89,8 @@ def known_keys(node: MapNode, model: type[BaseModel], what: str, findings: Findi
 
 def _note_unknown(key: Scalar, what: str, keys: set[str], findings: Findings) -> None:
     if key.text in NOT_YET:
-        findings.add(key.mark, "not-supported", NOT_YET[key.text], "remove the key")
+        message = f"`{key.text}` is not in this version of envspec"
+        findings.add(key.mark, "not-supported", message, "remove the key")
     else:
         findings.add(key.mark, "unknown-key", f"{what} has no key '{key.text}'", suggest(key.text, keys))
 
