@@ -81,6 +81,7 @@ class Hub:
         self.faults: list[Fault] = []
         self.gated: set[str] = set()
         self.token = ""  # that every request must bear
+        self.ranges = True  # whether it can begin in the middle of a file
         self.content_network = False  # whether large files are elsewhere, as with the public hub
         self.listed_sizes: dict[str, int] = {}  # what the hub says of a file, by its path, though it is not so
         self.before: Callable[[str], None] = lambda _path: None  # called with the path of each request
@@ -298,14 +299,17 @@ class Handler(BaseHTTPRequestHandler):
         if begin >= entry.size > 0:
             self._send(416, b"", {**headers, "Content-Range": f"bytes */{entry.size}"})
             return
-        partial = "Range" in self.headers
+        partial = bool(self._asked_range())
         ranged = {"Content-Range": f"bytes {begin}-{end - 1}/{entry.size}"} if partial else {}
         self._start(206 if partial else 200, {**headers, **ranged, "Content-Length": str(end - begin)})
         if self.command != "HEAD":
             self._body(entry, begin, end, fault or Fault(lambda *_: True))
 
+    def _asked_range(self) -> str:
+        return self.headers.get("Range", "") if self.server.hub.ranges else ""
+
     def _range(self, size: int) -> tuple[int, int]:
-        found = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        found = re.fullmatch(r"bytes=(\d+)-(\d*)", self._asked_range())
         if not found:
             return 0, size
         return int(found[1]), min(size, int(found[2]) + 1) if found[2] else size

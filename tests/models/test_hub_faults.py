@@ -82,6 +82,14 @@ def test_a_cut_body_goes_on_where_it_broke_off(machine: Machine) -> None:
     assert "the connection was cut at byte 2,000,000" in machine.reasons[0]
 
 
+def test_a_mirror_that_knows_no_ranges_sends_the_file_from_its_start(machine: Machine) -> None:
+    machine.publish(6)
+    machine.hub.ranges = False
+    machine.hub.spoil(WEIGHTS, cut=2_000_000)
+    assert machine.has_exactly(machine.fetch().path)
+    assert all(request.status == 200 for request in machine.hub.gets(WEIGHTS))
+
+
 def test_a_stalled_body_is_left_and_asked_for_again(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DOWNLOAD_TIMEOUT", 0.3)
     machine.publish(6)
