@@ -86,7 +86,7 @@ def _refused_by_system(error: OSError) -> EnvspecError:
         return BackendError(f"the agent was refused something by the system: {error}")
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     message = f"the agent has no file descriptor left: it may have {limit}, and needs two per port and two per service"
-    return ResourceError(message, hint="Raise the hard limit (`ulimit -Hn`), or declare fewer services and ports.")
+    return ResourceError(message, hint="raise the hard limit (`ulimit -Hn`), or declare fewer services and ports")
 
 
 class Node(NamedTuple):

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 _HINTS = {
-    errno.ENOSPC: "Free some space there, or point ENVSPEC_STATE_DIR at another disk.",
-    errno.EDQUOT: "Your quota there is used up: free some, or point ENVSPEC_STATE_DIR at another disk.",
-    errno.EROFS: "It is mounted read-only: point ENVSPEC_STATE_DIR at a directory that can be written.",
+    errno.ENOSPC: "free some space there, or point ENVSPEC_STATE_DIR at another disk",
+    errno.EDQUOT: "your quota there is used up: free some, or point ENVSPEC_STATE_DIR at another disk",
+    errno.EROFS: "it is mounted read-only: point ENVSPEC_STATE_DIR at a directory that can be written",
 }
 
 
@@ -26,7 +26,7 @@ def writing(path: Path | str) -> Iterator[None]:
         from envspec.errors import StateDirectoryError
 
         place = error.filename or path
-        hint = _HINTS.get(error.errno or 0, "Point ENVSPEC_STATE_DIR at a directory that can be written.")
+        hint = _HINTS.get(error.errno or 0, "point ENVSPEC_STATE_DIR at a directory that can be written")
         raise StateDirectoryError(f"cannot write {place}: {error.strerror}", hint=hint) from error
 
 

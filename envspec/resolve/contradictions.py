@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from envspec.spec.environment import Service
 from envspec.spec.findings import Findings
-from envspec.spec.nodes import MapNode, Node
+from envspec.spec.nodes import MapNode, Scalar
 from envspec.spec.service_spec import ServiceSpec
 
 
@@ -32,21 +33,24 @@ def note_contradictions(
 def note_bad_names(tree: MapNode, findings: Findings) -> None:
     """Note names of files and variables that a file system or an environment cannot have."""
     files, env = tree.get("files"), tree.get("env")
+    within = []
     for key, _ in files.items if isinstance(files, MapNode) else ():
         path = Path(key.text)
         if path.is_absolute() or ".." in path.parts or not path.parts:
             message = f"'{key.text}' is not within the replica's directory"
             findings.add(key.mark, "bad-path", message, "files are written at relative paths, without '..'")
-    _note_shadowed(files, findings)
+        else:
+            within.append(key)
+    _note_shadowed(within, findings)
     for key, _ in env.items if isinstance(env, MapNode) else ():
         if not key.text or "=" in key.text:
             findings.add(key.mark, "bad-name", f"'{key.text}' cannot name a variable: it is empty or contains '='")
 
 
-def _note_shadowed(files: Node | None, findings: Findings) -> None:
+def _note_shadowed(files: Iterable[Scalar], findings: Findings) -> None:
     """Note files that another one's path makes a directory, and two names for one file."""
     taken: dict[PurePosixPath, str] = {}
-    for key, _ in files.items if isinstance(files, MapNode) else ():
+    for key in files:
         path = PurePosixPath(key.text)
         for other, name in taken.items():
             if path == other:

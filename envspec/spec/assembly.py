@@ -64,6 +64,12 @@ def _removed(ports: Node | None) -> dict[str, Mark]:
 
 
 def _note_double(own: MapNode, findings: Findings) -> None:
+    awaited = own.get("depends_on")
+    names: set[str] = set()
+    for name, _ in awaited.items if isinstance(awaited, MapNode) else ():
+        if name.text in names:
+            findings.add(name.mark, "waits-twice", f"depends_on lists '{name.text}' twice", "keep one of them")
+        names.add(name.text)
     shell = own.key("shell")
     if shell is not None and not is_null(own.get("shell")) and not is_null(own.get("command")):
         findings.add(shell.mark, "command-and-shell", "'command' and 'shell' are both written", "keep one of them")

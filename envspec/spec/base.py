@@ -10,6 +10,8 @@ from typing import Annotated, Any, ClassVar, TypeVar, cast, get_args, get_type_h
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, TypeAdapter, create_model, model_validator
 from pydantic_core import CoreSchema, core_schema
 
+from envspec.health.values import Checked
+
 NAME_PATTERN = r"^[a-z_][a-z0-9_]*$"
 EXTENSION_PATTERN = r"^x-"
 
@@ -112,6 +114,18 @@ def _make_strict(schema: Any, handler: GetCoreSchemaHandler) -> None:
     elif isinstance(schema, list):
         for part in schema:
             _make_strict(part, handler)
+
+
+def _no_pattern(text: str) -> str:
+    if not text:
+        return "an empty pattern matches no variable"
+    # https://docs.python.org/3/library/fnmatch.html: a bracket that is never closed stands for itself.
+    closed = re.fullmatch(r"(?:[^\[]|\[!?\]?[^\]]*\])+", text)
+    return "" if closed else f"{text!r} has a '[' that is never closed: the bracket itself is written [[]"
+
+
+Pattern = Annotated[str, Checked(_no_pattern)]
+"""A pattern of names of variables: `*`, `?` and `[abc]`."""
 
 
 def is_extension(key: str) -> bool:

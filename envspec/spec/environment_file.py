@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from envspec.health.values import PositiveDuration
-from envspec.spec.base import Name, Spec
+from envspec.spec.base import Name, Pattern, Spec
 from envspec.spec.model_spec import ModelSpec
 from envspec.spec.port_spec import PortsSpec
 from envspec.spec.requires_spec import RequiresSpec
@@ -29,7 +29,7 @@ class EnvironmentFile(Spec):
     """What the host must have."""
     env: dict[str, str | None] = Field(default_factory=dict)
     """Variables for all services; null takes a variable away."""
-    inherit_env: list[str] | None = None
+    inherit_env: list[Pattern] | None = None
     """Which of the caller's variables services inherit, as patterns. Default: all."""
     ports: PortsSpec = Field(default_factory=PortsSpec)
     """Where ports come from."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from envspec.health.values import PositiveDuration
-from envspec.spec.base import Name, Spec
+from envspec.spec.base import Name, Pattern, Spec
 from envspec.spec.port_spec import PortSpec
 from envspec.spec.validator_spec import ActionSpec, ValidatorSpec
 from envspec.units import Duration
@@ -92,9 +92,9 @@ class ServiceSpec(Spec):
     """Variables of its environment; null takes a variable away."""
     env_file: str | list[str] | None = None
     """Files of NAME=VALUE lines, relative to this file; `env` wins over them."""
-    inherit_env: list[str] | None = None
+    inherit_env: list[Pattern] | None = None
     """Which of the caller's variables it inherits, as patterns: `[PATH, "CUDA_*"]`. Default: all."""
-    unset_env: list[str] = Field(default_factory=list)
+    unset_env: list[Pattern] = Field(default_factory=list)
     """Which variables it does not inherit, as patterns."""
     files: dict[str, str] = Field(default_factory=dict)
     """Files to write into the replica's directory before it starts: relative path → text."""

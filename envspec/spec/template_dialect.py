@@ -120,7 +120,7 @@ class Dialect(ImmutableSandboxedEnvironment):
         if not isinstance(value, list | tuple | str) or not isinstance(key, int):
             return _missing(offset, f"{path} is {_kind(value)}, and has no key '{key}'", "")
         if not -len(value) <= key < len(value):
-            return _missing(offset, f"{path} has {len(value)} items, and none at {key}", "counting begins with 0")
+            return _missing(offset, f"{path} has {_items(value)}, and none at {key}", "counting begins with 0")
         return value[key]
 
     def getitem(self, obj: Any, argument: Any) -> Any:
@@ -211,6 +211,11 @@ def chain(node: nodes.Node) -> tuple[str | int, ...]:
 
 def _kind(value: object) -> str:
     return "null" if isinstance(value, Undefined) else kind(value)
+
+
+def _items(value: list[Any] | tuple[Any, ...] | str) -> str:
+    what = "character" if isinstance(value, str) else "item"
+    return f"{len(value)} {what}{'' if len(value) == 1 else 's'}"
 
 
 def _output(value: object) -> str:

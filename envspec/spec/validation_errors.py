@@ -17,6 +17,7 @@ from envspec.spec.known_keys import keys_at
 from envspec.spec.nodes import ListNode, MapNode, Node, Scalar
 from envspec.spec.template import has_template
 from envspec.spec.template_values import kind
+from envspec.units import DURATION_PATTERN
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -52,6 +53,12 @@ _ABSENT = ("missing", "missing_argument", "missing_keyword_only_argument")
 _NAMED = {"ports": "port", "ranges": "port range"}
 """What the names in a mapping are called."""
 _KINDS_OF_ITEMS = {frozenset(VALIDATORS): "validator", frozenset(ACTIONS): "action"}
+_SHORT_FORMS: Mapping[tuple[str | int, ...], tuple[tuple[str, str], ...]] = {
+    ("restart",): (("on", "never|failure|always"),),
+    ("stop",): (("signal", "TERM|INT|QUIT|HUP|KILL|ABRT|USR1|USR2|WINCH"), ("timeout", DURATION_PATTERN)),
+    ("liveness",): (("every", DURATION_PATTERN), ("failures", "[0-9]+")),
+}
+"""Mappings for which people write one value alone, and the key that it was meant for."""
 _SHOWN = 40
 """So much of a wrong text is repeated in the message; the rest stands in the source line below it."""
 
@@ -211,11 +218,19 @@ def _type_hint(mistake: _Mistake) -> str:
         return f'quote it: "{node.text}"' if node.written else "make it text in the template: `| string`"
     from envspec.spec.core_schema import core_value
 
+    if "a mapping" in mistake.wanted:
+        return _short_form(mistake.path[-1:], node.text)
     meant = kind(core_value(node.text)) if node.text else ""
     if not node.plain and {"a number": "a whole number", "a boolean": "true or false"}.get(meant) in mistake.wanted:
         return f"write {node.text} without quotes"
     is_command = mistake.path[-1:] in (("command",), ("args",))
     return list_hint(node.text, is_command=is_command) if "a list" in mistake.wanted else ""
+
+
+def _short_form(path: tuple[str | int, ...], text: str) -> str:
+    """Return how to write a mapping of which only the most telling value was written."""
+    inner = next((inner for inner, pattern in _SHORT_FORMS.get(path, ()) if re.fullmatch(pattern, text)), "")
+    return f"write {{{inner}: {text}}}" if inner else ""
 
 
 def list_hint(text: str, *, is_command: bool = False) -> str:
