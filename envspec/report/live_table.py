@@ -29,7 +29,9 @@ def live_table(progress: Progress, now: float, size: tuple[int, int]) -> list[Li
 
 def _header(progress: Progress, now: float) -> Line:
     status = progress.status
-    seconds = f"{status.seconds or now:.1f} s"
+    # What the start took is told of a session that is up; of one under way, how long it has been.
+    took = None if status.state in ("starting", "stopping") else status.seconds
+    seconds = f"{now if took is None else took:.1f} s"
     return line(
         (status.environment, "bold"), "  ", states.state(status.state), "  ", (f"{seconds}  {status.id}", "dim")
     )
@@ -82,6 +84,8 @@ def _footer(progress: Progress) -> Line:
     if status.state in ("stopping", "failed"):
         left = sum(replica.pid is not None for replica in replicas)
         return line((f"stopping, {left} left · Ctrl-C again leaves at once", "dim"))
+    if status.state == "stopped":
+        return line(("everything is stopped", "dim"))
     settled = sum(replica.state in SETTLED for replica in replicas)
     to_come = len(progress.downloads)
     models = f"{to_come} model{'s' * (to_come > 1)} to come · " if to_come else ""

@@ -166,6 +166,16 @@ def test_stopping_shows_who_is_left(plan: Plan, events: list[e.Event]) -> None:
     assert "worker.0  stopping" in picture
     assert "frontend  stopped" in picture
     assert "stopping, 3 left · Ctrl-C again leaves at once" in picture
+    # The clock goes on, also where it was known how long the start took.
+    assert picture.startswith("local  stopping  5.2 s  local-k3f9a\n")
+
+
+def test_a_session_that_is_stopped_has_nothing_to_interrupt(plan: Plan, events: list[e.Event]) -> None:
+    picture = drawn(
+        plan, [*events, e.SessionStopping(at=5.0, reason="Ctrl-C"), e.SessionStopped(at=5.3, seconds=0.3)], 5.3
+    )
+
+    assert picture.endswith("\n  everything is stopped\n")
 
 
 @pytest.mark.parametrize(
