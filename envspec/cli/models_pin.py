@@ -67,12 +67,12 @@ def _refuse(models: list[Model], environment: str) -> None:
 def _commits(models: list[Model], host: Host) -> list[str]:
     """Return the commits that the models are at, asked side by side."""
     from envspec.cli.models_declared import of_source
-    from envspec.models import SOURCES
+    from envspec.models.hub.resolve import current_commit
     from envspec.plan.plan import ModelPlan
 
     def commit(model: Model) -> str:
         options = of_source(ModelPlan(model.name, model.served_name, model.source, model.options, ""))
-        return SOURCES[model.source].resolve(options, host, lambda _: None).commit
+        return current_commit(options, host, lambda _: None)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(commit, models))

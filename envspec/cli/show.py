@@ -36,7 +36,8 @@ def show(environment: str, sets: tuple[str, ...], form: str) -> int:
 
     loaded = load(find(environment, Path.cwd()), sets=assignments("--set", sets), environ=os.environ)
     asked = outline(loaded)
-    plan = resolve(loaded, bindings_for_show(asked.ports, tuple(loaded.models)), os.environ)
+    models = {name: bool(model.repo) for name, model in loaded.models.items()}
+    plan = resolve(loaded, bindings_for_show(asked.ports, models), os.environ)
     secrets = secrets_of([os.environ, *(replica.env for replica in plan.replicas)])
     data = shown_environment(plan, asked, inherited(os.environ, loaded.inherit_env), loaded.inherit_env, loaded.vars)
     for model in declared([loaded]):

@@ -6,6 +6,9 @@ that costs time is behind `EnvironmentPool` and `ModelPool`, which the first tes
 
 from __future__ import annotations
 
+import os
+from shutil import rmtree
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 
 POOL: pytest.StashKey[EnvironmentPool] = pytest.StashKey()
 MODELS: pytest.StashKey[ModelPool] = pytest.StashKey()
+RUN: pytest.StashKey[str] = pytest.StashKey()
+RUN_DIRECTORY = "ENVSPEC_RUN_DIR"
+"""As in envspec.models.hub.run_commits: where the processes of a run agree on the commits of branches."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,9 +56,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers."""
+    """Register the markers, and name a directory for what all processes of this run must agree on."""
     config.addinivalue_line("markers", "environment(name): run this test in the named environment, whatever --env says")
     config.addinivalue_line("markers", "model(*names, revision): fetch these models before the first test runs")
+    if RUN_DIRECTORY not in os.environ:  # a worker of xdist, and a run within a run, have it
+        config.stash[RUN] = os.environ[RUN_DIRECTORY] = f"{gettempdir()}/envspec-run-{os.urandom(12).hex()}"
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Forget the run's directory, which most runs never make."""
+    if (directory := config.stash.get(RUN, "")) and os.environ.pop(RUN_DIRECTORY, ""):
+        rmtree(directory, ignore_errors=True)
 
 
 def pool_of(config: pytest.Config) -> EnvironmentPool:

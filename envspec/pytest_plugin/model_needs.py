@@ -32,12 +32,28 @@ def is_skipped(item: pytest.Item) -> bool:
 
 
 def marked(item: pytest.Item) -> Iterable[Need]:
-    """Yield what the markers `model` of a test, of its class and of its module name."""
+    """Yield what the markers `model` of a test, of its class and of its module name.
+
+    Raises:
+        pytest.UsageError: a marker is not written as one.
+    """
     if "model" not in item.keywords:  # a look into dictionaries: cheaper than the markers of 5,000 tests
         return
     for marker in item.iter_markers("model"):
+        if wrong := _wrong(marker):
+            raise pytest.UsageError(f"{item.nodeid}: the marker model {wrong}")
         for name in marker.args:
-            yield Need(str(name), str(marker.kwargs.get("revision", "")))
+            yield Need(name, marker.kwargs.get("revision", ""))
+
+
+def _wrong(marker: pytest.Mark) -> str:
+    """Return what is wrong with a marker, empty where it names models."""
+    if unknown := [key for key in marker.kwargs if key != "revision"]:
+        return f"takes names and revision=, not {unknown[0]}="
+    if not marker.args:
+        return "names no model: write @pytest.mark.model('org/name')"
+    odd = next((value for value in (*marker.args, *marker.kwargs.values()) if not isinstance(value, str)), None)
+    return "" if odd is None else f"takes texts, not {odd!r}"
 
 
 def environment_of(item: pytest.Item, chosen: list[str]) -> list[str]:

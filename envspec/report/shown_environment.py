@@ -21,8 +21,11 @@ STEP = 1_000_000
 _NUMBER = re.compile(r"(?<![0-9])70[0-9]{8}(?![0-9])")
 
 
-def bindings_for_show(requests: tuple[PortRequest, ...], models: tuple[str, ...]) -> Bindings:
-    """Return bindings that say what they stand for; fixed ports keep their numbers."""
+def bindings_for_show(requests: tuple[PortRequest, ...], models: Mapping[str, bool]) -> Bindings:
+    """Return bindings that say what they stand for; fixed ports keep their numbers.
+
+    `models` tells of each whether it comes from a repository, and so has a commit.
+    """
     ports: dict[str, dict[str, tuple[int, ...]]] = {}
     for index, request in enumerate(requests):
         first = FIRST + index * STEP if request.fixed is None else request.fixed
@@ -33,6 +36,7 @@ def bindings_for_show(requests: tuple[PortRequest, ...], models: tuple[str, ...]
         tmp="<session.tmp>",
         ports=ports,
         models={name: f"<models.{name}.path>" for name in models},
+        commits={name: f"<models.{name}.commit>" for name, has_commits in models.items() if has_commits},
     )
 
 

@@ -33,7 +33,10 @@ PACKAGE = Path(__file__).parent.parent
 MAKERS = ("catalog", "health", "models", "models/hub", "models/synthetic", "plan", "resolve", "session", "spec")
 """The parts of envspec that a plan is made by: in a checkout they change without a new version."""
 CHANGING = frozenset(
-    {"_", "ENVSPEC_STATE_DIR", "OLDPWD", "PWD", "PYTEST_CURRENT_TEST", "PYTEST_XDIST_TESTRUNUID", "SHLVL"}
+    {
+        *("_", "OLDPWD", "PWD", "SHLVL"),
+        *("ENVSPEC_RUN_DIR", "ENVSPEC_STATE_DIR", "PYTEST_CURRENT_TEST", "PYTEST_XDIST_TESTRUNUID"),
+    }
 )
 """Variables that differ from one command to the next. Services inherit their present values, whatever they were; a
 plan of files that speak of one of them is not kept."""

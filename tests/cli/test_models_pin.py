@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.models.hub_models import write_model
 from tests.models.hub_server import Hub
 
@@ -85,3 +87,21 @@ def test_nothing_is_written_where_one_model_cannot_be_pinned(envspec: Any, hub: 
     result = envspec("models", "pin")
     assert (result.returncode, "no model org/none" in result.stderr) == (3, True)
     assert file.read_text() == missing
+
+
+@pytest.mark.parametrize("cut_off", ["HF_ENDPOINT", "HF_HUB_OFFLINE"])
+def test_what_a_branch_was_last_seen_at_is_not_what_it_is_at(envspec: Any, hub: Hub, cut_off: str) -> None:
+    write_model(hub.root, "org/one", 0.1)
+    file = envspec.write("models: {a: {repo: org/one}}\n")
+    assert envspec("models", "pull").returncode == 0
+    envspec.environ[cut_off] = "1" if cut_off == "HF_HUB_OFFLINE" else "http://127.0.0.1:1"
+    before, result = file.read_text(), envspec("models", "pin")
+
+    assert result.returncode == 3
+    assert file.read_text() == before
+
+
+def test_show_has_a_place_for_a_commit_that_is_not_known_yet(envspec: Any) -> None:
+    envspec.write("models: {a: {repo: org/one}}\nservices: {s: {command: [echo, 'at {{ models.a.commit }}']}}\n")
+
+    assert envspec.json("show")["services"]["s"]["command"] == ["echo", "at <models.a.commit>"]

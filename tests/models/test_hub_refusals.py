@@ -167,3 +167,11 @@ def test_neither_cache_can_be_locked(machine: Machine) -> None:
     message, hint = refusal(machine)
     assert "no lock can be had" in message
     assert "ENVSPEC_CACHE_DIR" in hint
+
+
+def test_a_refusal_does_not_wait_for_what_another_file_may_become(machine: Machine) -> None:
+    machine.publish()
+    machine.hub.fail(403, times=99, on="config.json")
+    machine.hub.fail(429, times=99, on="model.safetensors", headers={"Retry-After": "500"})
+    message, _ = refusal(machine)
+    assert "403" in message or "may read" in message or "gated" in message

@@ -333,3 +333,45 @@ def test_variables(model_loader):
 
     assert "HF_HUB_OFFLINE" not in json.loads(Path(project.path / "seen.json").read_text())
     assert fetched(hub) == {"org/one"}
+
+
+@pytest.mark.parametrize(
+    ("marker", "said"),
+    [
+        ('"org/one", revison="x"', "takes names and revision=, not revison="),
+        ("", "names no model"),
+        ("5", "takes texts, not 5"),
+    ],
+)
+def test_a_marker_that_is_written_wrong_stops_the_run(
+    project: pytest.Pytester, hub: Hub, marker: str, said: str
+) -> None:
+    project.makepyfile(f"import pytest\n@pytest.mark.model({marker})\ndef test_it(): pass\n")
+    result = project.runpytest_subprocess()
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*test_it: the marker model {said}*"])
+    assert hub.requests == []
+
+
+def test_all_processes_of_a_run_have_the_same_commit_of_a_branch_that_moves(project: pytest.Pytester, hub: Hub) -> None:
+    environment(project, "chat", WITH_MODEL.format(repo="org/one"))
+
+    def move(path: str) -> None:
+        if "/revision/main" in path:
+            (hub.root / "org/one/README.md").write_text(str(len(hub.requests)))
+
+    hub.before = move
+    project.makepyfile(
+        """
+import pytest
+
+@pytest.mark.parametrize("number", range(4))
+def test_path(environment, model_loader, number):
+    (environment.dir.parent / f"{environment.id}.{number}").write_text(str(model_loader("chat", preload_only=True)))
+    plan = (environment.dir / "plan.json").read_text()
+    assert str(model_loader("chat", preload_only=True)) in plan
+"""
+    )
+    project.runpytest_subprocess("--env=chat", "-n", "2").assert_outcomes(passed=4)
+    assert sum("/revision/main" in request.path for request in hub.requests) >= 1

@@ -32,6 +32,7 @@ class Attempts:
     what: str
     tell: Tell
     most: int = TRIES
+    given_up: threading.Event = field(default_factory=threading.Event)
     _failed: int = field(default=0, init=False)
     _bytes: int = field(default=0, init=False)
 
@@ -55,7 +56,8 @@ class Attempts:
             raise GaveUpError(f"{self.what}: {reason}, and asks to wait {demanded:.0f} s")
         seconds = self._backoff() if demanded is None else demanded + random.uniform(0, FIRST_WAIT)  # noqa: S311
         self.tell(Retrying(f"{self.what}: {reason}", seconds, self._failed + 1))
-        threading.Event().wait(seconds)
+        if self.given_up.wait(seconds):
+            raise GaveUpError(f"{self.what} is not wanted any more")
 
     def _backoff(self) -> float:
         """Half of the wait is random, so that processes which failed together do not come back together."""

@@ -23,10 +23,10 @@ _CALLER = "x-envspec-caller"
 """Says for whom a request is, as huggingface_hub makes its requests in threads of its own. It is never sent."""
 
 _TELEMETRY = "/api/agent-harnesses"
-"""What huggingface_hub asks first of all in a process, to see which coding agent it serves; an error means none."""
+"""What huggingface_hub asks first of all in a process, for its statistics; it goes on where that fails."""
 
 _CHUNK = 2**20  # bytes after which huggingface_hub says how far it is; its own 10 MiB are ten seconds of a slow line
-_callers: dict[str, tuple[str, Tell, int]] = {}
+_callers: dict[str, tuple[str, Tell, int, threading.Event]] = {}
 _numbers = itertools.count(1)
 _lock = threading.Lock()
 _installed = False
@@ -44,11 +44,16 @@ def token_of(options: Hub, host: Host) -> Token:
 
 
 @contextmanager
-def telling(what: str, tell: Tell, tries: int = TRIES) -> Iterator[dict[str, str]]:
-    """Give headers for huggingface_hub: of requests that carry them, every retry is told to `tell`, for `what`."""
+def telling(
+    what: str, tell: Tell, tries: int = TRIES, given_up: threading.Event | None = None
+) -> Iterator[dict[str, str]]:
+    """Give headers for huggingface_hub: of requests that carry them, every retry is told to `tell`, for `what`.
+
+    `given_up` ends the wait for the next try.
+    """
     _install()
     caller = str(next(_numbers))
-    _callers[caller] = what, tell, tries
+    _callers[caller] = what, tell, tries, given_up or threading.Event()
     try:
         yield {_CALLER: caller}
     finally:

@@ -19,7 +19,7 @@ class ModelProgress:
     """The bytes of one model."""
 
     def __init__(self, total: int, tell: Tell) -> None:
-        self.abandoned = False
+        self.abandoned = threading.Event()
         self.downloaded = 0
         self._done, self._total, self._tell = 0, total, tell
         self._lock, self._told = threading.Lock(), 0.0
@@ -48,7 +48,7 @@ class FileProgress:
         Raises:
             AbandonedError: no more of them are wanted.
         """
-        if self._model.abandoned:
+        if self._model.abandoned.is_set():
             raise AbandonedError
         self._done += count
         self._model.add(count)

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from envspec.errors import ModelUnavailableError
 from envspec.models.hub.cache import cached_commit, find, is_offline, located, remember_commit
 from envspec.models.hub.options import COMMIT, Hub
+from envspec.models.hub.run_commits import note, noted
 from envspec.models.source import Found, Host, Retrying, Tell
 
 _TRIES_WITH_CACHE = 3  # half a second or so: what is cached will do
@@ -30,31 +31,55 @@ def resolve(options: Hub, host: Host, tell: Tell) -> Found:
             f"{options.repo} ({options.revision}) is not in the cache, and HF_HUB_OFFLINE forbids to download it",
             hint=f"unset HF_HUB_OFFLINE once to fetch it; the cache is {host.hub_cache}",
         )
-    commit = _ask(options, host, tell)
+    commit = noted(options, host) or note(options, _ask_or_recall(options, host, tell), host)
     found = located(options, commit, host)
     if found.complete:
         remember_commit(options, commit, host)
     return found
 
 
-def _ask(options: Hub, host: Host, tell: Tell) -> str:
-    # Imported here: whoever has everything cached and pinned need not wait for it.
+def _ask_or_recall(options: Hub, host: Host, tell: Tell) -> str:
     from envspec.models.hub.attempts import TRIES, GaveUpError
+
+    known = cached_commit(options, host)
+    try:
+        return _ask(options, host, tell, _TRIES_WITH_CACHE if known else TRIES)
+    except ModelUnavailableError as error:
+        if not known or not isinstance(error.__cause__, GaveUpError):
+            raise
+        why = f"{error.__cause__}; using {options.revision} as last seen, {known[:12]}"
+        tell(Retrying(why, 0.0, _TRIES_WITH_CACHE))
+        return known
+
+
+def current_commit(options: Hub, host: Host, tell: Tell) -> str:
+    """Return the commit that the hub itself says a branch is at now.
+
+    Raises:
+        ModelUnavailableError: it cannot be asked, or refuses; what was seen before does not count.
+    """
+    from envspec.models.hub.attempts import TRIES
+
+    if is_offline(host):
+        raise ModelUnavailableError(
+            f"which commit {options.repo} ({options.revision}) is at cannot be asked: HF_HUB_OFFLINE forbids it",
+            hint="unset HF_HUB_OFFLINE for this command",
+        )
+    return _ask(options, host, tell, TRIES)
+
+
+def _ask(options: Hub, host: Host, tell: Tell, tries: int) -> str:
+    # Imported here: whoever has everything cached and pinned need not wait for it.
+    from envspec.models.hub.attempts import GaveUpError
     from envspec.models.hub.client import endpoint_of, get, telling, token_of
     from envspec.models.hub.refusals import REFUSED, not_a_hub, refusal
 
-    known = cached_commit(options, host)
     url = f"{endpoint_of(host)}/api/models/{options.repo}/revision/{quote(options.revision, safe='')}"
     try:
-        with telling("the revision", tell, _TRIES_WITH_CACHE if known else TRIES) as headers:
+        with telling("the revision", tell, tries) as headers:
             answer = get(url, token_of(options, host), headers)
         commit = str(answer.json()["sha"])
-    except GaveUpError as error:
-        if not known:
-            raise refusal(error, options, host) from error
-        tell(Retrying(f"{error}; using {options.revision} as last seen, {known[:12]}", 0.0, _TRIES_WITH_CACHE))
-        return known
-    except REFUSED as error:
+    except (GaveUpError, *REFUSED) as error:
         raise refusal(error, options, host) from error
     except (ValueError, KeyError, TypeError) as error:
         raise not_a_hub(options, host) from error

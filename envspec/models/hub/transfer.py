@@ -45,7 +45,7 @@ class Transfer:
             for job in wait(jobs, return_when=FIRST_EXCEPTION).done:
                 job.result()
         finally:
-            self.progress.abandoned = True  # which means nothing when all of them are done
+            self.progress.abandoned.set()  # which means nothing when all of them are done
             for job in jobs:
                 job.cancel()
             wait(jobs)
@@ -71,7 +71,7 @@ class Transfer:
     def _download(self, file: RepoFile, progress: FileProgress) -> str:
         """Have huggingface_hub get a file. Returns what is wrong if it came with another size than announced."""
         try:
-            with telling(file.path, self.tell) as headers:
+            with telling(file.path, self.tell, given_up=self.progress.abandoned) as headers:
                 hf_hub_download(
                     self.options.repo,
                     file.path,
