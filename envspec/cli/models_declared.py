@@ -53,6 +53,20 @@ def load_named(names: Sequence[str], sets: Mapping[str, str] | None = None) -> l
     return [load(find(name, Path.cwd()), sets=sets or {}, environ=os.environ) for name in names]
 
 
+def load_chosen(names: Sequence[str], sets: Mapping[str, str] | None = None) -> list[Environment]:
+    """Return the environments of these names, or all of the project, less those that are wrong, which are named.
+
+    Raises:
+        UsageError: there is none of such a name.
+        SpecError: one that is named is wrong.
+    """
+    if names:
+        return load_named(names, sets)
+    loaded, wrong = load_all()
+    warn_of(wrong)
+    return loaded
+
+
 def load_all() -> tuple[list[Environment], list[SpecError]]:
     """Return the environments of the project, and what is wrong with those that are."""
     from envspec.spec.find import environments

@@ -31,17 +31,12 @@ def list_models(environments: tuple[str, ...], form: str) -> int:
 
     Those of the environments ENV, or of all of the project. Asks nobody: what only the hub knows is left out.
     """
-    from envspec.cli.models_declared import declared, load_all, load_named, warn_of
+    from envspec.cli.models_declared import declared, load_chosen
     from envspec.models.source import Host
     from envspec.models.store import stored
 
-    if environments:
-        loaded = load_named(environments)
-    else:
-        loaded, wrong = load_all()
-        warn_of(wrong)
     host = Host.of(os.environ)
-    rows = [(model, stored(model.plan.source, model.options, host)) for model in declared(loaded)]
+    rows = [(model, stored(model.plan.source, model.options, host)) for model in declared(load_chosen(environments))]
     if form == "json":
         terminal.show_json([_json(model, here) for model, here in rows])
     elif rows:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envspec.cli import terminal
-from envspec.cli.options import environment_argument, set_option
+from envspec.cli.options import set_option
 from envspec.report.text import Line, line, one_line
 
 if TYPE_CHECKING:
@@ -21,29 +21,33 @@ SHOWN = 10
 
 
 @click.command
-@environment_argument
+@click.argument("environments", metavar="[ENV]...", nargs=-1)
 @set_option
-def verify(environment: str, sets: tuple[str, ...]) -> int:
+def verify(environments: tuple[str, ...], sets: tuple[str, ...]) -> int:
     """Read the files of models again, and say what is wrong.
 
-    Sizes and digests are compared with what the hub said when they came; the hub is not asked. What is wrong is fetched
-    or made again when it is needed next. Exits with 3 where something is wrong or missing.
+    Those of the environments ENV, or of all of the project. Sizes and digests are compared with what the hub said when
+    they came; the hub is not asked. What is wrong is fetched or made again when it is needed next. Exits with 3 where
+    something is wrong or missing.
     """
-    from envspec.cli.models_declared import declared, load_named
+    from envspec.cli.models_declared import declared, load_chosen
     from envspec.models.audit import audit
     from envspec.models.source import Host
     from envspec.session.request import assignments
 
-    models, host, good = declared(load_named([environment], assignments("--set", sets))), Host.of(os.environ), True
+    models = declared(load_chosen(environments, assignments("--set", sets)))
+    host, good = Host.of(os.environ), True
     width = max((len(model.plan.name) for model in models), default=0)
     for model in models:
         result = audit(model.plan.source, model.options, host)
         good = good and not result.faults
         terminal.show(_lines(model.plan.name.ljust(width), model.origin, result))
     if not models:
-        click.echo(f"{environment} declares no model.", err=True)
+        click.echo("No environment here declares a model.", err=True)
     if not good:
-        click.echo(f"`envspec models pull {environment}` gets or makes again what it can.", err=True)
+        click.echo(
+            f"`envspec models pull {' '.join(environments) or 'ENV'}` gets or makes again what it can.", err=True
+        )
     return 0 if good else WRONG
 
 

@@ -60,9 +60,9 @@ class Download:
             return []
         if not self.total:
             return [format_size(self.done)]
-        figures = [f"{format_size(self.done)} of {format_size(self.total)}", f"{self.done * 100 // self.total} %"]
-        if (speed := self.speed(now)) is not None:
-            figures += [f"{format_size(speed)}/s", f"{_about(max(1, (self.total - self.done) / speed))} left"]
+        figures = [f"{format_size(self.done)} of {format_size(self.total)}"]
+        if (speed := self.speed(now)) is not None:  # what a narrow terminal cuts off comes last
+            figures += [f"{_about(max(1, (self.total - self.done) / speed))} left", f"{format_size(speed)}/s"]
         return figures
 
     def _moves(self, now: float) -> bool:

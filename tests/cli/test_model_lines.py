@@ -30,7 +30,7 @@ def test_progress_is_a_line_every_ten_seconds_for_each_model() -> None:
     assert lines(*begun, *halves) == [
         "a  being fetched",
         "b  being fetched",
-        *[f"{name}  {done}.0 MB of 100 MB · {done} % · 1.00 MB/s · {left}" for done, left in
+        *[f"{name}  {done}.0 MB of 100 MB · {left} · 1.00 MB/s" for done, left in
           ((10, "1 min 30 s left"), (20, "1 min 20 s left")) for name in ("a", "b")],
     ]  # fmt: skip
 

@@ -63,7 +63,7 @@ def test_a_changed_byte_is_found_and_the_next_pull_mends_it(envspec: Any, source
     assert result.returncode == 3
     assert result.stdout.splitlines()[0] == "✗ chat  org/chat@main"
     assert result.stdout.splitlines()[1].startswith(f"    {name} {said}")
-    assert result.stderr == "`envspec models pull local` gets or makes again what it can.\n"
+    assert result.stderr == "`envspec models pull ENV` gets or makes again what it can.\n"
 
     assert envspec("models", "pull").returncode == 0
     assert envspec("models", "verify").returncode == 0
@@ -127,4 +127,4 @@ def test_of_many_faults_ten_are_named(envspec: Any) -> None:
 def test_an_environment_without_models_is_well(envspec: Any, web: str) -> None:
     envspec.write(web)
     result = envspec("models", "verify")
-    assert (result.returncode, result.stderr) == (0, "local declares no model.\n")
+    assert (result.returncode, result.stderr) == (0, "No environment here declares a model.\n")
