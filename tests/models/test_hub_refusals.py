@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import re
 import resource
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from envspec.errors import ModelUnavailableError
+from envspec.models.hub.room import room_for
 from tests.models.hub_machine import FETCH, REPO, Machine
 
 
@@ -103,6 +106,18 @@ def test_a_disk_without_room_is_told_before_the_first_byte(machine: Machine) -> 
     assert re.fullmatch(rf"{REPO} needs 161(\.00)? TB, [\d.]+ .B are free in {machine.folder}/hf.*", message)
     assert "HF_HUB_CACHE" in hint
     assert machine.hub.gets() == []
+
+
+def test_room_that_another_download_will_take_is_not_free(tmp_path: Path) -> None:
+    free = shutil.disk_usage(tmp_path).free
+    left = [free]
+    with room_for(0, tmp_path, "org/first", lambda: left[0]):
+        refused = room_for(2**20, tmp_path, "org/second", lambda: 0)
+        with pytest.raises(ModelUnavailableError, match=r"org/second needs 1\.05 MB.* of which org/first will take"):
+            refused.__enter__()
+        left[0] = 0
+        with room_for(2**20, tmp_path, "org/second", lambda: 0):
+            pass
 
 
 def test_a_disk_that_fills_up_meanwhile(machine: Machine) -> None:

@@ -11,7 +11,7 @@ from envspec.models.hub.listing import RepoFile, cached_listing, listing_of_blob
 from envspec.models.hub.options import Hub
 from envspec.models.hub.progress import ModelProgress
 from envspec.models.hub.resolve import resolve
-from envspec.models.hub.room import check_room
+from envspec.models.hub.room import room_for
 from envspec.models.hub.selection import selected
 from envspec.models.hub.verify import MISSING, fault_of
 from envspec.models.inventory import missing_files
@@ -92,10 +92,11 @@ def _fetch(options: Hub, commit: str, host: Host, tell: Tell) -> list[RepoFile]:
     repo = repo_folder(options, host)
     remove_leftovers(repo)
     files = asked_for(options, cached_listing(repo, commit) or request_listing(options, commit, host, tell))
-    check_room(_missing_bytes(options, commit, host, files), repo, options.repo)
-    claim(options, commit, host)
+    needed = _missing_bytes(options, commit, host, files)
     progress = ModelProgress(sum(file.size for file in files), tell)
-    Transfer(options, commit, host, tell, progress).run(files)
+    with room_for(needed, repo, options.repo, lambda: max(0, needed - progress.downloaded)):
+        claim(options, commit, host)
+        Transfer(options, commit, host, tell, progress).run(files)
     return files
 
 
