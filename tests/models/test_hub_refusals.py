@@ -40,6 +40,14 @@ def test_a_model_that_does_not_exist(machine: Machine) -> None:
     assert "check the name" in hint
 
 
+def test_a_file_that_is_listed_and_not_there(machine: Machine) -> None:
+    machine.publish()
+    machine.hub.fail(404, times=99, on="model.safetensors")
+    message, hint = refusal(machine)
+    assert message == f"{REPO} lists model.safetensors, and the hub does not have it"
+    assert "exclude: ['model.safetensors']" in hint
+
+
 def test_a_private_model_without_a_token(machine: Machine) -> None:
     machine.publish()
     machine.hub.token = "hf_right"

@@ -375,3 +375,13 @@ def test_path(environment, model_loader, number):
     )
     project.runpytest_subprocess("--env=chat", "-n", "2").assert_outcomes(passed=4)
     assert sum("/revision/main" in request.path for request in hub.requests) >= 1
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_model_that_a_test_cannot_have_is_a_sentence_not_a_clients_source(project: pytest.Pytester) -> None:
+    project.makepyfile("def test_it(model_loader): model_loader('org/typo', preload_only=True)\n")
+    result = project.runpytest_subprocess()
+
+    result.stdout.fnmatch_lines(["E *has no model org/typo*"])
+    result.stdout.no_fnmatch_line("*huggingface_hub*")
+    assert sum("check the name" in line for line in result.outlines) == 1

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from envspec.errors import ModelUnavailableError
 from envspec.models import SOURCES
 from envspec.models.engines.reference import Reference
 from envspec.models.source import Host, Notice
@@ -38,6 +39,7 @@ class Files:
         Raises:
             ModelUnavailableError: they cannot be had.
         """
+        __tracebackhide__ = True
         with self._guard:
             lock = self._locks[wanted.key]
         with lock:  # two threads that want the same model make one download
@@ -46,12 +48,18 @@ class Files:
             return self._paths[wanted.key]
 
     def _fetch(self, wanted: Reference) -> Path:
+        __tracebackhide__ = True
+
         def tell(notice: Notice) -> None:
             if self._tell is not None:
                 self._tell(wanted.name, notice)
 
         source = SOURCES[wanted.source]
-        found = source.resolve(wanted.options, self._host, tell)
-        if not found.complete:
-            found = source.fetch(wanted.options, found, self._host, tell)
+        try:
+            found = source.resolve(wanted.options, self._host, tell)
+            if not found.complete:
+                found = source.fetch(wanted.options, found, self._host, tell)
+        except ModelUnavailableError as error:
+            # It says all; the way there is hundreds of lines of a client's source in the report of a test.
+            raise error.with_traceback(None) from None
         return Path(found.path)

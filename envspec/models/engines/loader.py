@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, overload
 
-from envspec.errors import EnvspecError, UsageError
+from envspec.errors import UsageError
 from envspec.models.engines import ENGINES
 from envspec.models.engines.engine import Engine, check_installed
 from envspec.models.engines.files import Files, Tell
@@ -91,16 +91,13 @@ class ModelLoader:
             ModelUnavailableError: the files cannot be had.
             ResourceError: the model does not fit into memory, even after all other engines were released.
         """
-        try:
-            return self._load(model, backend, revision, options, preload_only=preload_only)
-        except EnvspecError as error:
-            if error.hint:
-                error.add_note(f"hint: {error.hint}")  # nobody between here and the traceback would say it
-            raise
+        __tracebackhide__ = True
+        return self._load(model, backend, revision, options, preload_only=preload_only)
 
     def _load(
         self, model: str | Path, backend: str, revision: str, options: Mapping[str, Any], *, preload_only: bool
     ) -> Any:
+        __tracebackhide__ = True
         if self._closed:
             raise UsageError("this model loader is closed", hint="make another one, or call it within its block")
         wanted = reference(model, self._declared, revision)

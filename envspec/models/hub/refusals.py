@@ -92,6 +92,12 @@ def _refused(error: HfHubHTTPError, options: Hub, host: Host) -> ModelUnavailabl
             f"the hub does not accept the token in {variable} for {repo}",
             hint=f"make a new one at {endpoint_of(host)}/settings/tokens, or unset {variable} if the model is public",
         )
+    file = error.response.url.path.partition("/resolve/")[2].partition("/")[2]
+    if status == 404 and file and not isinstance(error, RepositoryNotFoundError):
+        return ModelUnavailableError(
+            f"{repo} lists {file}, and the hub does not have it",
+            hint=f"see {page}/tree/{options.revision}; `exclude: [{file!r}]` does without it",
+        )
     if status in (401, 404) or isinstance(error, RepositoryNotFoundError):
         seen = "with this token" if _sends_token(options, host) else f"without a token ({variable} is not set)"
         return ModelUnavailableError(
