@@ -15,8 +15,13 @@ PATIENCE = 2.0  # seconds in which what is being stopped may end
 KERNEL_THREADS = 2  # the parent of them all; they come and go and have no environment
 STANDARD_HELPERS = (b"multiprocessing.resource_tracker", b"multiprocessing.forkserver")
 
-os.environ.pop("ENVSPEC_RUN_DIR", None)  # of this run itself: its tests are runs of their own
 os.environ[TAG] = str(os.getpid())  # inherited by whatever a test starts, however far away it is adopted
+
+
+@pytest.fixture(autouse=True)
+def _a_run_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test not share with others what all processes of one run agree on, as the plugin has them do here."""
+    monkeypatch.delenv("ENVSPEC_RUN_DIR", raising=False)
 
 
 @pytest.fixture(autouse=True)

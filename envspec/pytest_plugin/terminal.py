@@ -6,14 +6,16 @@ import pytest
 
 
 def say(config: pytest.Config, line: str) -> None:
-    """Write one line."""
+    """Write one line, and at once: whoever reads a pipe, as CI does, should not think that it hangs."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or config.get_verbosity() < 0:
         return
     capture = config.pluginmanager.get_plugin("capturemanager")
     if capture is None:
         reporter.write_line(line)
+        reporter.flush()
         return
     with capture.global_and_fixture_disabled():
         reporter.ensure_newline()
         reporter.write_line(line)
+        reporter.flush()

@@ -17,9 +17,11 @@ POLITE = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(3)); p
 # A leader that leaves a daemon behind: setsid, double fork, deaf to SIGTERM, its environment kept or wiped.
 DAEMONISE = """
 import os, signal, sys, time
+heard, told = os.pipe()
 def daemon():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     print("daemon", os.getpid(), flush=True)
+    os.write(told, b".")
     time.sleep(600)
 if os.fork() == 0:
     if "setsid" in sys.argv:
@@ -37,6 +39,8 @@ os.wait()
 print("leader", flush=True)
 if "leave" not in sys.argv:
     time.sleep(600)
+if "wipe" not in sys.argv:
+    os.read(heard, 1)
 """
 SERVER = """
 import socket, sys

@@ -18,7 +18,7 @@ HOLD = """
 import sys
 from pathlib import Path
 from envspec.models.lock import only_one
-with only_one([Path(sys.argv[1])], print, session=sys.argv[2]):
+with only_one([Path(sys.argv[1])], lambda notice: print(notice, flush=True), session=sys.argv[2]):
     print("held", flush=True)
     sys.stdin.read()
 """

@@ -62,7 +62,7 @@ class Run:
 def run(pytester: pytest.Pytester, request: pytest.FixtureRequest) -> Iterator[Run]:
     (pytester.mkdir("environments") / "stubborn.yaml").write_text(STUBBORN)
     pytester.makepyprojecttoml("[tool.pytest.ini_options]\n")
-    pytester.makepyfile(f"import time\ndef test_it(environment):\n    print('here')\n    {request.param}\n")
+    pytester.makepyfile(f"import time\ndef test_it(environment):\n    print('here', flush=True)\n    {request.param}\n")
     running = Run(pytester.path)
     yield running
     running.process.kill()

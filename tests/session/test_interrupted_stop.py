@@ -27,9 +27,9 @@ with envspec.up(sys.argv[1]) as environment:
         time.sleep(600)
 """
 TELLS_OF_INTERRUPTS = """
-import signal
+import os, signal
 def interrupted(number, frame):
-    print("interrupted", flush=True)
+    os.write(1, b"interrupted\\n")
     signal.default_int_handler(number, frame)
 signal.signal(signal.SIGINT, interrupted)
 """
