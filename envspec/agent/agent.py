@@ -80,9 +80,11 @@ class Agent:
         self._ttl: float | None = None
         self._expiry = Timer(self.shut_down)
         self._on_end: Callable[[], None] | None = None
+        self._is_lost = False
 
     def shut_down(self) -> None:
         """End everything, whoever died: SIGTERM to all at once, SIGKILL after GRACE."""
+        self._is_lost = True  # and nobody asked us to `close`
         if self._on_end is None:
             self._begin_end(lambda: None)
 
@@ -145,12 +147,12 @@ class Agent:
         for pid in everybody:
             tree.send(pid, signal.SIGTERM)
             tree.send(pid, signal.SIGCONT)
-        self._tied.ask()
         self._end(time.monotonic() + GRACE)
 
     def _end(self, deadline: float) -> None:
         self._reaper.reap()
-        if (tree.children(os.getpid()) or self._tied.are_ending) and time.monotonic() < deadline:
+        tied_are_left = self._is_lost and self._tied.ask()
+        if (tree.children(os.getpid()) or tied_are_left) and time.monotonic() < deadline:
             self.loop.after(LOOK_AGAIN, lambda: self._end(deadline))
             return
         tree.end_descendants()

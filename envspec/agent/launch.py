@@ -1,4 +1,4 @@
-"""Starting processes from the owner's side: the guardian, an heir, `envspec run`'s command, a session.
+"""Starting processes from the owner's side: the guardian, an heir, a session.
 
 Only this package spawns, so the floors above ask here.
 """
@@ -56,18 +56,6 @@ def launch_heir(stream: socket.socket) -> subprocess.Popen[bytes]:
         cwd="/",
         start_new_session=True,
     )
-
-
-def spawn_foreground(argv: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start a command with our terminal, working directory and process group, so that Ctrl-C reaches it.
-
-    It inherits what a shell opened for it, as in `<(…)`, and nothing that we opened. Whoever means to ignore SIGINT
-    meanwhile does so with a handler: an ignored signal would be ignored by the command, too.
-
-    Raises:
-        OSError: it cannot be executed; FileNotFoundError where there is no such command.
-    """
-    return subprocess.Popen(list(argv), env=dict(env), close_fds=False)
 
 
 def spawn_detached(

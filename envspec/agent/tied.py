@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import select
 import signal
+import time
 
 from envspec.agent.calls import Call
 from envspec.agent.identity import is_alive, start_time
 from envspec.agent.tree import PAUSE, descendants, send
 
-MOMENT_OF_DEATH = 50
-"""Milliseconds in which a process whose stream has ended is dead, too, where that is why: the kernel closes first."""
+MOMENT_OF_DEATH = 0.5
+"""Seconds in which a process whose stream has ended is dead, too, where that is why: the kernel closes it first."""
 ROUNDS = 5
 """Rounds of killing: whoever forked meanwhile is met in the next."""
 
@@ -26,32 +27,35 @@ class Tied:
         self._owner_descriptor = owner_descriptor
         self._known: dict[int, int] = {}
         self._ending = False
+        self._first_asked: float | None = None
 
     def tie(self, call: Call) -> None:
         """Verb: let a process end with the owner."""
         self._add(int(call["pid"]))
         call.reply()
 
-    def ask(self) -> None:
-        """Ask them to end where the owner is dead; one that lives looks after them itself."""
-        if not self._left() or not self._owner_is_dead():
-            return
-        self._ending = True
-        for pid in self._left():
-            send(pid, signal.SIGTERM)
-            send(pid, signal.SIGCONT)
+    def ask(self) -> bool:
+        """Ask them to end if the owner is dead; one that lives looks after them itself.
 
-    @property
-    def are_ending(self) -> bool:
-        """Whether any of them was asked to end, and has not yet."""
-        return self._ending and bool(self._left())
+        Returns whether to come back: some have not ended yet, or the owner may be about to die.
+        """
+        now = time.monotonic()
+        self._first_asked = self._first_asked or now
+        if not (left := self._left()):
+            return False
+        if not self._ending and self._owner_is_dead():
+            self._ending = True
+            for pid in left:
+                send(pid, signal.SIGTERM)
+                send(pid, signal.SIGCONT)
+        return self._ending or now < self._first_asked + MOMENT_OF_DEATH
 
     def kill(self) -> None:
         """End those that were asked and have not ended."""
         for _ in range(ROUNDS):
-            if not self.are_ending:
+            if not self._ending or not (left := self._left()):
                 return
-            for pid in self._left():
+            for pid in left:
                 send(pid, signal.SIGKILL)
             signal.sigtimedwait((), PAUSE)
 
@@ -69,4 +73,4 @@ class Tied:
     def _owner_is_dead(self) -> bool:
         poll = select.poll()
         poll.register(self._owner_descriptor, select.POLLIN)
-        return bool(poll.poll(MOMENT_OF_DEATH))
+        return bool(poll.poll(0))

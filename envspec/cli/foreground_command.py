@@ -9,9 +9,9 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from envspec.agent.launch import spawn_foreground
+from envspec.agent.foreground import HeldCommand
 
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
@@ -28,9 +28,10 @@ def missing(command: str) -> tuple[int, str] | None:
     return NOT_FOUND, f"command not found: {command}"
 
 
-async def foreground(command: Sequence[str], environ: Mapping[str, str], started: Callable[[int], object]) -> int:
-    """Run a command to its end and return its exit code, 128+n where signal n ended it. `started` is told its pid.
+async def foreground(command: Sequence[str], environ: Mapping[str, str], tie: Callable[[int], Awaitable[None]]) -> int:
+    """Run a command to its end and return its exit code, 128+n where signal n ended it.
 
+    It begins when `tie`, which is told its pid, has seen to it that the command will not outlive us.
     SIGINT does nothing to us meanwhile, because the terminal sends it to the command too; SIGTERM and SIGHUP are passed
     on.
     """
@@ -43,9 +44,10 @@ async def foreground(command: Sequence[str], environ: Mapping[str, str], started
         # loop calls back when it is awaited again, and by then there is somebody to pass the signal on to.
         loop.add_signal_handler(number, _pass_on, command_is, number)
     try:
-        process = spawn_foreground(command, environ)
-        started(process.pid)
+        process = HeldCommand(command, environ)
         command_is.append(os.pidfd_open(process.pid))
+        await tie(process.pid)
+        process.let_go()
         await _end_of(command_is[0])
         code = process.wait()
         return code if code >= 0 else 128 - code

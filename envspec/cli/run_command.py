@@ -48,12 +48,7 @@ async def _around(session: Session, command: Sequence[str]) -> int:
     finally:
         forget()
         screen.close()
-    ties: list[asyncio.Task[None]] = []
-    code = await foreground(
-        command,
-        environ_of(session.status, os.environ),
-        lambda pid: ties.append(asyncio.create_task(session.tie(pid))),
-    )
+    code = await foreground(command, environ_of(session.status, os.environ), session.tie)
     if session.status.message:
         warning = f"while the command ran, {first_line(session.status.message)}"
         terminal.show([line(("warning: ", "yellow"), warning)], sys.stderr)

@@ -3,25 +3,47 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from envspec.agent.launch import guardian_argv, spawn_detached, spawn_foreground
+from envspec.agent.foreground import HeldCommand
+from envspec.agent.launch import guardian_argv, spawn_detached
 from tests.agent.agent_client import wait_gone
 
 
-def test_a_foreground_command_shares_terminal_group_and_directory() -> None:
-    with spawn_foreground(["sh", "-c", "exit 7"], {"PATH": os.environ["PATH"]}) as process:
-        assert os.getpgid(process.pid) == os.getpgid(0)
-        assert process.wait() == 7
+def test_a_foreground_command_shares_terminal_and_group() -> None:
+    command = HeldCommand(["sh", "-c", "exit 7"], {"PATH": os.environ["PATH"]})
+    assert os.getpgid(command.pid) == os.getpgid(0)
+    command.let_go()
+    assert command.wait() == 7
+
+
+def test_a_foreground_command_does_not_begin_before_it_is_let_go(tmp_path: Path) -> None:
+    command = HeldCommand(["touch", str(tmp_path / "begun")], {"PATH": os.environ["PATH"]})
+    os.kill(command.pid, signal.SIGTERM)
+    command.let_go()
+    assert command.wait() == -signal.SIGTERM
+    assert not (tmp_path / "begun").exists()
+
+
+def test_a_foreground_command_never_begins_when_its_owner_dies_first(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from envspec.agent.foreground import HeldCommand;"
+        "print(HeldCommand(['touch', sys.argv[1]], dict(os.environ)).pid, flush=True); os.kill(os.getpid(), 9)"
+    )
+    owner = subprocess.run([sys.executable, "-c", code, tmp_path / "begun"], stdout=subprocess.PIPE, check=False)
+    wait_gone([int(owner.stdout)])
+    assert not (tmp_path / "begun").exists()
 
 
 def test_a_foreground_command_that_does_not_exist_is_the_callers_error() -> None:
-    with pytest.raises(FileNotFoundError):
-        spawn_foreground(["no-such-command"], {"PATH": "/bin"})
+    command = HeldCommand(["no-such-command"], {"PATH": "/bin"})
+    with pytest.raises(FileNotFoundError, match="no-such-command"):
+        command.let_go()
 
 
 def test_a_detached_process_has_a_session_of_its_own_and_the_descriptors_it_was_given(tmp_path: Path) -> None:
