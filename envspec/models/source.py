@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from envspec.models.places import hub_cache, own_cache
+
 
 class Host(NamedTuple):
     """This machine's model caches, and the environment of whoever asks (tokens, HF_ENDPOINT, HF_HUB_OFFLINE).
@@ -88,27 +90,3 @@ class Source(Protocol):
         Raises:
             ModelUnavailableError: they cannot be had; says why in a sentence, and what to do.
         """
-
-
-def own_cache(environ: Mapping[str, str]) -> Path:
-    """Return envspec's cache: $ENVSPEC_CACHE_DIR, $XDG_CACHE_HOME/envspec or ~/.cache/envspec."""
-    if chosen := environ.get("ENVSPEC_CACHE_DIR"):
-        return Path(chosen).absolute()
-    return _user_cache(environ) / "envspec"
-
-
-def hub_home(environ: Mapping[str, str]) -> Path:
-    """Return what huggingface_hub takes for HF_HOME (huggingface_hub.constants)."""
-    if chosen := environ.get("HF_HOME"):
-        return Path(chosen).expanduser().absolute()
-    return _user_cache(environ) / "huggingface"
-
-
-def hub_cache(environ: Mapping[str, str]) -> Path:
-    """Return the cache of huggingface_hub: HF_HUB_CACHE, its older name, or `hub` in HF_HOME."""
-    chosen = environ.get("HF_HUB_CACHE") or environ.get("HUGGINGFACE_HUB_CACHE")
-    return Path(chosen).expanduser().absolute() if chosen else hub_home(environ) / "hub"
-
-
-def _user_cache(environ: Mapping[str, str]) -> Path:
-    return Path(environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME") or "~").expanduser() / ".cache").absolute()

@@ -210,7 +210,7 @@ def model_cache_dir() -> Path:
     """Give the directory in which huggingface_hub keeps models, for this process and all others."""
     import os
 
-    from envspec.models.source import hub_cache
+    from envspec.models.places import hub_cache
 
     directory = hub_cache(os.environ)
     directory.mkdir(parents=True, exist_ok=True)

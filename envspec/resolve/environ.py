@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from envspec.models.source import hub_cache, hub_home
+from envspec.models.places import hub_cache, hub_home
 
 Layer = Mapping[str, str | None]
 """Variables to set; null takes one away."""

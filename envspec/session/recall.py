@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import envspec
+from envspec.models.places import own_cache
 from envspec.plan.codec import from_json, to_json
 from envspec.plan.outline import Outline
 from envspec.plan.plan import Bindings, Plan
 from envspec.plan.redact import redacted, secrets_of
 from envspec.session.request import Request
 from envspec.session.stand_ins import is_plain, swap, swapped
-from envspec.session.state import cache_directory, write_json
+from envspec.session.state import write_json
 from envspec.spec.find import project_of
 
 PACKAGE = Path(__file__).parent.parent
@@ -121,16 +122,17 @@ def keep(request: Request, outline: Outline, samples: Sequence[Sample], files: M
 
 
 def _place(request: Request) -> Path:
+    cache = own_cache(os.environ)
     made_of = [
         envspec.__version__,
         sys.executable,
         str(request.file.absolute()),
-        str(cache_directory()),
+        str(cache),
         sorted(request.sets.items()),
         sorted((name, "" if name in CHANGING else value) for name, value in request.environ.items()),
         list(_makers()),
     ]
-    return cache_directory() / "plans" / f"{_digest(json.dumps(made_of).encode())[:32]}.json"
+    return cache / "plans" / f"{_digest(json.dumps(made_of).encode())[:32]}.json"
 
 
 def _makers() -> Iterator[tuple[str, int, int]]:

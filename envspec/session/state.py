@@ -39,14 +39,6 @@ def state_directory() -> Path:
     return Path(home).absolute() / "envspec"
 
 
-def cache_directory() -> Path:
-    """Return where models are kept: $ENVSPEC_CACHE_DIR, $XDG_CACHE_HOME/envspec or ~/.cache/envspec."""
-    if chosen := os.environ.get("ENVSPEC_CACHE_DIR"):
-        return Path(chosen).absolute()
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home).absolute() / "envspec"
-
-
 def make_state_directory() -> Path:
     """Make the state directory where it is missing, only ours to read and write, and return it.
 

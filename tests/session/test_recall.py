@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from envspec.models.places import own_cache
 from envspec.plan.plan import Bindings, Plan
 from envspec.session.draft import Known, Written, draft
 from envspec.session.request import Request
-from envspec.session.state import cache_directory
 
 TWO = """
 version: 1
@@ -33,7 +33,7 @@ services:
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENVSPEC_CACHE_DIR", str(tmp_path / "cache"))
 
 
@@ -64,7 +64,7 @@ def remember(request: Request) -> Written:
 
 
 def kept_plans() -> list[Path]:
-    return list((cache_directory() / "plans").glob("*.json"))
+    return list((own_cache(os.environ) / "plans").glob("*.json"))
 
 
 def plans_of(request: Request) -> tuple[Plan, Plan]:
@@ -245,7 +245,7 @@ def test_recalling_imports_nothing_of_the_file_format(tmp_path: Path) -> None:
         "from envspec.session.draft import draft; from envspec.session.request import Request;"
         f"made = draft(Request(file=Path({str(file)!r}), sets={{}}, environ={request_for(file).environ!r}));"
         "assert type(made).__name__ == 'Known';"
-        "print(sorted({'pydantic', 'jinja2', 'yaml'} & set(sys.modules)))"
+        "print(sorted({'pydantic', 'jinja2', 'yaml', 'envspec.models.source'} & set(sys.modules)))"
     )
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

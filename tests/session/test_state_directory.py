@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from envspec.errors import ServiceExitedError, StateDirectoryError
+from envspec.models.places import own_cache
 from envspec.plan import events as e
-from envspec.session.state import cache_directory, state_directory
+from envspec.session.state import state_directory
 from tests.session.running import Bench
 
 SLEEPER = "services: {web: {command: [sleep, '100']}}"
@@ -154,11 +155,11 @@ def test_where_things_are_kept(bench: Bench, monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     assert state_directory() == tmp_path / ".local" / "state" / "envspec"
-    assert cache_directory() == tmp_path / ".cache" / "envspec"
+    assert own_cache(os.environ) == tmp_path / ".cache" / "envspec"
     monkeypatch.setenv("XDG_STATE_HOME", "/xdg/state")
     monkeypatch.setenv("XDG_CACHE_HOME", "/xdg/cache")
     assert state_directory() == Path("/xdg/state/envspec")
-    assert cache_directory() == Path("/xdg/cache/envspec")
+    assert own_cache(os.environ) == Path("/xdg/cache/envspec")
 
 
 def test_what_envspec_writes_of_a_session_is_for_its_user_alone_whatever_the_umask(bench: Bench) -> None:

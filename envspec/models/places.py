@@ -1,0 +1,30 @@
+"""Where models are kept. Apart from the rest, since most commands ask: whatever this imports, all of them pay for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def own_cache(environ: Mapping[str, str]) -> Path:
+    """Return envspec's cache: $ENVSPEC_CACHE_DIR, $XDG_CACHE_HOME/envspec or ~/.cache/envspec."""
+    if chosen := environ.get("ENVSPEC_CACHE_DIR"):
+        return Path(chosen).absolute()
+    return _user_cache(environ) / "envspec"
+
+
+def hub_home(environ: Mapping[str, str]) -> Path:
+    """Return what huggingface_hub takes for HF_HOME (huggingface_hub.constants)."""
+    if chosen := environ.get("HF_HOME"):
+        return Path(chosen).expanduser().absolute()
+    return _user_cache(environ) / "huggingface"
+
+
+def hub_cache(environ: Mapping[str, str]) -> Path:
+    """Return the cache of huggingface_hub: HF_HUB_CACHE, its older name, or `hub` in HF_HOME."""
+    chosen = environ.get("HF_HUB_CACHE") or environ.get("HUGGINGFACE_HUB_CACHE")
+    return Path(chosen).expanduser().absolute() if chosen else hub_home(environ) / "hub"
+
+
+def _user_cache(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME") or "~").expanduser() / ".cache").absolute()
