@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import socket
 import sys
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
@@ -23,7 +21,7 @@ from envspec.agent.family import REPLICA_TAG
 from envspec.agent.identity import is_alive, start_time
 from envspec.agent.owner import watch_owner
 from envspec.agent.shared_memory import SharedMemory
-from envspec.agent.tree import KILL_PATIENCE, PAUSE, children, own_processes, send
+from envspec.agent.tree import children, kill_in_rounds, own_processes
 
 LOADING, LOADED, GOODBYE, NOTED = b"<", b">", b".", b"!"
 """What the owner says, and what it hears once the first two are done."""
@@ -106,13 +104,9 @@ class Heir:
         self._shared_memory.look("", [self._owner, *self._left()])
 
     def end(self) -> None:
-        """Kill whoever is left, in rounds, since a process may fork while it is being killed."""
-        deadline = time.monotonic() + KILL_PATIENCE
+        """Kill whoever is left."""
         self._shared_memory.look("", self._left())
-        while (left := self._left()) and time.monotonic() < deadline:
-            for pid in left:
-                send(pid, signal.SIGKILL)
-            time.sleep(PAUSE)
+        kill_in_rounds(self._left)
         self._shared_memory.remove_all()
 
     def _left(self) -> list[int]:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from envspec.agent.family import REPLICA_TAG, SESSION_TAG, tags
 from envspec.agent.identity import boot_id, is_alive, pid_namespace, start_time
 from envspec.agent.record import FILE
 from envspec.agent.scratch import Scratch
-from envspec.agent.tree import KILL_PATIENCE, PAUSE, command_of, descendants, own_processes, send
+from envspec.agent.tree import command_of, descendants, kill_in_rounds, own_processes
 
 
 def sweep(directory: Path) -> list[str]:
@@ -64,14 +62,16 @@ def _lives(entry: dict[str, Any]) -> bool:
 
 
 def _kill_all(record: dict[str, Any]) -> dict[int, str]:
-    """Kill in rounds, since a process may fork while it is being killed."""
+    """Kill the orphans and return their commands, each as it was when it was first met."""
     ended: dict[int, str] = {}
-    deadline = time.monotonic() + KILL_PATIENCE
-    while (left := _orphans(record)) and time.monotonic() < deadline:
-        for pid in left:
+
+    def left() -> list[int]:
+        orphans = _orphans(record)
+        for pid in orphans:
             ended.setdefault(pid, command_of(pid))
-            send(pid, signal.SIGKILL)
-        signal.sigtimedwait((), PAUSE)
+        return orphans
+
+    kill_in_rounds(left)
     return ended
 
 

@@ -9,7 +9,7 @@ import time
 
 from envspec.agent.calls import Call
 from envspec.agent.identity import is_alive, start_time
-from envspec.agent.tree import PAUSE, descendants, send
+from envspec.agent.tree import descendants, kill_in_rounds, send
 
 MOMENT_OF_DEATH = 0.5
 """Seconds in which a process whose stream has ended is dead, too, where that is why: the kernel closes it first."""
@@ -52,12 +52,8 @@ class Tied:
 
     def kill(self) -> None:
         """End those that were asked and have not ended."""
-        for _ in range(ROUNDS):
-            if not self._ending or not (left := self._left()):
-                return
-            for pid in left:
-                send(pid, signal.SIGKILL)
-            signal.sigtimedwait((), PAUSE)
+        if self._ending:
+            kill_in_rounds(self._left, ROUNDS)
 
     def _left(self) -> list[int]:
         """Return those that live, and what came of them meanwhile."""

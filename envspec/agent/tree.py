@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from envspec.agent.identity import start_time
@@ -105,12 +107,23 @@ def kill_tree(root: int) -> None:
 
     Until then, whoever loses a parent becomes its child, where it is found. Blocks for at most KILL_PATIENCE seconds.
     """
+    kill_in_rounds(lambda: list(filter(start_time, descendants(root))))
+    send(root, signal.SIGKILL)
+
+
+def kill_in_rounds(left: Callable[[], list[int]], rounds: int = sys.maxsize) -> None:
+    """Kill whom `left` tells until it tells nobody any more, since a process may fork while it is being killed.
+
+    Blocks for at most KILL_PATIENCE seconds, and `rounds` rounds.
+    """
     deadline = time.monotonic() + KILL_PATIENCE
-    while (left := list(filter(start_time, descendants(root)))) and time.monotonic() < deadline:
-        for pid in left:
+    for _ in range(rounds):
+        found = left()
+        if not found or time.monotonic() >= deadline:
+            return
+        for pid in found:
             send(pid, signal.SIGKILL)
         time.sleep(PAUSE)
-    send(root, signal.SIGKILL)
 
 
 def _reap_all() -> bool:
