@@ -11,10 +11,13 @@ from envspec.agent.tree import children, descendants
 
 SESSION_TAG = "ENVSPEC_SESSION"
 REPLICA_TAG = "ENVSPEC_REPLICA"
+OWNER_TAG = "ENVSPEC_OWNER"
+"""A variable that the owner of an heir has during a load. It tells whoever daemonises: the second of two forks in a row
+may be nobody's child by the time we look. It is not all, since who writes a title, as vLLM's engines do, wipes it."""
 
 
 def tags(pid: int) -> dict[str, str]:
-    """Return the ENVSPEC_ variables that a process was started with.
+    """Return the tags of ours that a process was started with.
 
     Empty when it is gone, a zombie, another user's, or has written its title over them.
     """
@@ -22,7 +25,7 @@ def tags(pid: int) -> dict[str, str]:
         environment = Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:
         return {}
-    wanted = (SESSION_TAG.encode() + b"=", REPLICA_TAG.encode() + b"=")
+    wanted = tuple(f"{name}=".encode() for name in (SESSION_TAG, REPLICA_TAG, OWNER_TAG))
     texts = [entry.decode(errors="replace") for entry in environment.split(b"\0") if entry.startswith(wanted)]
     return {name: value for name, _, value in (text.partition("=") for text in texts)}
 

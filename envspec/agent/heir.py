@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
-from envspec.agent.family import REPLICA_TAG
+from envspec.agent.family import OWNER_TAG, REPLICA_TAG, tags
 from envspec.agent.identity import is_alive, start_time
 from envspec.agent.owner import watch_owner
 from envspec.agent.shared_memory import SharedMemory
@@ -27,9 +27,6 @@ LOADING, LOADED, GOODBYE, NOTED = b"<", b">", b".", b"!"
 """What the owner says, and what it hears once the first two are done."""
 LOOK_EVERY = 0.1
 """Seconds between looks during a load. One takes 2 ms where the owner has a hundred threads."""
-OWNER_TAG = "ENVSPEC_OWNER"
-"""A variable that the owner has during a load. It tells whoever daemonises: the second of two forks in a row may be
-nobody's child by the time we look. It is not all, since who writes a title, as vLLM's engines do, wipes it."""
 _ENDS_BY_ITSELF = b"from envspec.agent."
 """In the command lines of guardians and heirs: they see the owner's death themselves, and have their own to end."""
 
@@ -83,7 +80,7 @@ class Heir:
     def __init__(self, owner: int) -> None:
         self.is_loading = False
         self._owner = owner
-        self._tag = owner_tag(owner).encode()
+        self._tag = owner_tag(owner)
         self._others: set[Process] = set()
         self._noted: set[Process] = set()
         self._shared_memory = SharedMemory()
@@ -116,12 +113,8 @@ class Heir:
         return list(filter(start_time, dict.fromkeys(roots + _below(roots))))
 
     def _is_tagged(self, pid: int) -> bool:
-        try:
-            variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-        except OSError:
-            return False
-        is_replica = any(entry.startswith(REPLICA_TAG.encode() + b"=") for entry in variables)
-        return OWNER_TAG.encode() + b"=" + self._tag in variables and not is_replica
+        tag = tags(pid)
+        return tag.get(OWNER_TAG) == self._tag and REPLICA_TAG not in tag
 
 
 def _below(roots: Iterable[int]) -> list[int]:

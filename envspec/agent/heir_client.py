@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from envspec.agent.heir import GOODBYE, LOADED, LOADING, OWNER_TAG, owner_tag
+from envspec.agent.family import OWNER_TAG
+from envspec.agent.heir import GOODBYE, LOADED, LOADING, owner_tag
 from envspec.agent.launch import launch_heir
 
 PATIENCE = 10.0

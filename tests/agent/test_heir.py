@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from envspec.agent.heir import OWNER_TAG
+from envspec.agent.family import OWNER_TAG
 from envspec.agent.heir_client import HeirClient
 from envspec.agent.tree import children, command_of
 from tests.agent.agent_client import alive, wait_gone, wait_until
@@ -26,8 +26,8 @@ BOUND = 2.0  # seconds after which nothing may be left
 # `holder` has shared memory. What is in `mine` is no part of it.
 OWNER = """
 import json, os, subprocess, sys, time
+from envspec.agent.family import OWNER_TAG
 from envspec.agent.heir_client import HeirClient
-from envspec.agent.heir import OWNER_TAG
 from tests.hydra import HYDRA
 
 SLEEP = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
