@@ -59,21 +59,23 @@ class Family:
 
     def leader_first(self, replica: str) -> Iterator[int]:
         """Yield the pids of a replica, and look for others than its leader only where those are asked for."""
-        leader = self._leaders.get(replica)
-        if leader in self._alive and leader is not None:
-            yield leader
-        yield from self.tree(replica)
+        leader = self._living_leader(replica)
+        yield from leader
+        yield from (pid for pid in self.tree(replica) if pid not in leader)
 
     def tree(self, replica: str) -> list[int]:
         """Return the pids of a replica, leader first."""
-        leader = self._leaders.get(replica)
-        roots = [leader] if leader in self._alive and leader is not None else []
+        roots = self._living_leader(replica)
         strays = [pid for pid in children(os.getpid()) if pid not in self._alive and self._owner(pid) == replica]
         found = roots + strays
         for root in (*roots, *strays):
             found += descendants(root)
         self._seen.update(dict.fromkeys(found, replica))
         return found
+
+    def _living_leader(self, replica: str) -> list[int]:
+        leader = self._leaders.get(replica, 0)
+        return [leader] if leader in self._alive else []
 
     def _owner(self, stray: int) -> str | None:
         tag = tags(stray)
