@@ -19,10 +19,9 @@ import tempfile
 import time
 from pathlib import Path
 
+import tiny_model
 from bench_tools import BIN, free_ports, until_line
 from measure import ms, paired, ratio, table, verdict
-
-from envspec.models import synthetic
 
 ROOT = Path(__file__).parent.parent
 PAIRS = 5
@@ -86,11 +85,7 @@ class ByHand:
 
 
 def main() -> None:
-    cache = Path(tempfile.mkdtemp(prefix="envspec-bench-"))
-    os.environ["ENVSPEC_CACHE_DIR"] = str(cache)
-    options = synthetic.Synthetic(architecture="qwen3")
-    model = synthetic.cached_path(options, cache)
-    synthetic.make(options, model)
+    cache, model = tiny_model.make_in_new_cache()
     ours, unseen, by_hand = Ours(cache, forget=False), Ours(cache, forget=True), ByHand(model)
     paired(1, ours, by_hand)  # fills the page cache for both, and lets envspec see the file
     ours.first_spawn.clear()

@@ -17,10 +17,9 @@ import tempfile
 import time
 from pathlib import Path
 
+import tiny_model
 from bench_tools import BIN, free_ports, until_line
 from measure import paired, ratio, table, verdict
-
-from envspec.models import synthetic
 
 ROOT = Path(__file__).parent.parent
 ENVIRONMENT = "vllm/cpu-single"
@@ -65,11 +64,7 @@ def seconds(values: list[float]) -> str:
 
 
 def main() -> None:
-    cache = Path(tempfile.mkdtemp(prefix="envspec-bench-"))
-    os.environ["ENVSPEC_CACHE_DIR"] = str(cache)
-    options = synthetic.Synthetic(architecture="qwen3")
-    model = synthetic.cached_path(options, cache)
-    synthetic.make(options, model)
+    _, model = tiny_model.make_in_new_cache()
     paired(1, ours, lambda: by_hand(model))
     a, b = paired(PAIRS, ours, lambda: by_hand(model))
     quotient = ratio(a, b)
