@@ -192,6 +192,12 @@ def service_ports(environment: Environment) -> Mapping[str, int]:
 
 
 @pytest.fixture(scope="session")
+def service_urls(environment: Environment) -> Mapping[str, str]:
+    """URLs by `"<service>_<port>"`, such as `service_urls["frontend_http"]`."""
+    return environment.service_urls
+
+
+@pytest.fixture(scope="session")
 def model_loader(request: pytest.FixtureRequest) -> ModelLoader:
     """Load models, each once per run: `model_loader("org/name", "vllm")`; with `preload_only=True` fetch files only.
 

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from envspec.errors import UsageError
+from envspec.session.service_map import ServiceMap
 from envspec.session.status import ReplicaStatus, SessionStatus
+
+if TYPE_CHECKING:  # of a library that is not everybody's, and one that takes a while to import
+    from openai import OpenAI
+    from requests import Session
 
 LOG_CHUNK = 65536
 """Bytes of log asked for at once: the most that the agent gives in one answer."""
@@ -31,20 +36,6 @@ class Handle(Protocol):
 
     def stop(self, reason: str, *, force: bool = False) -> None:
         """Take the environment down; returns when nothing is left of it. With `force`, services get a second."""
-
-
-class NoSuchPortError(UsageError, KeyError):
-    """`service_ports` has no port of that name."""
-
-    __str__ = Exception.__str__  # KeyError would show the sentence in quotes
-
-
-class ServicePorts(dict[str, int]):
-    """Port numbers by `"<service>_<port>"`."""
-
-    def __missing__(self, name: str) -> NoReturn:
-        __tracebackhide__ = True
-        raise NoSuchPortError(f"no service has a port {name!r}", hint=f"there are: {', '.join(self) or 'none'}")
 
 
 class Service:
@@ -106,6 +97,13 @@ class Service:
         """Return `host:port` of a named port."""
         __tracebackhide__ = True
         return self.url(name).partition("://")[2].partition("/")[0]
+
+    def http(self, port: str = "http") -> Session:
+        """Return a requests session for a port: relative URLs are joined to its own, and a hung service ends them."""
+        __tracebackhide__ = True
+        from envspec.session.clients import http_session
+
+        return http_session(f"{self.name}.{port}", self.url(port))
 
     def kill(self, signal: str = "KILL") -> None:
         """Send a signal (a name, without SIG) to the process, or to those of all replicas."""
@@ -213,11 +211,32 @@ class Environment:
     def __iter__(self) -> Iterator[str]:
         return iter(self.services)
 
+    def openai(self, endpoint: str = "") -> OpenAI:
+        """Return the client of the library `openai` (extra `openai`) for an endpoint, such as `frontend.http`.
+
+        Without one, it is that which a check `openai` of `ready` asks, else of a service's health, else the only one
+        for HTTP. It tries nothing twice.
+
+        Raises:
+            UsageError: which endpoint is meant cannot be told, or there is no such; the hint lists those that are.
+            RequirementError: the library is not installed; the hint says how to get it.
+        """
+        __tracebackhide__ = True
+        from envspec.session.clients import openai_client
+
+        return openai_client(self._handle.status(), endpoint)
+
     @property
-    def service_ports(self) -> ServicePorts:
+    def service_ports(self) -> Mapping[str, int]:
         """`"<service>_<port>"` → number, for replicas `"<service>_<index>_<port>"`."""
-        return ServicePorts(
-            (f"{replica.name.replace('.', '_')}_{port}", number)
-            for replica in self._handle.status().services.values()
-            for port, number in replica.ports.items()
-        )
+        return ServiceMap(self._by_port("ports"))
+
+    @property
+    def service_urls(self) -> Mapping[str, str]:
+        """`"<service>_<port>"` → `scheme://host:port`, for replicas `"<service>_<index>_<port>"`."""
+        return ServiceMap(self._by_port("endpoints"))
+
+    def _by_port(self, field: str) -> Iterator[tuple[str, Any]]:
+        for replica in self._handle.status().services.values():
+            for port, value in getattr(replica, field).items():
+                yield f"{replica.name.replace('.', '_')}_{port}", value
