@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from envspec.agent.calls import Node, Verb
 from envspec.agent.checking import Checking
+from envspec.agent.children import Children
 from envspec.agent.family import Family
 from envspec.agent.fetching import Fetching
 from envspec.agent.holds import Holds
@@ -16,6 +17,7 @@ from envspec.agent.readiness import Readiness
 from envspec.agent.record import Record
 from envspec.agent.services import Services
 from envspec.agent.starting import Starter
+from envspec.agent.wiping import Wiping
 
 
 def verbs(node: Node, record: Record, prober: ProberClient) -> Mapping[str, Verb]:
@@ -23,6 +25,7 @@ def verbs(node: Node, record: Record, prober: ProberClient) -> Mapping[str, Verb
     family, holds, logs = Family(node.session), Holds(node.directory.parent), Logs(node)
     readiness = Readiness(node, ListenGate(node.loop, family), prober)
     services = Services(node, family, record, Starter(node, logs, holds), readiness)
+    children, wiping = Children(node, family), Wiping(node, services)
     checking, fetching = Checking(node, prober, readiness), Fetching(node)
     return {
         "renew": lambda call: call.reply(),
@@ -34,6 +37,9 @@ def verbs(node: Node, record: Record, prober: ProberClient) -> Mapping[str, Verb
         "start": services.start,
         "stop": services.stop,
         "signal": services.signal,
+        "children": children.children,
+        "signal_child": children.signal_child,
+        "wipe": wiping.wipe,
         "check": checking.check,
         "cancel": checking.cancel,
         "answers": readiness.answers,

@@ -99,6 +99,10 @@ class Services:
             send(running.pid, number)
         call.reply()
 
+    def runs(self, replica: str) -> bool:
+        """Return whether anything of a replica is left."""
+        return replica in self._running
+
     def _look_at_memory(self, replica: str) -> None:
         """Note what it shares before all of it may be dead at once, by our signal or by somebody else's."""
         self._node.shared_memory.look(replica, self._family.tree(replica))

@@ -156,11 +156,12 @@ class ReplicaHealthy(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ReplicaUnhealthy(Event):
-    """Liveness failed so often in a row that it counts as an exit."""
+    """Liveness failed so often in a row that it counts as an exit. `ordered` says that a user had paused it."""
 
     replica: str
     check: str
     answer: str
+    ordered: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,10 +216,19 @@ class ReplicaStopped(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class FaultOrdered(Event):
-    """Somebody asked for a fault: `action` is kill, pause, resume, stop, start or restart."""
+    """Somebody asked for a fault, and it is about to be done.
+
+    `action` is kill, pause, resume, stop, start, restart or kill_child. `signal` is what a kill sends, `child` the
+    descendant that kill_child found ("pid command"), `wipe` whether the replica's directory is emptied. `position` is
+    where the fault is written, empty for what was ordered by hand.
+    """
 
     replica: str
     action: str
+    signal: str = ""
+    child: str = ""
+    wipe: bool = False
+    position: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from envspec.plan.fault import Fault
+
 Condition = Literal["started", "healthy", "exited", "succeeded"]
 Kind = Literal["service", "task"]
 RestartOn = Literal["never", "failure", "always"]
@@ -194,6 +196,7 @@ class Plan:
     models: tuple[ModelPlan, ...] = ()
     ready: tuple[Check, ...] = ()
     start_timeout: float | None = None
+    faults: tuple[Fault, ...] = ()
 
     @property
     def replicas(self) -> tuple[ReplicaPlan, ...]:

@@ -83,6 +83,14 @@ def _stopped(event: e.ReplicaStopped) -> str:
     return f"killed, its grace of {took} ran out" if event.killed else f"stopped after {took}"
 
 
+def fault_words(event: e.FaultOrdered) -> str:
+    """Say what was ordered of a replica: `kill (SIGTERM)`, `kill_child (SIGKILL to 123 EngineCore)`."""
+    signal = f"SIG{event.signal}" if event.signal else ""
+    details = [f"{signal} to {event.child}" if event.child else signal, "wiped" if event.wipe else ""]
+    said = ", ".join(filter(None, details))
+    return f"{event.action} ({said})" if said else event.action
+
+
 _WORDS: dict[type[e.Event], Callable[[Any], tuple[str, str, str]]] = {
     e.SessionStarting: lambda x: (x.environment, f"session {x.session} in {x.directory}", "bold"),
     e.ModelFetching: _of_model("", _fetching),
@@ -102,7 +110,7 @@ _WORDS: dict[type[e.Event], Callable[[Any], tuple[str, str, str]]] = {
     e.ReplicaFailed: _about("red", lambda x: f"failed: {first_line(x.message)}"),
     e.ReplicaStopping: _about("dim", lambda x: f"stopping, sent SIG{x.signal.removeprefix('SIG')}"),
     e.ReplicaStopped: _about("dim", _stopped),
-    e.FaultOrdered: _about("yellow", lambda x: f"{x.action} was ordered"),
+    e.FaultOrdered: _about("yellow", lambda x: f"{fault_words(x)} was ordered"),
     e.SessionHealthy: lambda x: ("", f"environment healthy after {format_seconds(x.seconds)}", "bold green"),
     e.SessionDegraded: lambda x: (x.replica, f"environment degraded: {first_line(x.message)}", "yellow"),
     e.SessionRecovered: lambda _: ("", "environment healthy again", "green"),

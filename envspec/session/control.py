@@ -13,8 +13,9 @@ from typing import Any, Self
 from envspec.agent.identity import stat_fields
 from envspec.agent.wire import Message, decode, encode, error_from_json
 from envspec.errors import BackendError, EnvspecError, UsageError
-from envspec.plan.codec import from_json
+from envspec.plan.codec import from_json, to_json
 from envspec.plan.events import Event, event_from_json
+from envspec.plan.fault import Order
 from envspec.session.log_chunk import LogChunk
 from envspec.session.state import RECORD, SOCKET
 from envspec.session.status import SessionStatus
@@ -57,10 +58,10 @@ class Control:
         except ConnectionError:
             return  # it ended before it could answer
 
-    def fault(self, action: str, name: str, signal: str = "KILL") -> None:
-        """Do kill, pause, resume, restart, stop or start to a service or a replica; returns when it is done."""
+    def fault(self, action: str, name: str, signal: str = "KILL", *, child: str = "", wipe: bool = False) -> None:
+        """Do kill, kill_child, pause, resume, restart, stop or start to a service or a replica; returns when done."""
         self.status()
-        self._ask("fault", action=action, name=name, signal=signal)
+        self._ask("fault", **to_json(Order(action, name, signal, child, wipe)))
 
     def log(self, replica: str, offset: int, limit: int) -> LogChunk:
         """Return a piece of what a replica wrote; a negative `offset` counts from the end."""

@@ -10,8 +10,9 @@ from typing import Protocol
 
 from envspec.agent.wire import Message, decode, encode, error_to_json
 from envspec.errors import EnvspecError, UsageError
-from envspec.plan.codec import to_json
+from envspec.plan.codec import from_json, to_json
 from envspec.plan.events import Event, event_to_json
+from envspec.plan.fault import Order
 from envspec.session.log_chunk import LogChunk
 from envspec.session.status import SessionStatus
 
@@ -38,8 +39,8 @@ class Controlled(Protocol):
     async def wait_down(self, reason: str, *, force: bool) -> None:
         """Take the session down, and return when nothing runs any more."""
 
-    async def fault(self, action: str, name: str, signal: str) -> None:
-        """Order a fault."""
+    async def fault(self, order: Order) -> None:
+        """Do what is ordered."""
 
     async def read_log(self, replica: str, offset: int, limit: int) -> LogChunk:
         """Read a piece of a log."""
@@ -115,7 +116,7 @@ class ControlServer:
         return {}
 
     async def _fault(self, message: Message) -> Message:
-        await self._session.fault(str(message["action"]), str(message["name"]), str(message.get("signal", "KILL")))
+        await self._session.fault(from_json(Order, message))
         return {}
 
     async def _secrets(self, _message: Message) -> Message:

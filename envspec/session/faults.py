@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from signal import Signals
+from typing import get_args
 
 from envspec.errors import UsageError
 from envspec.plan import events as e
+from envspec.plan.fault import FaultAction, Order
+from envspec.session.child import Child, the_child
 from envspec.session.event_log import EventLog
 from envspec.session.replica import Replica
 from envspec.session.supervisor import Supervisor
 
-ACTIONS = ("kill", "pause", "resume", "restart", "stop", "start")
+Doing = Callable[[Replica, Order], Awaitable[None]]
+
+ACTIONS: tuple[FaultAction, ...] = get_args(FaultAction)
+WITH_SIGNAL = ("kill", "kill_child")
+WITH_WIPE = ("stop", "restart")
+NEEDS_PROCESS = ("kill", "kill_child", "pause", "resume", "stop")
 
 
 class Faults:
@@ -22,61 +31,97 @@ class Faults:
         self._supervisor = supervisor
         self._log = log
         self._turns = {name: asyncio.Lock() for name in supervisor.replicas}
-
-    async def order(self, action: str, name: str, signal: str = "KILL") -> None:
-        """Do `action` to a replica, or to all replicas of a service, and return when it is done.
-
-        `kill` sends `signal` to the leader and, where that is KILL, waits for its end to be noticed. `restart` and
-        `start` return when the service is healthy.
-
-        Raises:
-            UsageError: there is no such action or service, or it does not run, or runs elsewhere.
-            ServiceError: it did not become healthy again, or could not be stopped.
-        """
-        actions: dict[str, Callable[[Replica], Awaitable[None]]] = {
-            "kill": lambda replica: self._kill(replica, signal.removeprefix("SIG")),
-            "pause": lambda replica: replica.signal("STOP", "tree"),
-            "resume": lambda replica: replica.signal("CONT", "tree"),
+        self._actions: dict[str, Doing] = {
+            "kill": self._kill,
+            "pause": self._pause,
+            "resume": self._resume,
             "restart": self._restart,
             "stop": self._stop,
             "start": self._start,
         }
-        if action not in actions:
-            raise UsageError(f"there is no fault {action!r}", hint=f"there are: {', '.join(ACTIONS)}")
-        if f"SIG{signal.removeprefix('SIG')}" not in Signals.__members__:
-            raise UsageError(f"there is no signal {signal!r}", hint="kill -l lists them")
-        replicas = self._supervisor.select(name)
-        await asyncio.gather(*(self._do(action, actions[action], replica) for replica in replicas))
 
-    async def _do(self, action: str, do: Callable[[Replica], Awaitable[None]], replica: Replica) -> None:
+    async def carry_out(self, order: Order, position: str = "") -> None:
+        """Do what is ordered to a replica, or to all replicas of a service, and return when it is done.
+
+        `kill` sends its signal to the leader and, where that is KILL, waits for its end to be noticed. `restart` and
+        `start` return when the service is healthy. `position` is where a fault of the file is written.
+
+        Raises:
+            UsageError: there is no such action, service or child, or it does not run, or runs elsewhere.
+            ServiceError: it did not become healthy again, or could not be stopped.
+            StateDirectoryError: what it left cannot be wiped.
+        """
+        order = _sound(order)
+        replicas = self._supervisor.select(order.target)
+        await asyncio.gather(*(self._do(order, position, replica) for replica in replicas))
+
+    async def _do(self, order: Order, position: str, replica: Replica) -> None:
+        name = replica.plan.name
         if replica.plan.attached:
-            raise UsageError(f"{replica.plan.name} is attached: envspec did not start it, and leaves it alone")
-        async with self._turns[replica.plan.name]:
-            _must_be_possible(action, replica)  # what is refused has not happened, and is no event
-            self._log.record(e.FaultOrdered(replica=replica.plan.name, action=action))
-            await do(replica)
+            raise UsageError(f"{name} is attached: envspec did not start it, and leaves it alone")
+        async with self._turns[name]:
+            # What is refused has not happened, and is no event.
+            _must_be_possible(order.action, replica)
+            child = the_child(name, order.child, await replica.children()) if order.child else None
+            self._tell(order, position, name, child)
+            if child is not None:
+                await self._kill_child(replica, child, order.signal)
+            else:
+                await self._actions[order.action](replica, order)
 
-    async def _kill(self, replica: Replica, signal: str) -> None:
+    def _tell(self, order: Order, position: str, name: str, child: Child | None) -> None:
+        self._log.record(
+            e.FaultOrdered(
+                replica=name,
+                action=order.action,
+                signal=order.signal if order.action in WITH_SIGNAL else "",
+                child=str(child or ""),
+                wipe=order.wipe,
+                position=position,
+            )
+        )
+
+    async def _kill(self, replica: Replica, order: Order) -> None:
         attempt = replica.attempt
         if attempt is not None:
-            attempt.signalled = signal
-            await replica.signal(signal, "leader")
-            if signal == "KILL":
+            attempt.signalled = order.signal
+            await replica.signal(order.signal, "leader")
+            if order.signal == "KILL":
                 await asyncio.wait([attempt.settled])
 
-    async def _restart(self, replica: Replica) -> None:
-        await replica.leave()
-        await replica.take_down()
+    async def _kill_child(self, replica: Replica, child: Child, signal: str) -> None:
+        """Signal a descendant; the parent that this makes die has died of the order as well."""
+        if replica.attempt is not None:
+            replica.attempt.signalled = signal
+        await replica.signal_child(child.pid, signal)
+
+    async def _pause(self, replica: Replica, _order: Order) -> None:
+        if replica.attempt is not None:
+            replica.attempt.paused = True
+        await replica.signal("STOP", "tree")
+
+    async def _resume(self, replica: Replica, _order: Order) -> None:
+        await replica.signal("CONT", "tree")
+        if replica.attempt is not None:
+            replica.attempt.paused = False
+
+    async def _restart(self, replica: Replica, order: Order) -> None:
+        await self._take_down(replica, order)
         await self._bring_up(replica)
 
-    async def _stop(self, replica: Replica) -> None:
-        await replica.leave()
-        await replica.take_down()
+    async def _stop(self, replica: Replica, order: Order) -> None:
+        await self._take_down(replica, order)
         self._supervisor.note_lost(replica.plan.name, f"{replica.plan.name} was stopped on request")
 
-    async def _start(self, replica: Replica) -> None:
+    async def _start(self, replica: Replica, _order: Order) -> None:
         await replica.leave()
         await self._bring_up(replica)
+
+    async def _take_down(self, replica: Replica, order: Order) -> None:
+        await replica.leave()
+        await replica.take_down()
+        if order.wipe:
+            await replica.wipe()
 
     async def _bring_up(self, replica: Replica) -> None:
         replica.begin(wait=False)
@@ -85,8 +130,26 @@ class Faults:
             raise error
 
 
+def _sound(order: Order) -> Order:
+    """Return the order with its signal as a name without SIG.
+
+    Raises:
+        UsageError: it cannot be meant.
+    """
+    signal = order.signal.removeprefix("SIG")
+    if order.action not in ACTIONS:
+        raise UsageError(f"there is no fault {order.action!r}", hint=f"there are: {', '.join(ACTIONS)}")
+    if f"SIG{signal}" not in Signals.__members__:
+        raise UsageError(f"there is no signal {order.signal!r}", hint="kill -l lists them")
+    if order.wipe and order.action not in WITH_WIPE:
+        raise UsageError(f"{order.action} wipes nothing", hint=f"what wipes a directory: {' and '.join(WITH_WIPE)}")
+    if order.action == "kill_child" and not order.child:
+        raise UsageError("kill_child needs a part of the child's name or of its command line")
+    return replace(order, signal=signal)
+
+
 def _must_be_possible(action: str, replica: Replica) -> None:
     if action == "start" and replica.runs:
         raise UsageError(f"{replica.plan.name} runs already")
-    if action in ("kill", "pause", "resume", "stop") and not replica.runs:
+    if action in NEEDS_PROCESS and not replica.runs:
         raise UsageError(f"{replica.plan.name} does not run")

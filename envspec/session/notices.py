@@ -13,11 +13,15 @@ from envspec.session.event_log import EventLog
 def tell(log: EventLog, notice: Message, *, ordered: bool = False, expected: bool = False) -> None:
     """Record the event that a notice stands for, at the agent's time.
 
-    Of an exit, `ordered` says that a user ordered it, and `expected` that it is in a task's nature.
+    Of an exit or of failed liveness, `ordered` says that a user ordered it; of an exit, `expected` that it is in a
+    task's nature.
     """
     if notice["notice"] == "exited":
         ordered = ordered or bool(notice.get("stopping"))
         log.record(_exited(notice, ordered=ordered, expected=expected), notice.get("at"))
+        return
+    if notice["notice"] == "unhealthy":
+        log.record(_unhealthy(notice, ordered=ordered), notice.get("at"))
         return
     make = _EVENTS.get(notice["notice"])
     if make is not None:
@@ -33,6 +37,11 @@ def _exited(notice: Message, *, ordered: bool, expected: bool) -> e.Event:
         expected=expected or ordered,
         ordered=ordered,
     )
+
+
+def _unhealthy(notice: Message, *, ordered: bool) -> e.Event:
+    check, answer = notice["check"], notice["text"]
+    return e.ReplicaUnhealthy(replica=notice["replica"], check=check, answer=answer, ordered=ordered)
 
 
 def _answered(notice: Message) -> e.Event:
@@ -64,8 +73,5 @@ _EVENTS: dict[str, Callable[[Any], e.Event]] = {
         replica=notice["replica"], port=notice["port"], number=notice["number"]
     ),
     "model": _of_model,
-    "unhealthy": lambda notice: e.ReplicaUnhealthy(
-        replica=notice["replica"], check=notice["check"], answer=notice["text"]
-    ),
     "warning": lambda notice: e.Warned(message=notice["message"], replica=notice.get("replica", "")),
 }

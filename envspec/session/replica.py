@@ -9,9 +9,10 @@ from typing import Any
 from envspec.agent.wire import Message
 from envspec.errors import AgentLostError, EnvspecError, ServiceStartError, ServiceStopError
 from envspec.plan import events as e
-from envspec.plan.codec import to_json
+from envspec.plan.codec import from_json, to_json
 from envspec.plan.plan import Check, ReplicaPlan, ServicePlan
 from envspec.session.attempt import Attempt, last_answer
+from envspec.session.child import Child
 from envspec.session.explain import Explainer
 from envspec.session.notices import tell
 from envspec.session.restarts import Restarts
@@ -88,6 +89,23 @@ class Replica:
         """Send a signal to the leader of the replica, or to its whole tree."""
         await self._ask("signal", signal=name, scope=scope)
 
+    async def children(self) -> list[Child]:
+        """Return the living descendants of its process."""
+        leader = self.attempt.pid if self.attempt is not None else None
+        return [from_json(Child, child) for child in (await self._ask("children", leader=leader))["children"]]
+
+    async def signal_child(self, pid: int, name: str) -> None:
+        """Send a signal to one descendant of its process; of KILL, returns once that has ended it."""
+        await self._ask("signal_child", pid=pid, signal=name)
+
+    async def wipe(self) -> None:
+        """Empty its directory; the next start writes its `files` again.
+
+        Raises:
+            StateDirectoryError: something in it cannot be removed.
+        """
+        await self._ask("wipe", dir=self.plan.dir)
+
     def take(self, notice: Message) -> None:
         """Hear what the agent has to say about it; what concerns an earlier start is out of date."""
         attempt = self.attempt
@@ -95,7 +113,8 @@ class Replica:
             return
         if attempt.is_news(notice):
             task = self.service.kind == "task"
-            tell(self._run.log, notice, ordered=attempt.signalled is not None, expected=task)
+            ordered = attempt.signalled is not None or (attempt.paused and notice["notice"] == "unhealthy")
+            tell(self._run.log, notice, ordered=ordered, expected=task)
         attempt.take(notice)
 
     async def _ask(self, do: str, **arguments: Any) -> Message:
@@ -250,7 +269,8 @@ class Replica:
         return error
 
     def _lose(self, error: EnvspecError, attempt: Attempt) -> None:
-        ordered = attempt.signalled is not None and attempt.exited.done()
+        # Paused, it did not crash either: it answers no more, and was ended for that.
+        ordered = attempt.exited.done() and (attempt.signalled is not None or attempt.paused)
         if not ordered and not isinstance(error, AgentLostError):
             name, kind = self.plan.name, type(error).__name__
             self._run.log.record(e.ReplicaFailed(replica=name, error=kind, message=str(error), hint=error.hint))

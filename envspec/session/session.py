@@ -18,6 +18,7 @@ from envspec.backends.local import LocalBackend
 from envspec.backends.table import BACKENDS
 from envspec.errors import AgentLostError, BackendError, ServiceError, StoppedError, UsageError
 from envspec.plan import events as e
+from envspec.plan.fault import Order
 from envspec.plan.outline import Outline
 from envspec.plan.plan import Plan
 from envspec.session import opening
@@ -129,8 +130,8 @@ class Session:
         """Return when nothing runs any more, whether somebody stopped it or it failed."""
         await self._over.wait()
 
-    async def fault(self, action: str, name: str, signal: str = "KILL") -> None:
-        """Do kill, pause, resume, restart, stop or start to a service or a replica (envspec.session.faults).
+    async def fault(self, order: Order) -> None:
+        """Do what is ordered to a service or a replica, and return when it is done (envspec.session.faults).
 
         Raises:
             UsageError: there is no such action or service, or it does not run.
@@ -138,7 +139,7 @@ class Session:
         """
         if self._faults is None or self._down is not None:
             raise UsageError(f"the session {self.id} is {self.status.state}: nothing runs in it")
-        await self._faults.order(action, name, signal)
+        await self._faults.carry_out(order)
 
     async def tie(self, pid: int) -> None:
         """Let a process that we started end with us, should we be killed. Does nothing where there is no agent."""

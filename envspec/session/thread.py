@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from envspec.backends.base import Backend
 from envspec.errors import EnvspecError, UsageError
 from envspec.plan.events import Event
+from envspec.plan.fault import Order
 from envspec.session.request import Request
 from envspec.session.session import Session
 from envspec.session.status import SessionStatus
@@ -109,9 +110,9 @@ class BackgroundSession:
         """Return what the session looks like now."""
         return self.session.status
 
-    def fault(self, action: str, name: str, signal: str = "KILL") -> None:
-        """Do kill, pause, resume, restart, stop or start to a service or a replica; returns when it is done."""
-        self._call(self.session.fault(action, name, signal))
+    def fault(self, action: str, name: str, signal: str = "KILL", *, child: str = "", wipe: bool = False) -> None:
+        """Do kill, kill_child, pause, resume, restart, stop or start to a service or a replica; returns when done."""
+        self._call(self.session.fault(Order(action, name, signal, child, wipe)))
 
     def read_log(self, replica: str, offset: int, limit: int) -> tuple[bytes, int]:
         """Return bytes of a log and the offset after them."""

@@ -1,0 +1,55 @@
+"""Faults: what is done to a service on purpose, and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+FaultAction = Literal["kill", "pause", "resume", "stop", "start", "restart", "kill_child"]
+Milestone = Literal["", "started", "listening", "healthy", "first_healthy"]
+
+UNDONE_BY: dict[FaultAction, FaultAction] = {"pause": "resume", "stop": "start"}
+"""What ends a fault that lasts for a time."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """One thing to do to a service, or to one replica of it.
+
+    `signal` (a name, without SIG) is for kill and kill_child, which sends it to the one descendant whose name or
+    command line contains `child`. `wipe` empties the replica's directory after a stop, or within a restart.
+    """
+
+    action: str
+    target: str
+    signal: str = "KILL"
+    child: str = ""
+    wipe: bool = False
+
+
+@dataclass(frozen=True)
+class Moment:
+    """`delay` seconds after something has happened for the first time.
+
+    `milestone` of the environment is `started` (the session has begun), `first_healthy` (its first replica is) or
+    `healthy` (all of it is); of a `target`, a service or a replica, `started`, `listening` or `healthy`, which a
+    service is when all its replicas are. Empty, it is the moment from which the faults are looked after at all.
+    """
+
+    milestone: Milestone = ""
+    target: str = ""
+    delay: float = 0.0
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An order for later. One that `lasts` so many seconds is undone then (UNDONE_BY).
+
+    `where` names it for people, `faults[0]`; `position` is its `file:line:column`.
+    """
+
+    after: Moment
+    order: Order
+    lasts: float | None = None
+    where: str = ""
+    position: str = ""
