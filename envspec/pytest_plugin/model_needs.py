@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
+from envspec.pytest_plugin import wanted_of
+
 
 class Need(NamedTuple):
     """A model of the hub, a path or a declared name; where `environment` is given, a model declared there."""
@@ -58,9 +60,6 @@ def _wrong(marker: pytest.Mark) -> str:
 
 def environment_of(item: pytest.Item, chosen: list[str]) -> list[str]:
     """Return the environments that a test runs in; none for one that uses none."""
-    if "environment" in item.keywords and (marker := item.get_closest_marker("environment")) is not None:
-        return [str(name) for name in marker.args]
-    if "environment" not in getattr(item, "fixturenames", ()):
-        return []
-    parameters = getattr(getattr(item, "callspec", None), "params", {})
-    return [parameters["environment"]] if "environment" in parameters else chosen[:1]
+    if wanted := wanted_of(item):
+        return [one.name for one in wanted]
+    return chosen[:1] if "environment" in getattr(item, "fixturenames", ()) else []

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -84,6 +86,24 @@ class Control:
             for line in lines:
                 if (event := event_from_json(decode(line))) is not None:
                     yield event
+
+    def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
+        """Call `callback` with every event, those so far first, in a thread of its own; returns what ends that."""
+        connection = self._connect()
+        connection.sendall(encode({"do": "events"}))
+
+        def follow() -> None:
+            with connection, connection.makefile("rb") as lines, suppress(OSError):
+                for line in lines:
+                    if (event := event_from_json(decode(line))) is not None:
+                        callback(event)
+
+        def end() -> None:
+            with suppress(OSError):  # the session has ended before
+                connection.shutdown(socket.SHUT_RDWR)
+
+        threading.Thread(target=follow, name="envspec events", daemon=True).start()
+        return end
 
     def _ask(self, do: str, *, timeout: float | None = None, **arguments: Any) -> Message:
         with self._connect() as connection, connection.makefile("rb") as lines:

@@ -15,6 +15,7 @@ from envspec.backends.base import Backend
 from envspec.errors import EnvspecError, UsageError
 from envspec.plan.events import Event
 from envspec.plan.fault import Order
+from envspec.session.listener import Listener
 from envspec.session.request import Request
 from envspec.session.session import Session
 from envspec.session.status import SessionStatus
@@ -41,6 +42,7 @@ class BackgroundSession:
         self._made: Future[Session] = Future()
         self._door = threading.Lock()
         self._closing = False
+        self._listeners: list[Listener] = []
         self._thread = threading.Thread(target=self._run, name=f"envspec {request.file.stem}", daemon=True)
 
     def start(self, on_event: Callable[[Event], None] | None = None) -> None:
@@ -119,9 +121,26 @@ class BackgroundSession:
         chunk = self._call(self.session.read_log(replica, offset, limit))
         return chunk.data, chunk.end
 
-    def subscribe(self, callback: Callable[[Event], None]) -> None:
-        """Call `callback`, in the session's thread, with every event, those that happened already first."""
-        self._loop.call_soon_threadsafe(self.session.subscribe, callback)
+    def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
+        """Call `callback` with every event, those so far first, in a thread of its own; returns what ends that."""
+        listener = Listener(callback)
+        try:
+            leave = self._call(self._listen(listener))
+        except _OverError:  # nobody writes any more
+            self.session.subscribe(listener.tell)
+            listener.end()
+            return listener.end
+
+        def end() -> None:
+            listener.end()
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(leave)
+
+        return end
+
+    async def _listen(self, listener: Listener) -> Callable[[], None]:
+        self._listeners.append(listener)
+        return self.session.subscribe(listener.tell)
 
     def _run(self) -> None:
         asyncio.run(self._main())
@@ -136,6 +155,8 @@ class BackgroundSession:
             return
         await self._left.wait()
         await self._see_out()
+        for listener in self._listeners:
+            listener.end()
 
     async def _see_out(self) -> None:
         """Let those who were let in before the door closed have their answers."""

@@ -1,0 +1,30 @@
+"""Somebody who hears a session's events in a thread of their own, and so may ask the session itself meanwhile."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+
+from envspec.plan.events import Event
+
+
+class Listener:
+    """Calls `callback` with each event that it is told, one after the other, until it is ended."""
+
+    def __init__(self, callback: Callable[[Event], None]) -> None:
+        self._callback = callback
+        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        threading.Thread(target=self._run, name="envspec events", daemon=True).start()
+
+    def tell(self, event: Event) -> None:
+        """Let it hear of an event. Returns at once."""
+        self._events.put(event)
+
+    def end(self) -> None:
+        """Let it go when it has heard what it was told. May be called again."""
+        self._events.put(None)
+
+    def _run(self) -> None:
+        for event in iter(self._events.get, None):
+            self._callback(event)
