@@ -6,7 +6,6 @@ keys beside that one (`repo: org/name`, `revision: main`); any other is a mappin
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import MISSING, asdict, fields
 from functools import cache
@@ -15,11 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_origin,
 from pydantic import Field, create_model, field_validator
 
 from envspec.models import SOURCES
+from envspec.models.hub.options import as_asked_for, is_repository, revision_error
 from envspec.spec.base import Exact, Spec
-
-REPO = re.compile(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}")
-NEVER_IN_REPO = re.compile(r"--|\.\.|[.-]$|[.-]/|\.git$")
-"""Both as the hub has it (huggingface_hub.utils.validate_repo_id)."""
 
 
 @cache
@@ -34,11 +30,6 @@ def owners() -> dict[str, str]:
     beside = [source for source in SOURCES if not is_nested(source)]
     flat = {field.name: source for source in beside for field in fields(SOURCES[source].options)}
     return {**flat, **{source: source for source in SOURCES}}
-
-
-def is_repository(text: str) -> bool:
-    """Say whether a repository of the hub can be called so."""
-    return REPO.fullmatch(text) is not None and NEVER_IN_REPO.search(text) is None
 
 
 def _keys_of(source: str) -> Iterator[tuple[str, Any]]:
@@ -85,10 +76,17 @@ class ModelSpec(Sources):
         message = f"{repo!r} is not a repository of the hub, such as org/name"
         raise ValueError(message)
 
-    @field_validator("revision", "path", "token_env", check_fields=False)
+    @field_validator("revision", check_fields=False)
     @classmethod
-    def _says_something(cls, text: str) -> str:
-        if text.strip():
+    def _is_revision(cls, revision: str) -> str:
+        if problem := revision_error(revision):
+            raise ValueError(problem)
+        return as_asked_for(revision)
+
+    @field_validator("name", "path", "token_env", check_fields=False)
+    @classmethod
+    def _says_something(cls, text: str | None) -> str | None:
+        if text is None or text.strip():
             return text
         message = "this is empty"
         raise ValueError(message)

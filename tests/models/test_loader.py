@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from envspec import EnvspecError, ModelLoader, ResourceError, UsageError
-from envspec.models.engines import ENGINES
 from envspec.models.engines.option_values import value_of
 from envspec.models.synthetic import Synthetic, make
 from tests.models.fake_engine import FakeEngine
@@ -25,13 +24,6 @@ def caches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ENVSPEC_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
-    engine = FakeEngine()
-    monkeypatch.setitem(ENGINES, "fake", engine)
-    return engine
 
 
 @pytest.fixture
@@ -90,6 +82,7 @@ class TestNames:
             ({"synthetic": {"architecture": "qwen3", "sede": 1}}, "sede"),
             ({"synthetic": {"architecture": "qwen3", "layers": 0}}, "layers must be at least 1"),
             ({"repo": "org/name", "revison": "main"}, "revison"),
+            ({"repo": "org/name", "revision": "../../x"}, "git has no '..' there"),
         ],
     )
     def test_what_is_declared_wrong_is_said(self, written: dict[str, object], said: str) -> None:
@@ -163,6 +156,23 @@ class TestEngines:
 
 
 class TestRefusals:
+    @pytest.mark.parametrize(
+        ("models", "said"),
+        [
+            ([], "models must be a mapping of names to models, not list"),
+            ("org/name", "models must be a mapping of names to models, not str"),
+            ({"chat": "org/name"}, "the model chat must be a mapping, not str"),
+        ],
+    )
+    def test_models_in_another_form_are_refused_at_once(self, models: Any, said: str) -> None:
+        with pytest.raises(UsageError, match=said) as caught:
+            ModelLoader(models)
+        assert caught.value.hint == 'such as {"chat": {"repo": "org/name"}}'
+
+    @pytest.mark.parametrize("name", ["org/na--me", "org/..", "org/name.git", "-org/name"])
+    def test_what_no_repository_can_be_called_is_refused_before_anybody_is_asked(self, name: str) -> None:
+        assert isinstance(refused(ModelLoader(), name, preload_only=True), UsageError)
+
     def test_an_unknown_backend_is_refused_before_anything_is_fetched(self) -> None:
         loader = ModelLoader({"chat": TINY})
         error = refused(loader, "chat", "vlm", preload_only=True)

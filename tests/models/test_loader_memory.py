@@ -10,20 +10,12 @@ import psutil
 import pytest
 
 from envspec import ModelLoader, ResourceError
-from envspec.models.engines import ENGINES
 from envspec.models.engines.memory import free_ram, weights_size
 from envspec.models.synthetic import Synthetic, make
 from tests.models.fake_engine import FakeEngine
 
 MIB = 2**20
 MODELS = {name: {"synthetic": {"architecture": "qwen3", "seed": seed}} for seed, name in enumerate("abc")}
-
-
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
-    engine = FakeEngine()
-    monkeypatch.setitem(ENGINES, "fake", engine)
-    return engine
 
 
 @pytest.fixture

@@ -116,3 +116,51 @@ def test_a_session_knows_what_to_warm_before_anything_is_leased(load_text: Load)
 def test_what_is_no_repository_is_refused_at_its_place(refused: Refused, repo: str) -> None:
     (finding,) = refused(f'models: {{a: {{repo: "{repo}"}}}}')
     assert finding == f"1:20 wrong-value: 'repo': '{repo}' is not a repository of the hub, such as org/name"
+
+
+def test_a_commit_in_capitals_is_the_commit_that_the_hub_knows(load_text: Load) -> None:
+    model = load_text(f"models: {{a: {{repo: org/name, revision: {'ABCDEF0123' * 4}}}}}").models["a"]
+    assert model.revision == "abcdef0123" * 4
+    assert Hub(repo="org/name", revision="ABCDEF0123" * 4) == Hub(**model.options)
+
+
+def test_a_branch_in_capitals_stays_as_it_is(load_text: Load) -> None:
+    assert load_text("models: {a: {repo: org/name, revision: Release-2}}").models["a"].revision == "Release-2"
+
+
+@pytest.mark.parametrize("revision", ["refs/pr/3", "refs/convert/parquet", "v1.0", "feature/a-b_c", "x@y", "größer"])
+def test_what_git_may_call_a_branch_or_tag_is_one(load_text: Load, revision: str) -> None:
+    assert load_text(f"models: {{a: {{repo: org/name, revision: {revision}}}}}").models["a"].revision == revision
+
+
+@pytest.mark.parametrize(
+    ("revision", "found"),
+    [
+        ("../../x", ".."),
+        ("a..b", ".."),
+        ("/x", "/"),
+        ("x/", "/"),
+        ("a//b", "//"),
+        ("a b", " "),
+        ("a~1", "~"),
+        ("v1:x", ":"),
+        ("-x", "-"),
+        (".x", "."),
+        ("x/.y", "/."),
+        ("x.", "."),
+        ("x.lock", ".lock"),
+        ("x.lock/y", ".lock"),
+        ("a@{1}", "@{"),
+        ("@", "@"),
+    ],
+)
+def test_what_no_revision_can_be_called_is_refused_at_its_place(refused: Refused, revision: str, found: str) -> None:
+    (finding,) = refused(f'models: {{a: {{repo: org/name, revision: "{revision}"}}}}')
+    problem = f"{revision!r} is no branch, tag or commit: git has no {found!r} there"
+    assert finding == f"1:40 wrong-value: 'revision': {problem}"
+
+
+@pytest.mark.parametrize("name", ["''", "' '", '"{{ vars.none }}"'])
+def test_a_name_that_says_nothing_is_refused_at_its_place(refused: Refused, name: str) -> None:
+    (finding,) = refused(f"vars: {{none: ''}}\nmodels: {{a: {{repo: org/name, name: {name}}}}}")
+    assert finding == "2:36 wrong-value: 'name': this is empty"

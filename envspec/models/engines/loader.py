@@ -39,8 +39,11 @@ class ModelLoader:
 
         `tell` hears of downloads, from any thread; `warn` hears what engines left behind; `heir` ends what they
         started when this process is killed.
+
+        Raises:
+            UsageError: `models` is no mapping of names to mappings.
         """
-        self._declared = dict(models or {})
+        self._declared = _checked({} if models is None else models)
         self._files = Files(os.environ if environ is None else environ, tell)
         self._engines = LoadedEngines(warn, heir or NoHeir())
         self._closed = False
@@ -133,6 +136,17 @@ class ModelLoader:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+def _checked(models: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return the declared models, which callers without a type checker may have given in another form."""
+    example = 'such as {"chat": {"repo": "org/name"}}'
+    if not isinstance(models, Mapping):
+        raise UsageError(f"models must be a mapping of names to models, not {type(models).__name__}", hint=example)
+    for name, written in models.items():
+        if not isinstance(written, Mapping):
+            raise UsageError(f"the model {name} must be a mapping, not {type(written).__name__}", hint=example)
+    return dict(models)
 
 
 def _engine(backend: str) -> Engine:

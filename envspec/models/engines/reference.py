@@ -12,10 +12,10 @@ from typing import Any
 
 from envspec.errors import UsageError
 from envspec.models import SOURCES
+from envspec.models.hub.options import is_repository
 
 OF_SERVICES = {"name", "preload", "warm"}
 """Keys of a declared model that concern the services of an environment, and nobody who loads it."""
-_REPO = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _PATH = re.compile(r"[/~]|\.\.?(/|$)")
 
 
@@ -53,7 +53,7 @@ def reference(model: str | Path, declared: Mapping[str, Mapping[str, Any]], revi
 
 def _repository(name: str, declared: Mapping[str, Any]) -> str:
     alike = get_close_matches(name, declared, 1)
-    if _REPO.fullmatch(name) and not alike:
+    if is_repository(name) and not alike:
         return name
     known = f"declared: {', '.join(declared)}" if declared else "write a repository as org/name, a path as ./directory"
     raise UsageError(f"there is no model {name!r}", hint=f"did you mean {alike[0]!r}?" if alike else known)

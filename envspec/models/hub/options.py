@@ -8,6 +8,30 @@ from typing import Any, ClassVar
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 """A revision that is a commit, and so means the same for ever."""
+_REPO = re.compile(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+_NEVER_IN_REPO = re.compile(r"--|\.\.|[.-]$|[.-]/|\.git$")
+"""Both as the hub has it (huggingface_hub.utils.validate_repo_id)."""
+_NEVER_IN_REVISION = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[-/]|[./]$|^@$|(?:^|/)\.|\.lock(?=/|$)")
+"""As git has it (`git help check-ref-format`). It keeps revisions within the directory that their notes lie in, too."""
+
+
+def is_repository(text: str) -> bool:
+    """Say whether a repository of the hub can be called so."""
+    return _REPO.fullmatch(text) is not None and _NEVER_IN_REPO.search(text) is None
+
+
+def revision_error(text: str) -> str:
+    """Return why nothing of a repository can be called so, as one sentence, or nothing where it can."""
+    if not text.strip():
+        return "this is empty"
+    found = _NEVER_IN_REVISION.search(text)
+    return f"{text!r} is no branch, tag or commit: git has no {found[0]!r} there" if found else ""
+
+
+def as_asked_for(revision: str) -> str:
+    """Return a revision as the hub knows it: a commit, which people may write in capitals, in lower case."""
+    lower = revision.lower()
+    return lower if COMMIT.fullmatch(lower) else revision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +52,12 @@ class Hub:
     """Leave out the weights: for what needs a tokenizer and a config alone, such as a mocker or a router."""
     token_env: str = "HF_TOKEN"  # noqa: S105  a name, no secret
     """The variable that holds the token for gated and private repositories."""
+
+    def __post_init__(self) -> None:
+        if problem := revision_error(self.revision):
+            message = f"revision: {problem}"
+            raise ValueError(message)
+        object.__setattr__(self, "revision", as_asked_for(self.revision))
 
     @property
     def is_pinned(self) -> bool:
