@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,14 +17,19 @@ def own_cache(environ: Mapping[str, str]) -> Path:
 def hub_home(environ: Mapping[str, str]) -> Path:
     """Return what huggingface_hub takes for HF_HOME (huggingface_hub.constants)."""
     if chosen := environ.get("HF_HOME"):
-        return Path(chosen).expanduser().absolute()
+        return _expanded(chosen)
     return _user_cache(environ) / "huggingface"
 
 
 def hub_cache(environ: Mapping[str, str]) -> Path:
     """Return the cache of huggingface_hub: HF_HUB_CACHE, its older name, or `hub` in HF_HOME."""
     chosen = environ.get("HF_HUB_CACHE") or environ.get("HUGGINGFACE_HUB_CACHE")
-    return Path(chosen).expanduser().absolute() if chosen else hub_home(environ) / "hub"
+    return _expanded(chosen) if chosen else hub_home(environ) / "hub"
+
+
+def _expanded(chosen: str) -> Path:
+    """Return a path as huggingface_hub understands it: `~nobody`, where there is no such user, is a name like any."""
+    return Path(os.path.expanduser(chosen)).absolute()  # noqa: PTH111  Path.expanduser raises there
 
 
 def _user_cache(environ: Mapping[str, str]) -> Path:

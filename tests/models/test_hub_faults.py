@@ -46,7 +46,7 @@ def test_a_server_that_never_recovers_is_given_up_with_what_it_said(machine: Mac
     assert "HF_ENDPOINT" in caught.value.hint
 
 
-@pytest.mark.parametrize("form", ["seconds", "date", "rate-limit"])
+@pytest.mark.parametrize("form", ["seconds", "date", "rate-limit", "spaced-rate-limit"])
 def test_the_wait_that_a_server_demands_is_kept(machine: Machine, form: str) -> None:
     machine.publish()
     # A date has whole seconds: of "in two seconds" at least one is left when it arrives.
@@ -54,6 +54,7 @@ def test_the_wait_that_a_server_demands_is_kept(machine: Machine, form: str) -> 
         "seconds": {"Retry-After": "1"},
         "date": {"Retry-After": formatdate(time.time() + 2, usegmt=True)},
         "rate-limit": {"RateLimit": '"resolvers";r=0;t=1'},
+        "spaced-rate-limit": {"RateLimit": '"resolvers"; r = 0; t = 1'},
     }[form]
     machine.hub.fail(429, on=WEIGHTS, headers=headers)
     begin = time.monotonic()

@@ -14,6 +14,7 @@ import pytest
 
 from envspec.errors import ModelUnavailableError
 from envspec.models.hub.room import room_for
+from envspec.models.source import Host
 from tests.models.hub_machine import FETCH, REPO, Machine
 
 
@@ -106,6 +107,39 @@ def test_an_address_that_is_no_hub(machine: Machine) -> None:
     assert "HF_ENDPOINT" in hint
 
 
+@pytest.mark.parametrize(
+    ("token", "what_to_do"),
+    [("", "set HF_TOKEN to a token that may read it"), ("hf_some", "let the token in HF_TOKEN read it")],
+)
+def test_a_plain_403(machine: Machine, token: str, what_to_do: str) -> None:
+    machine.publish()
+    machine.extra["HF_TOKEN"] = token
+    machine.hub.fail(403, on="/revision/")
+    message, hint = refusal(machine)
+    assert message == f"the hub forbids {REPO}: HTTP 403 trouble"
+    assert hint == f"{what_to_do} ({machine.url}/settings/tokens); a proxy on the way may forbid it, too"
+
+
+def test_a_plain_400(machine: Machine) -> None:
+    machine.publish()
+    machine.hub.fail(400, on="/revision/")
+    message, hint = refusal(machine, revision="dev")
+    assert message == f"the hub takes the request for {REPO} at 'dev' to be wrong: HTTP 400 trouble"
+    assert hint.startswith(f"check `repo` and `revision` at {machine.url}/{REPO}; HF_ENDPOINT")
+
+
+def test_a_proxys_page_is_not_repeated(machine: Machine) -> None:
+    machine.publish()
+    machine.hub.fail(403, on="/revision/", headers={"X-Error-Message": "<html><body>Blocked</body></html>"})
+    assert refusal(machine)[0] == f"the hub forbids {REPO}: HTTP 403 Forbidden"
+
+
+def test_what_a_server_says_is_repeated_on_one_line_and_in_part(machine: Machine) -> None:
+    machine.publish()
+    machine.hub.fail(403, on="/revision/", headers={"X-Error-Message": "no " * 1000})
+    assert len(refusal(machine)[0]) < 300
+
+
 def test_a_disk_without_room_is_told_before_the_first_byte(machine: Machine) -> None:
     machine.publish()
     machine.host.hub_cache.parent.mkdir()
@@ -155,6 +189,28 @@ def test_a_cache_that_is_no_directory(machine: Machine) -> None:
     message, hint = refusal(machine)
     assert message.startswith(f"{REPO} cannot be written to {machine.host.hub_cache}: Not a directory")
     assert "HF_HUB_CACHE" in hint
+
+
+@pytest.mark.parametrize(
+    ("cache", "why"),
+    [("/proc/x", "No such file or directory"), ("/dev/null/x", "Not a directory"), (f"/{'x' * 300}", "name too long")],
+)
+def test_a_cache_that_cannot_be_made_is_told_before_the_hub_lists_anything(
+    machine: Machine, cache: str, why: str
+) -> None:
+    machine.publish()
+    machine.extra["HF_HUB_CACHE"] = cache
+    message, hint = refusal(machine)
+    assert message.startswith(f"{REPO} cannot be written to {cache}: ")
+    assert message.endswith(why)
+    assert hint.startswith("set HF_HUB_CACHE to a directory that can be made and written")
+    assert not [request for request in machine.hub.requests if "/tree/" in request.path]
+
+
+@pytest.mark.parametrize("name", ["HF_HUB_CACHE", "HF_HOME"])
+def test_the_home_of_nobody_is_a_name_like_any_as_for_the_hubs_client(name: str) -> None:
+    there = Host.of({name: "~nobody-of-that-name/x"}).hub_cache
+    assert there.is_relative_to(Path("~nobody-of-that-name/x").absolute())
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import email.utils
 import random
-import re
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]  # public, yet not marked so
 
 from envspec.models.source import Retrying, Tell
 
@@ -17,8 +18,6 @@ LONGEST_WAIT = 8.0
 TRIES = 7  # in a row without progress: 11 to 16 seconds in all, more than a load balancer takes to swap a server
 LONGEST_DEMAND = 600.0  # seconds a server may demand; the hub's rate limits are windows of 300
 PROGRESS = 256 * 2**10  # bytes that make a try count as no failure, so that trickles do not go on for ever
-
-_RATE_LIMIT = re.compile(r"\br=0\b.*?\bt=(\d+)")  # the hub's own header: `"api";r=0;t=55`
 
 
 class GaveUpError(Exception):
@@ -73,5 +72,5 @@ def demanded_wait(headers: Mapping[str, str]) -> float | None:
         date = email.utils.parsedate_to_datetime(text)
         return max(0.0, date.timestamp() - time.time())
     except ValueError:
-        spent = _RATE_LIMIT.search(headers.get("ratelimit", ""))
-        return float(spent[1]) if spent else None
+        limit = parse_ratelimit_headers(headers)
+        return float(limit.reset_in_seconds) if limit is not None and limit.remaining == 0 else None

@@ -87,10 +87,15 @@ def _fetch(options: Hub, commit: str, host: Host, tell: Tell) -> list[RepoFile]:
     from envspec.models.hub.claims import claim
     from envspec.models.hub.leftovers import remove_leftovers
     from envspec.models.hub.listing_request import request_listing
+    from envspec.models.hub.refusals import unwritable
     from envspec.models.hub.transfer import Transfer
 
     repo = repo_folder(options, host)
-    remove_leftovers(repo)
+    try:
+        host.hub_cache.mkdir(parents=True, exist_ok=True)  # before anything is asked for that could not be kept
+        remove_leftovers(repo)
+    except OSError as error:
+        raise unwritable(error, options, host) from error
     files = asked_for(options, cached_listing(repo, commit) or request_listing(options, commit, host, tell))
     needed = _missing_bytes(options, commit, host, files)
     progress = ModelProgress(sum(file.size for file in files), tell)

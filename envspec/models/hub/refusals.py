@@ -23,7 +23,8 @@ REFUSED = (HfHubHTTPError, HFValidationError, OSError)
 """What huggingface_hub raises of which nothing can be had by trying again."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+_DAMAGED = (errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE)
+_SHOWN = 200  # characters of what a server says of its refusal; a proxy's may be a page
 
 
 def refusal(error: BaseException, options: Hub, host: Host) -> ModelUnavailableError:
@@ -60,11 +61,11 @@ def unwritable(error: OSError, options: Hub, host: Host) -> ModelUnavailableErro
     if error.errno in _FULL:
         return ModelUnavailableError(f"{where}: the disk is full", hint=f"make room there, or {elsewhere} with room")
     why = error.strerror or str(error)
-    if error.errno in _UNWRITABLE:
-        return ModelUnavailableError(
-            f"{where}: {why}", hint=f"{elsewhere} that can be written, or fetch the model as the user who owns it"
-        )
-    return ModelUnavailableError(f"{where}: {why}", hint=f"look at the disk, or {elsewhere} on another")
+    if error.errno in _DAMAGED:
+        return ModelUnavailableError(f"{where}: {why}", hint=f"look at the disk, or {elsewhere} on another")
+    # No place for a directory, or none for this user.
+    hint = f"{elsewhere} that can be made and written, or fetch the model as the user who owns it"
+    return ModelUnavailableError(f"{where}: {why}", hint=hint)
 
 
 def _reason_of(error: BaseException) -> BaseException:
@@ -104,11 +105,38 @@ def _refused(error: HfHubHTTPError, options: Hub, host: Host) -> ModelUnavailabl
             f"{endpoint_of(host)} has no model {repo}, or none that can be seen {seen}",
             hint=f"check the name; if the model is private, set {variable} to a token that may read it",
         )
-    told = error.server_message or error.response.reason_phrase
+    return _forbidden(error, options, host)
+
+
+def _forbidden(error: HfHubHTTPError, options: Hub, host: Host) -> ModelUnavailableError:
+    """Return the error for a refusal that says little more than its status."""
+    repo, page, variable = options.repo, f"{endpoint_of(host)}/{options.repo}", options.token_env
+    status = error.response.status_code
+    told = f"HTTP {status} {_said(error)}".rstrip()
+    if status == 400:
+        return ModelUnavailableError(
+            f"the hub takes the request for {repo} at {options.revision!r} to be wrong: {told}",
+            hint=f"check `repo` and `revision` at {page}; HF_ENDPOINT, where it is set, must be the address of a hub",
+        )
+    if status == 403:
+        known = _sends_token(options, host)
+        right = f"let the token in {variable} read it" if known else f"set {variable} to a token that may read it"
+        return ModelUnavailableError(
+            f"the hub forbids {repo}: {told}",
+            hint=f"{right} ({endpoint_of(host)}/settings/tokens); a proxy on the way may forbid it, too",
+        )
     return ModelUnavailableError(
-        f"the hub refuses {repo}: HTTP {status} {told}",
+        f"the hub refuses {repo}: {told}",
         hint=f"see {page}, and whether the token in {variable} may read it",
     )
+
+
+def _said(error: HfHubHTTPError) -> str:
+    """Return what the server says of its refusal, on one line; of a page, such as a proxy's, only its status."""
+    told = " ".join((error.server_message or "").split())
+    if not told or "<" in told:
+        return error.response.reason_phrase
+    return told if len(told) <= _SHOWN else f"{told[: _SHOWN - 1]}…"
 
 
 def _sends_token(options: Hub, host: Host) -> bool:
