@@ -14,6 +14,7 @@ from envspec.resolve.nul_characters import note_nul
 from envspec.resolve.scope import Watched, World, replica_directory
 from envspec.resolve.texts import as_service
 from envspec.spec import inputs
+from envspec.spec.declared import extra_of
 from envspec.spec.environment import Service
 from envspec.spec.findings import Findings, once_per_place
 from envspec.spec.inputs import Surroundings
@@ -21,7 +22,7 @@ from envspec.spec.layers import without_nulls
 from envspec.spec.nodes import MapNode, Node, node_at
 from envspec.spec.reading import read_bytes
 from envspec.spec.rendering import Scope, Scopes, render_keys
-from envspec.spec.scope import ENTRY_TEXT, OWN, TEXT
+from envspec.spec.scope import ENTRY_TEXT, OWN, TEXT, TOP_TEXT
 from envspec.spec.service_spec import ServiceSpec
 from envspec.spec.shape import SHAPED
 from envspec.spec.validator_spec import ActionSpec, ValidatorSpec
@@ -52,7 +53,8 @@ def resolve_service(
         range(len(service.replica_names())), lambda index: _rendered(service, index, making), findings
     )
     # Only now is it known which models the service uses, which is said by the templates of all its replicas.
-    making = replace(making, needed=frozenset(making.models.read | set(service.models)))
+    needed = frozenset(making.models.read | set(service.models))
+    making = replace(making, needed=needed, hint=_hint(service, making))
     planned = once_per_place(enumerate(rendered), lambda one: _replica(service, one[0], *one[1], making), findings)
     pairs = [pair for pair in planned if pair is not None]
     if len(pairs) < len(planned) or not pairs:
@@ -75,7 +77,8 @@ def resolve_service(
 class Making:
     """What the replicas of a service are made with. `top` is the environment's own `env`, rendered.
 
-    `models` remembers which of them templates read; `needed` are those and what the service lists.
+    `models` remembers which of them templates read; `needed` are those and what the service lists. `hint` is how to
+    get its command.
     """
 
     world: World
@@ -83,6 +86,7 @@ class Making:
     models: Watched
     findings: Findings
     needed: frozenset[str] = frozenset()
+    hint: str = ""
 
 
 def _replica(
@@ -117,7 +121,7 @@ def _replica(
         start_timeout=float(spec.start_timeout or world.environment.start_timeout or DEFAULT_START_TIMEOUT),
         stop=Stop(spec.stop.signal, float(spec.stop.timeout)),
         position=service.position,
-        hint=_hint(service),
+        hint=making.hint,
         **checks,
     )
     return plan, spec
@@ -203,6 +207,7 @@ def _released(service: Service, endpoints: Mapping[str, tuple[Endpoint, ...]]) -
     return tuple(endpoint.port for name in released for endpoint in endpoints[name])
 
 
-def _hint(service: Service) -> str:
-    extra = service.entry.extra if service.entry is not None else ""
+def _hint(service: Service, making: Making) -> str:
+    names = making.world.names()
+    extra = extra_of(service, TOP_TEXT, Surroundings(names, making.models, making.world.services), making.findings)
     return f"pip install 'envspec[{extra}]'" if extra else ""

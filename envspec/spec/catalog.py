@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from envspec.spec.findings import Findings
 from envspec.spec.nodes import MapNode, Mark, Node, Scalar, node_at, plain_data
 from envspec.spec.service_spec import ServiceSpec
 from envspec.spec.source import read
+from envspec.spec.template import render
 from envspec.spec.written import beside, is_file, known_keys, named, subset
 
 SHIPPED = Path(__file__).parent.parent / "catalog"
 STATIC_KEYS = frozenset({"version", "description", "extra"})
-"""Keys of an entry that are literals; the others may be templates."""
+"""Keys of an entry that are read as they are written; of these, `extra` alone may be a template."""
 KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "string": ((str,), "text"),
     "int": ((int,), "a whole number"),
@@ -42,10 +43,18 @@ def shipped_names() -> list[str]:
 def extra_for(command: str) -> str:
     """Return the extra of envspec that provides a command which a shipped entry requires; empty for any other."""
     for name in shipped_names():
-        entry = plain_data(read(SHIPPED / f"{name}.yaml"))
+        written = read(SHIPPED / f"{name}.yaml")
+        entry = plain_data(written)
         if command in entry.get("requires", {}).get("commands", ()):
-            return str(entry.get("extra", ""))
+            return _extra_by_default(written.get("extra"), entry.get("inputs", {}))
     return ""
+
+
+def _extra_by_default(extra: Node | None, inputs: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return an entry's extra as it is where nobody gives its inputs."""
+    defaults = {name: spec.get("default") for name, spec in inputs.items()}
+    rendered = render(extra, {"inputs": defaults}, []) if extra is not None else None
+    return rendered.text if isinstance(rendered, Scalar) and rendered.value is not None else ""
 
 
 class Catalog:
@@ -125,7 +134,7 @@ def read_entry(path: Path, findings: Findings) -> Entry | None:
     return Entry(
         name=path.stem,
         file=root.mark.file,
-        extra=spec.extra or "",
+        extra=root.get("extra"),
         description=spec.description,
         inputs=inputs,
         requires=requires if isinstance(requires, MapNode) else None,

@@ -35,7 +35,8 @@ class CatalogEntry(Spec):
     description: str = ""
     """What the service is, in one sentence."""
     extra: str | None = None
-    """The extra of envspec that provides its commands and modules: `local` for `pip install 'envspec[local]'`."""
+    """The extra of envspec that provides its commands and modules: `local` for `pip install 'envspec[local]'`. A
+    template of it sees `inputs`."""
     inputs: dict[Name, InputSpec] = Field(default_factory=dict)
     """Its parameters, by name."""
     requires: RequiresSpec = Field(default_factory=RequiresSpec)

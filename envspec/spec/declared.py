@@ -16,7 +16,7 @@ from envspec.spec.model_spec import ModelSpec
 from envspec.spec.nodes import MapNode, Node, Scalar
 from envspec.spec.rendering import Scope, render_node
 from envspec.spec.requires_spec import RequiresSpec
-from envspec.spec.scope import ENTRY_SHAPE, SHAPE
+from envspec.spec.scope import ENTRY_SHAPE, SHAPE, Place
 from envspec.spec.template import references
 from envspec.spec.written import known_keys, named, path_beside
 
@@ -67,15 +67,46 @@ def requirements_of(
             continue
         if ("services", service.name) in findings.spoiled:
             continue
-        known, _ = inputs.known_in(service, SHAPE.sees)
-        used = {reference.path[1:2] for reference in references(entry.requires)}
-        values, sparing = inputs.evaluate(service, [name for name in known if (name,) in used], around, findings)
-        node = render_node("requires", entry.requires, Scope(ENTRY_SHAPE, {"inputs": values}), sparing)
+        node = _of_inputs("requires", entry.requires, service, SHAPE, around, findings)
         node = without_null_entries(node) if node is not None else None
         spec = findings.validated(RequiresSpec, node) if isinstance(node, MapNode) else None
         if spec is not None:
-            specs.append((service.name, entry.extra, spec))
+            specs.append((service.name, extra_of(service, SHAPE, around, findings), spec))
     return _merged(specs)
+
+
+def extra_of(service: Service, place: Place, around: Surroundings, findings: Findings) -> str:
+    """Return the extra of envspec that provides what a service's entry runs, as its inputs choose it.
+
+    Empty where there is none, and where it hangs on inputs whose values say what is not to be had at `place` yet.
+    """
+    node = service.entry.extra if service.entry is not None else None
+    if node is None or is_null(node):
+        return ""
+    _, late = inputs.known_in(service, place.sees)
+    if {(name,) for name in late} & _inputs_read(node):
+        return ""
+    rendered = _of_inputs("extra", node, service, place, around, findings)
+    if rendered is None or is_null(rendered):
+        return ""
+    if not isinstance(rendered, Scalar) or not isinstance(rendered.value, str):
+        findings.add(node.mark, "wrong-type", "'extra' must be text", "the name of one of envspec's extras")
+        return ""
+    return rendered.value
+
+
+def _of_inputs(
+    key: str, node: Node, service: Service, place: Place, around: Surroundings, findings: Findings
+) -> Node | None:
+    """Return a key of a service's entry, rendered with the inputs that it reads; None where that fails."""
+    known, _ = inputs.known_in(service, place.sees)
+    read = _inputs_read(node)
+    values, sparing = inputs.evaluate(service, [name for name in known if (name,) in read], around, findings)
+    return render_node(key, node, Scope(ENTRY_SHAPE, {"inputs": values}), sparing)
+
+
+def _inputs_read(node: Node) -> set[tuple[str | int, ...]]:
+    return {reference.path[1:2] for reference in references(node)}
 
 
 def _merged(specs: list[tuple[str, str, RequiresSpec]]) -> Requirements:

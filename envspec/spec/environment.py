@@ -34,11 +34,11 @@ class Port:
 
 @dataclass(frozen=True)
 class Entry:
-    """A catalog entry: `service` and `requires` as written, their templates see `inputs`."""
+    """A catalog entry: `service`, `requires` and `extra` as written, their templates see `inputs`."""
 
     name: str
     file: str
-    extra: str
+    extra: Node | None
     description: str
     inputs: Mapping[str, InputSpec]
     requires: MapNode | None
@@ -102,6 +102,12 @@ class Model:
     warm: Literal["", "page-cache"]
     mark: Mark
     tree: MapNode
+
+    @property
+    def position(self) -> str:
+        """`file:line:column` of what it says of its source."""
+        said = self.tree.get(self.source)
+        return position(self.mark if said is None else said.mark)
 
     @property
     def repo(self) -> str | None:

@@ -12,6 +12,7 @@ import pytest
 import requests
 import yaml
 
+from envspec.spec.load import load
 from tests.catalog.conftest import Cli
 from tests.catalog.running import Running
 
@@ -149,6 +150,13 @@ services:
     assert small["command"][-2:] == ["--seed", "7"]
     assert "VLLM_CPU_KVCACHE_SPACE" not in plain["env"]
     assert small["env"]["VLLM_CPU_KVCACHE_SPACE"] == "2"
+
+
+@pytest.mark.parametrize(("cpu", "extra"), [("false", "vllm"), ("true", "vllm-cpu")])
+def test_where_vllm_lacks_the_build_that_is_asked_for_is_named(tmp_path: Path, cpu: str, extra: str) -> None:
+    file = tmp_path / "engine.yaml"
+    file.write_text(f"models: {{m: {{path: x}}}}\nservices: {{s: {{use: vllm, with: {{model: m, cpu: {cpu}}}}}}}\n")
+    assert load(file, environ={}).requires.extras == {"vllm": extra}
 
 
 def entries() -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from envspec.plan.plan import Plan
 from envspec.resolve import resolve, stand_in
+from envspec.resolve.scope import world_of
 from envspec.spec.load import load
 
 PlanText = Callable[..., Plan]
@@ -92,3 +94,15 @@ def test_a_model_that_one_replica_names_is_every_replicas(plan_text: PlanText) -
     (service,) = plan_text(text).services
     assert service.models == ("chat",)
     assert [replica.env["HF_HUB_OFFLINE"] for replica in service.replicas] == ["1", "1"]
+
+
+@pytest.mark.parametrize("name", ["models.X", "session"])
+def test_the_page_names_all_that_templates_see(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "env.yaml"
+    file.write_text(HUB)
+    environment = load(file, environ={})
+    world = world_of(environment, stand_in(environment), {})
+    seen = world.models["chat"] if name == "models.X" else world.session
+    page = (Path(__file__).parents[2] / "docs" / "spec.md").read_text("utf-8")
+    (names,) = re.findall(rf"^\| `{name}` \| `([\w ]+)`", page, re.MULTILINE)
+    assert set(names.split()) == set(seen)

@@ -209,3 +209,51 @@ def test_an_entry_that_is_no_mapping_is_refused_once(tmp_path: Path) -> None:
     with pytest.raises(SpecError) as caught:
         load(tmp_path / "env.yaml", environ={})
     assert [found.code for found in caught.value.diagnostics] == ["not-a-mapping"]
+
+
+EXTRAS = """
+    extra: "{{ 'small' if inputs.light else 'large' }}"
+    inputs: {light: {type: bool, default: false}}
+    requires: {modules: [nowhere.to_be.found]}
+    service: {command: [run]}
+"""
+
+
+@pytest.mark.parametrize(("given", "extra"), [("{}", "large"), ("{light: true}", "small")])
+def test_inputs_choose_the_extra_that_hints_name(load_text: Load, given: str, extra: str) -> None:
+    environment = load_text(f"services: {{s: {{use: ./entry.yaml, with: {given}}}}}", files={"entry.yaml": EXTRAS})
+    plan = resolve(environment, stand_in(environment), {})
+    assert environment.requires.extras == {"nowhere.to_be.found": extra}
+    assert plan.replicas[0].hint == f"pip install 'envspec[{extra}]'"
+
+
+def test_an_extra_that_hangs_on_what_comes_later_is_told_as_soon_as_it_is_known(load_text: Load) -> None:
+    text = """
+        services:
+          other: {command: [run], ports: {http: auto}}
+          s: {use: ./entry.yaml, with: {light: "{{ services.other.ports.http > 0 }}"}}
+          own: {use: ./entry.yaml, with: {light: "{{ replica.index == 0 }}"}}
+    """
+    environment = load_text(text, files={"entry.yaml": EXTRAS})
+    plan = resolve(environment, stand_in(environment), {})
+    assert environment.requires.extras == {}
+    assert [replica.hint for replica in plan.replicas] == ["", "pip install 'envspec[small]'", ""]
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ("{{ inputs.lite }}", "inputs has no 'lite'"),
+        ("{{ ports.http }}", "'extra' decides the service's shape before ports are leased, where there is no 'ports'"),
+        ("{{ inputs.light }}", "'extra' must be text"),
+    ],
+)
+def test_an_extra_that_cannot_be_told_is_refused_where_the_entry_says_it(
+    load_text: Load, extra: str, said: str
+) -> None:
+    entry = EXTRAS.replace("{{ 'small' if inputs.light else 'large' }}", extra)
+    with pytest.raises(SpecError) as caught:
+        load_text("services: {s: {use: ./entry.yaml}}", files={"entry.yaml": entry})
+    (found,) = caught.value.diagnostics
+    assert (Path(found.file).name, found.line) == ("entry.yaml", 2)
+    assert said in found.message
