@@ -33,7 +33,7 @@ class Fetching:
             else:
                 unknown.append(model)
         if unknown:
-            Resolving(call, found, [model["name"] for model in unknown]).begin(self._fetcher, unknown)
+            Resolving(call, found, unknown).begin(self._fetcher)
         else:
             call.reply(models=found)
 
@@ -59,23 +59,23 @@ class Fetching:
 class Resolving:
     """A `find` that waits for the fetcher: answered once all of its models are, with all that cannot be told."""
 
-    def __init__(self, call: Call, found: dict[str, Message], waiting: Iterable[str]) -> None:
+    def __init__(self, call: Call, found: dict[str, Message], unknown: Iterable[Message]) -> None:
         self._call = call
         self._found = found
-        self._waiting = set(waiting)
+        self._waiting = {model["name"]: model for model in unknown}
         self._errors: list[EnvspecError] = []
 
-    def begin(self, fetcher: FetcherClient, models: Iterable[Message]) -> None:
+    def begin(self, fetcher: FetcherClient) -> None:
         """Ask for each model, all at once."""
-        for model in models:
+        for model in tuple(self._waiting.values()):
             fetcher.ask(Job("resolve", model, partial(self._ended, model["name"])))
 
     def _ended(self, name: str, end: Message) -> None:
-        self._waiting.discard(name)
+        model = self._waiting.pop(name)
         if end["notice"] == "done":
             self._found[name] = {key: end[key] for key in ("path", "commit", "complete")}
         else:
-            self._errors.append(_error(name, end))
+            self._errors.append(_about(model, error_from_json(end)))
         if self._waiting:
             return
         if self._errors:
@@ -97,22 +97,20 @@ def _look(model: Message) -> Found:
     try:
         return look(model, Host.of(os.environ))
     except ModelUnavailableError as error:
-        raise _about(model["name"], error) from error
+        raise _about(model, error) from error
 
 
 def _answer(call: Call, end: Message) -> None:
     if end["notice"] == "done":
         call.reply(**{name: value for name, value in end.items() if name not in ("key", "notice")})
     else:
-        call.fail(_error(call["model"]["name"], end))
+        call.fail(_about(call["model"], error_from_json(end)))
 
 
-def _error(name: str, end: Message) -> EnvspecError:
-    return _about(name, error_from_json(end))
-
-
-def _about(name: str, error: EnvspecError) -> EnvspecError:
-    return type(error)(f"model {name}: {error}", hint=error.hint)
+def _about(model: Message, error: EnvspecError) -> EnvspecError:
+    """Return an error with the model that it is about, and with the place that says so."""
+    where = f" ({model['position']})" if model.get("position") else ""
+    return type(error)(f"model {model['name']}: {error}{where}", hint=error.hint)
 
 
 def _together(errors: list[EnvspecError]) -> EnvspecError:

@@ -86,8 +86,16 @@ def declared(environments: Iterable[Environment]) -> list[Declared]:
     found: dict[str, Declared] = {}
     for environment in environments:
         for model in environment.models.values():
-            plan = ModelPlan(model.name, model.served_name, model.source, model.options, "", model.preload)
-            known = found.setdefault(repr(replace(plan, preload=True)), Declared(plan, of_source(plan)))
+            plan = ModelPlan(
+                name=model.name,
+                served_name=model.served_name,
+                source=model.source,
+                options=model.options,
+                path="",
+                preload=model.preload,
+                position=model.position,
+            )
+            known = found.setdefault(repr(replace(plan, preload=True, position="")), Declared(plan, of_source(plan)))
             known.used_by.append(environment.name)
     return list(found.values())
 

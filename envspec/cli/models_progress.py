@@ -50,11 +50,16 @@ def said(notice: Waiting | Retrying) -> str:
 
 def result_line(name: str, answer: Mapping[str, Any]) -> str:
     """Return what came of a model, for stdout."""
+    return f"{name}  {_came(answer)}  {answer['path']}"
+
+
+def _came(answer: Mapping[str, Any]) -> str:
     if answer["cached"]:
-        return f"{name}  cached  {answer['path']}"
+        took = f", complete after {format_seconds(answer['seconds'])}" if answer["seconds"] else ""
+        return f"cached{took}"
+    part = f" of {format_size(answer['total'])}" if answer["bytes"] < answer["total"] else ""
     speed = format_size(answer["bytes"] / max(answer["seconds"], 0.001))
-    came = f"{format_size(answer['bytes'])} in {format_seconds(answer['seconds'])} ({speed}/s)"
-    return f"{name}  {came}  {answer['path']}"
+    return f"{format_size(answer['bytes'])}{part} in {format_seconds(answer['seconds'])} ({speed}/s)"
 
 
 class Lines:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,62 +21,88 @@ from envspec.cli.error_handler import INTERRUPTED
 from envspec.cli.options import DEFAULT_ENVIRONMENT, set_option
 from envspec.errors import EnvspecError, ModelUnavailableError, UsageError
 from envspec.report.failure import failure
+from envspec.report.text import line
 
 if TYPE_CHECKING:
     from envspec.cli.models_progress import Board
     from envspec.models.source import Host
     from envspec.plan.plan import ModelPlan
 
-_REPO_AND_REVISION = re.compile(r"([^@]+)(?:@(.+))?")
+INTERRUPTION = line("interrupted; nothing was kept of what was under way, and what came before is complete")
 
 
 @click.command
-@click.argument("what", metavar="[ENV | ORG/NAME[@REVISION]]", default=DEFAULT_ENVIRONMENT)
+@click.argument("what", metavar="[ENV | ORG/NAME[@REVISION]]...", nargs=-1)
 @set_option
-def pull(what: str, sets: tuple[str, ...]) -> int:
-    """Fetch the models of an environment, or a repository of the hub.
+def pull(what: tuple[str, ...], sets: tuple[str, ...]) -> int:
+    """Fetch the models of environments, or repositories of the hub.
 
-    They are verified, and shared with every program that uses the cache of the hub. Exits with 3 where one cannot be
-    had; the others are fetched all the same.
+    They are verified, and shared with every program that uses the cache of the hub. What several name is fetched once.
+    Exits with 3 where one cannot be had; the others are fetched all the same.
     """
     from envspec.cli.models_progress import board_on
     from envspec.models.source import Host
 
-    plans = _wanted(what, sets)
+    names = what or (DEFAULT_ENVIRONMENT,)
+    plans = _wanted(names, sets)
     if not plans:
-        click.echo(f"{what} declares no model.", err=True)
+        click.echo(f"{', '.join(names)} {'declares' if len(names) == 1 else 'declare'} no model.", err=True)
         return 0
-    with _left_at_once(board := board_on(sys.stderr, [plan.name for plan in plans])):
-        errors = _fetch_all(plans, Host.of(os.environ), board)
+    host = Host.of(os.environ)
+    with _left_at_once(board := board_on(sys.stderr, [plan.name for plan in plans]), host):
+        errors = _fetch_all(plans, host, board)
     for error in errors:
         terminal.show(failure(error), sys.stderr)
     return ModelUnavailableError.exit_code if errors else 0
 
 
-def _wanted(what: str, sets: tuple[str, ...]) -> list[ModelPlan]:
-    """Return the models of an environment, or the one that a repository is.
+def _wanted(names: Sequence[str], sets: tuple[str, ...]) -> list[ModelPlan]:
+    """Return the models of environments and those that repositories are, each once, by names that tell them apart.
 
     Raises:
-        UsageError: it is neither.
-        SpecError: the environment is wrong.
+        UsageError: one is neither an environment nor a repository.
+        SpecError: an environment is wrong.
     """
-    from envspec.cli.models_declared import declared, load_named
-    from envspec.plan.plan import ModelPlan
+    from envspec.cli.models_declared import declared, load_named, of_source
     from envspec.session.request import assignments
-    from envspec.spec.find import SUFFIXES
-    from envspec.spec.model_spec import is_repository
 
-    repo, revision = _REPO_AND_REVISION.fullmatch(what).groups()  # type: ignore[union-attr]
-    if "@" in what or ("/" in what and not what.endswith(SUFFIXES) and not Path(what).exists()):
-        if sets:
-            message = f"--set gives values to the vars of an environment, and {what} is a repository"
-            raise UsageError(message)
-        if not is_repository(repo):
-            message = f"{what} is neither an environment nor a repository such as org/name"
-            raise UsageError(message)
-        options = {"repo": repo, "revision": revision or "main"}
-        return [ModelPlan(repo, repo, "repo", options, "")]
-    return [model.plan for model in declared(load_named([what], assignments("--set", sets)))]
+    repositories = [name for name in dict.fromkeys(names) if _means_repository(name)]
+    environments = [name for name in dict.fromkeys(names) if name not in repositories]
+    if sets and not environments:
+        message = f"--set gives values to the vars of an environment, and {repositories[0]} is a repository"
+        raise UsageError(message)
+    models = declared(load_named(environments, assignments("--set", sets)))
+    called = [(model.plan, f"{model.plan.name} ({', '.join(model.used_by)})") for model in models]
+    called += [(_of_repository(name), name) for name in repositories]
+    once = {(plan.source, of_source(plan)): (plan, name) for plan, name in reversed(called)}
+    found = [*once.values()][::-1]
+    names_of = Counter(plan.name for plan, _ in found)
+    return [plan if names_of[plan.name] == 1 else replace(plan, name=name) for plan, name in found]
+
+
+def _means_repository(name: str) -> bool:
+    from envspec.spec.find import SUFFIXES
+
+    return "@" in name or ("/" in name and not name.endswith(SUFFIXES) and not Path(name).exists())
+
+
+def _of_repository(name: str) -> ModelPlan:
+    """Return the model that a repository is, at a revision or at main.
+
+    Raises:
+        UsageError: there can be no such repository, or no such revision.
+    """
+    from envspec.models.hub.options import is_repository, revision_error
+    from envspec.plan.plan import ModelPlan
+
+    repo, _, revision = name.partition("@")
+    if not is_repository(repo):
+        message = f"{name} is neither an environment nor a repository such as org/name"
+        raise UsageError(message)
+    if problem := revision_error(revision) if "@" in name else "":
+        message = f"the revision of {name}: {problem}"
+        raise UsageError(message)
+    return ModelPlan(repo, repo, "repo", {"repo": repo, "revision": revision or "main"}, "")
 
 
 def _fetch_all(plans: list[ModelPlan], host: Host, board: Board) -> list[EnvspecError]:
@@ -86,37 +113,49 @@ def _fetch_all(plans: list[ModelPlan], host: Host, board: Board) -> list[Envspec
     errors: list[EnvspecError] = []
     pool = ThreadPoolExecutor(fetcher.AT_ONCE["fetch"])
     try:
-        jobs: dict[Future[Mapping[str, Any]], str] = {
-            pool.submit(fetcher.fetch, to_json(plan), host, partial(board.tell, plan.name)): plan.name for plan in plans
+        jobs: dict[Future[Mapping[str, Any]], ModelPlan] = {
+            pool.submit(fetcher.fetch, to_json(plan), host, partial(board.tell, plan.name)): plan for plan in plans
         }
         for job in as_completed(jobs):
             try:
-                board.done(jobs[job], job.result())
+                board.done(jobs[job].name, job.result())
             except EnvspecError as error:
-                board.failed(jobs[job])
-                errors.append(_named(jobs[job], error))
+                board.failed(jobs[job].name)
+                errors.append(_told(jobs[job], error))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # on Ctrl-C nobody waits for what is under way
     return errors
 
 
-def _named(name: str, error: EnvspecError) -> EnvspecError:
-    """Return the error with the name of the model, unless it says that already."""
-    return error if name in str(error) else type(error)(f"model {name}: {error}", hint=error.hint)
+def _told(plan: ModelPlan, error: EnvspecError) -> EnvspecError:
+    """Return the error with the name of the model, unless it says that already, and with the place that declares it."""
+    message = str(error) if plan.name in str(error) else f"model {plan.name}: {error}"
+    return type(error)(f"{message} ({plan.position})" if plan.position else message, hint=error.hint)
 
 
 @contextmanager
-def _left_at_once(board: Board) -> Iterator[None]:
+def _left_at_once(board: Board, host: Host) -> Iterator[None]:
     """Give the terminal back, and end on Ctrl-C without waiting for threads that read from the network.
 
-    Nobody trusts what is half done then, and the kernel frees its locks.
+    Nothing stays of what is half done then, and the kernel frees its locks.
     """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # this takes no time that a second one could save
         board.close()
+        terminal.show([INTERRUPTION], sys.stderr)
+        _clear_away(host)  # last, since threads go on writing until the end
         os._exit(INTERRUPTED)
     finally:
         board.close()
         signal.signal(signal.SIGINT, before)
+
+
+def _clear_away(host: Host) -> None:
+    from envspec.models.hub.leftovers import remove_own
+    from envspec.models.staging import remove_staged
+
+    remove_own(host.hub_cache)
+    remove_staged()

@@ -45,7 +45,9 @@ def resolve(model: Model, host: Host, tell: Tell) -> Answer:
 
 
 def fetch(model: Model, host: Host, tell: Tell) -> Answer:
-    """Get a model to its path, at its commit where the plan has one. `bytes` came, `total` are there.
+    """Get a model to its path, at its commit where the plan has one. `bytes` of `total` came or were made.
+
+    `cached` says that this is none of them; `seconds` is what it took, 0 where all was found as it should be.
 
     Raises:
         ModelUnavailableError: it cannot be had.
@@ -54,14 +56,14 @@ def fetch(model: Model, host: Host, tell: Tell) -> Answer:
     came = Came(tell)
     source, options = planned(model)
     found = Found(model["path"], model.get("commit", "")) if model["path"] else source.resolve(options, host, came)
-    got = source.fetch(options, found, host, came)
+    got = found if found.complete else source.fetch(options, found, host, came)
     return {
         "path": got.path,
         "commit": got.commit or found.commit,
         "cached": came.bytes == 0,
         "bytes": came.bytes,
         "total": came.total,
-        "seconds": time.monotonic() - began,
+        "seconds": 0.0 if found.complete else time.monotonic() - began,
     }
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from envspec.errors import ModelUnavailableError
 from envspec.models.source import Found, Host, Tell
+
+SHOWN = 5
+"""Missing files that are named; a directory of the wrong kind lacks hundreds."""
+_WANTED = "name a directory with config.json, a tokenizer and all weights, or one file of weights such as a .gguf"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +31,12 @@ class LocalSource:
     options = Local
 
     def find(self, options: Local, host: Host) -> Found:  # noqa: ARG002  the signature of a source
-        """Look whether every file that an engine would miss is there."""
+        """Look whether every file that an engine would miss is there, as far as can be seen."""
         from envspec.models.inventory import missing_files
 
-        return Found(options.path, complete=not missing_files(Path(options.path)))
+        with suppress(OSError):
+            return Found(options.path, complete=not missing_files(Path(options.path)))
+        return Found(options.path)
 
     def resolve(self, options: Local, host: Host, tell: Tell) -> Found:  # noqa: ARG002
         """Do as `find`: a path has no revisions."""
@@ -43,10 +50,28 @@ class LocalSource:
         """
         from envspec.models.inventory import missing_files
 
-        missing = missing_files(Path(options.path))
-        if not missing:
-            return self.find(options, host)
-        raise ModelUnavailableError(
-            f"the model at {options.path} is not whole: {', '.join(missing[:5])} missing",
-            hint="name a directory with config.json, a tokenizer and all weights, or one .gguf file",
+        try:
+            missing = missing_files(Path(options.path))
+        except OSError as error:
+            raise ModelUnavailableError(
+                f"the model at {options.path} cannot be read: {error.strerror or error}",
+                hint="see who owns it and who may read it",
+            ) from error
+        if missing:
+            raise _not_whole(Path(options.path), missing)
+        return self.find(options, host)
+
+
+def _not_whole(place: Path, missing: list[str]) -> ModelUnavailableError:
+    if not place.exists():
+        missing_link = f", a link to {place.readlink()}, which is not there" if place.is_symlink() else ""
+        return ModelUnavailableError(
+            f"there is nothing at {place}{missing_link}",
+            hint="put the model there, or correct `path`, which is relative to the file that says it",
         )
+    if not place.is_dir():
+        return ModelUnavailableError(f"{place} is no file of weights, nor a directory with a model", hint=_WANTED)
+    more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+    return ModelUnavailableError(
+        f"the model at {place} is not whole: {', '.join(missing[:SHOWN])}{more} missing", hint=_WANTED
+    )

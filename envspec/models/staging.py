@@ -12,6 +12,14 @@ from envspec.errors import ModelUnavailableError
 from envspec.models.lock import only_one
 from envspec.models.source import Tell
 
+_staged: set[Path] = set()
+
+
+def remove_staged() -> None:
+    """Remove what this process is making, as it is about to end without a chance to do so."""
+    for staged in tuple(_staged):
+        shutil.rmtree(staged, ignore_errors=True)
+
 
 def make_once(
     path: Path, is_complete: Callable[[Path], bool], write: Callable[[Path], None], tell: Tell = lambda _: None
@@ -44,6 +52,7 @@ def _replace(path: Path, write: Callable[[Path], None]) -> None:
     for left_behind in path.parent.glob(f"{prefix}*"):
         shutil.rmtree(left_behind)  # its maker is dead, for we have the lock
     staged = Path(tempfile.mkdtemp(prefix=prefix, dir=path.parent))
+    _staged.add(staged)
     try:
         write(staged)
         staged.chmod(0o755)  # mkdtemp makes it private, yet a service may run as another user
@@ -53,3 +62,5 @@ def _replace(path: Path, write: Callable[[Path], None]) -> None:
     except BaseException:
         shutil.rmtree(staged, ignore_errors=True)
         raise
+    finally:
+        _staged.discard(staged)

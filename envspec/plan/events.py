@@ -53,19 +53,27 @@ class ModelFetching(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelReady(Event):
-    """A model's files are complete. `cached` says that nothing had to be done; `bytes` were downloaded or made."""
+    """A model's files are complete. `bytes` of `total` were downloaded or made, `cached` says that none were.
+
+    What was here may still have had to be verified, linked, or waited for while another process got it: `seconds` is
+    what that took, and 0 where nothing was to be done.
+    """
 
     model: str
     path: str
     cached: bool
     commit: str = ""
     bytes: int = 0
+    total: int = 0
     seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelProgress(Event):
-    """How far a download is: `done` bytes of `total` (null while unknown). At most two a second for each model."""
+    """How far a model is: `done` bytes of `total` (null while unknown) are here, those that were before included.
+
+    At most two a second for each model.
+    """
 
     model: str
     done: int

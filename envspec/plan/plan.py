@@ -170,7 +170,7 @@ class ModelPlan:
     """A model and the directory where its files will be. `source` is "synthetic", "repo" or "path".
 
     `commit` is what the revision of a repo was at when the session began, empty for other sources. `warm` reads the
-    weights into the page cache as soon as they are there.
+    weights into the page cache as soon as they are there. `position` is where the file says its source.
     """
 
     name: str
@@ -185,6 +185,7 @@ class ModelPlan:
 
 @dataclass(frozen=True)
 class Plan:
+    position: str = ""
     """A whole environment, ready to run: services in the order in which they stand in the file."""
 
     environment: str

@@ -42,9 +42,16 @@ def _of_model(style: str, words: Callable[[Any], str]) -> Callable[[Any], tuple[
 
 
 def _ready(event: e.ModelReady) -> str:
-    if event.cached:
+    if event.cached and not event.seconds:
         return f"cached at {event.path}"
-    return f"complete after {format_seconds(event.seconds)}, {format_size(event.bytes)} at {event.path}"
+    return f"complete after {format_seconds(event.seconds)}, {_came(event)} at {event.path}"
+
+
+def _came(event: e.ModelReady) -> str:
+    if event.cached:
+        return "nothing of it had to come,"
+    part = f" of {format_size(event.total)} had to come," if event.bytes < event.total else ""
+    return f"{format_size(event.bytes)}{part}"
 
 
 def _fetching(event: e.ModelFetching) -> str:

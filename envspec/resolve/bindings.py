@@ -40,7 +40,16 @@ def outline(environment: Environment) -> Outline:
         requires=requirements(environment),
         ports=port_requests(environment),
         models=tuple(
-            ModelPlan(name, model.served_name, model.source, model.options, "", model.preload, warm=model.warm)
+            ModelPlan(
+                name=name,
+                served_name=model.served_name,
+                source=model.source,
+                options=model.options,
+                path="",
+                preload=model.preload,
+                warm=model.warm,
+                position=model.position,
+            )
             for name, model in environment.models.items()
         ),
     )

@@ -117,7 +117,8 @@ def _top_key(key: str, world: World, findings: Findings) -> tuple[EnvironmentFil
 def _models(environment: Environment, bindings: Bindings) -> Iterator[ModelPlan]:
     for name, model in environment.models.items():
         path, commit = bindings.models.get(name, ""), bindings.commits.get(name, "")
-        yield ModelPlan(name, model.served_name, model.source, model.options, path, model.preload, commit, model.warm)
+        served, source, options = model.served_name, model.source, model.options
+        yield ModelPlan(name, served, source, options, path, model.preload, commit, model.warm, model.position)
 
 
 def _conditions(

@@ -59,7 +59,7 @@ class Models:
         self._ready(model, answer)
 
     def _ready(self, model: ModelPlan, answer: Message) -> None:
-        known = ("path", "cached", "commit", "bytes", "seconds")
+        known = ("path", "cached", "commit", "bytes", "total", "seconds")
         self._run.log.record(e.ModelReady(model=model.name, **{key: answer[key] for key in known if key in answer}))
         self._run.order.model_ready(model.name)
         if model.warm:

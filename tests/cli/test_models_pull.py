@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from tests.cli.conftest import eventually
 from tests.cli.test_terminal import HIDE_CURSOR, SHOW_CURSOR, Terminal
 from tests.models.hub_models import digest_of, write_model
 from tests.models.hub_server import Hub
 
+INTERRUPTED = "interrupted; nothing was kept of what was under way, and what came before is complete"
 TWO = "models: {chat: {repo: org/chat}, tiny: {synthetic: {architecture: qwen3}}}\n"
 
 
@@ -40,6 +42,33 @@ def test_a_repository_comes_by_its_name_at_a_revision_or_at_main(envspec: Any, h
         assert (result.returncode, result.stdout.rstrip().endswith(f"/snapshots/{commit}")) == (0, True)
 
 
+def test_a_commit_may_be_written_in_capitals(envspec: Any, hub: Hub) -> None:
+    write_model(hub.root, "org/chat", 0.1)
+    commit = hub.commit("org/chat")
+    result = envspec("models", "pull", f"org/chat@{commit.upper()}")
+    assert (result.returncode, result.stdout.rstrip().endswith(f"/snapshots/{commit}")) == (0, True)
+
+
+def test_what_several_environments_name_comes_once(envspec: Any, hub: Hub) -> None:
+    for name in ("org/chat", "org/one", "org/two"):
+        write_model(hub.root, name, 0.1)
+    envspec.write("models: {chat: {repo: org/chat}, tiny: {repo: org/one}}\n", "one")
+    envspec.write("models: {llm: {repo: org/chat, revision: main}, tiny: {repo: org/two}}\n", "two")
+    result = envspec("models", "pull", "one", "two", "one", "org/chat", "org/one@main")
+    assert (result.returncode, result.stderr) == (0, "")
+    lines = sorted(re.split("  +", line)[0] for line in result.stdout.splitlines())
+    assert lines == ["chat", "tiny (one)", "tiny (two)"]
+    assert len([request for request in hub.requests if "/revision/" in request.path]) == 3
+
+
+def test_vars_are_those_of_the_environments_that_are_named_beside_repositories(envspec: Any, hub: Hub) -> None:
+    write_model(hub.root, "org/large", 0.1)
+    write_model(hub.root, "org/other", 0.1)
+    envspec.write("vars: {size: small}\nmodels: {chat: {repo: 'org/{{ vars.size }}'}}\n")
+    result = envspec("models", "pull", "local", "org/other", "--set", "size=large")
+    assert (result.returncode, len(result.stdout.splitlines())) == (0, 2)
+
+
 def test_vars_choose_what_is_pulled(envspec: Any, hub: Hub) -> None:
     write_model(hub.root, "org/large", 0.1)
     envspec.write("vars: {size: small}\nmodels: {chat: {repo: 'org/{{ vars.size }}'}}\n")
@@ -59,8 +88,9 @@ def test_one_that_cannot_be_had_is_told_and_the_others_come(envspec: Any, hub: H
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["chat"]
     errors = re.findall(r"^error: (.*)$", result.stderr, re.MULTILINE)
     assert len(errors) == result.stderr.count("hint: ") == 3
-    for word in ("org/none", "org/secret", "model near: the model at"):
+    for word in ("org/none", "org/secret", f"model near: there is nothing at {envspec.project}/environments/x"):
         assert any(word in error for error in errors)
+    assert [error.rpartition(".yaml:")[2] for error in sorted(errors)] == ["1:23)", "1:99)", "1:73)"]
 
 
 def test_what_may_pass_is_tried_again_and_said(envspec: Any, hub: Hub) -> None:
@@ -76,6 +106,9 @@ def test_what_may_pass_is_tried_again_and_said(envspec: Any, hub: Hub) -> None:
     [
         (("nope",), "there is no environment 'nope'"),
         (("environments/nope.yaml",), "there is no file "),
+        (("org/name@../../x",), "the revision of org/name@../../x: '../../x' is no branch, tag or commit"),
+        (("org/name@",), "the revision of org/name@: this is empty"),
+        (("local", "org/na--me"), "org/na--me is neither an environment nor a repository"),
         (("org/name/more",), "org/name/more is neither an environment nor a repository such as org/name"),
         (
             ("org/name", "--set", "a=b"),
@@ -86,6 +119,7 @@ def test_what_may_pass_is_tried_again_and_said(envspec: Any, hub: Hub) -> None:
 def test_what_is_neither_an_environment_nor_a_repository_is_refused(
     envspec: Any, argv: tuple[str, ...], said: str
 ) -> None:
+    envspec.write(TWO)
     result = envspec("models", "pull", *argv)
     assert result.returncode == 2
     assert said in result.stderr
@@ -95,6 +129,8 @@ def test_an_environment_without_models_needs_none(envspec: Any, web: str) -> Non
     envspec.write(web)
     result = envspec("models", "pull")
     assert (result.returncode, result.stderr) == (0, "local declares no model.\n")
+    envspec.write(web, "other")
+    assert envspec("models", "pull", "local", "other").stderr == "local, other declare no model.\n"
 
 
 def test_ctrl_c_ends_it_at_once_and_what_is_half_done_is_not_trusted(envspec: Any, hub: Hub) -> None:
@@ -104,16 +140,44 @@ def test_ctrl_c_ends_it_at_once_and_what_is_half_done_is_not_trusted(envspec: An
     hub_has_begun(hub)
     running.signal(signal.SIGINT)
     assert running.end() == 130
+    assert (running.out, running.err) == ("", f"{INTERRUPTED}\n")
+    assert not list(Path(envspec.environ["HF_HOME"]).rglob("*.incomplete"))
     assert not any(request.range for request in hub.requests)  # it did not wait until it could go on
     hub.faults.clear()
     assert envspec("models", "pull", "org/chat").returncode == 0
     assert envspec("models", "pull", "org/chat").stdout.split()[1] == "cached"
 
 
+def test_ctrl_c_leaves_nothing_of_what_was_being_made(envspec: Any) -> None:
+    large = "{architecture: qwen3, hidden_size: 1024, intermediate_size: 4096, layers: 4}"
+    envspec.write(f"models: {{large: {{synthetic: {large}}}}}\n")
+    running = envspec.start("models", "pull")
+    made = Path(envspec.environ["ENVSPEC_CACHE_DIR"]) / "models" / "synthetic"
+    eventually(lambda: list(made.glob(".*.part-*")), "the making")
+    running.signal(signal.SIGINT)
+    assert (running.end(), running.err) == (130, f"{INTERRUPTED}\n")
+    assert not list(made.glob(".*.part-*"))
+
+
+def test_what_was_only_linked_or_verified_is_not_called_a_download(envspec: Any, hub: Hub) -> None:
+    write_model(hub.root, "org/chat", 1, parts=2)
+    snapshot = Path(envspec("models", "pull", "org/chat").stdout.split()[-1])
+    for link in snapshot.iterdir():
+        link.unlink()
+    sent = hub.bytes_of_files()
+
+    linked = envspec("models", "pull", "org/chat")
+
+    assert re.fullmatch(r"org/chat  cached, complete after .+  /.+\n", linked.stdout)
+    assert hub.bytes_of_files() == sent
+
+    (snapshot / "model-00001-of-00002.safetensors").resolve().unlink()
+    part = envspec("models", "pull", "org/chat")
+    assert re.match(r"org/chat  500 KB of 1\.00 MB in ", part.stdout)
+
+
 def hub_has_begun(hub: Hub) -> None:
     """Wait until the stalled file has been asked for."""
-    from tests.cli.conftest import eventually
-
     eventually(lambda: any(fault.times < 9 for fault in hub.faults), "the download")
 
 

@@ -110,7 +110,7 @@ def test_a_model_is_made_once_and_then_found(fetcher: Fetcher) -> None:
         ({"source": "torrent"}, "there is no source 'torrent'"),
         ({"options": {"architecture": "qwen3", "vocab_size": 5}}, "vocab_size must be at least 2048, not 5"),
         ({"options": {"colour": "blue"}}, ""),
-        ({"source": "path", "options": {"path": "/no/such/model"}, "path": "/x"}, "the model at /no/such/model is not"),
+        ({"source": "path", "options": {"path": "/no/such/model"}, "path": "/x"}, "there is nothing at /no/such/model"),
         ({"source": "path", "options": {"path": 5}, "path": "/x"}, "TypeError: "),
     ],
     ids=["unknown source", "wrong option", "unknown option", "not there", "what nobody foresaw"],
@@ -218,6 +218,7 @@ def test_what_was_here_before_is_not_counted(machine: Machine) -> None:
 
     assert [answer["bytes"] for answer in (first, second, third)] == [first["total"], 500_000, 0]
     assert [answer["cached"] for answer in (first, second, third)] == [False, False, True]
+    assert [answer["seconds"] > 0 for answer in (first, second, third)] == [True, True, False]
 
 
 def test_progress_is_written_when_it_is_asked_for_and_before_what_happened_after_it() -> None:

@@ -52,6 +52,18 @@ def test_the_start_of_an_environment_reads_as_a_story(events: list[e.Event]) -> 
         (e.ModelWaiting(model="m", holder="pid 4711 (pytest)"), "waits for pid 4711 (pytest)\n"),
         (e.ModelRetrying(model="m", reason="HTTP 429", seconds=12, attempt=2), "HTTP 429, again in 12.0 s (attempt 2)"),
         (e.ModelReady(model="m", path="/hub/m", cached=True), "models.m  cached at /hub/m\n"),
+        (
+            e.ModelReady(model="m", path="/hub/m", cached=True, total=10**6, seconds=2),
+            "complete after 2.00 s, nothing of it had to come, at /hub/m\n",
+        ),
+        (
+            e.ModelReady(model="m", path="/m", cached=False, bytes=10**6, total=10**9, seconds=2),
+            "complete after 2.00 s, 1.00 MB of 1.00 GB had to come, at /m\n",
+        ),
+        (
+            e.ModelReady(model="m", path="/m", cached=False, bytes=10**6, total=10**6, seconds=2),
+            "complete after 2.00 s, 1.00 MB at /m\n",
+        ),
         (e.ModelWarmed(model="m", bytes=10**9, total=2 * 10**9, seconds=1.5), "1.00 GB of 2.00 GB in the page cache"),
     ],
 )

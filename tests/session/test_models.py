@@ -145,7 +145,7 @@ def test_a_model_that_cannot_be_had_is_one_error_and_all_is_stopped(bench: Bench
     assert isinstance(error, ModelUnavailableError)
     assert error.exit_code == 3
     sentence, _, waiting = str(error).split("\n")
-    assert sentence.startswith(f"model chat: the model at {bench.path / 'missing'} is not whole: ")
+    assert sentence.startswith(f"model chat: there is nothing at {bench.path / 'missing'} ({bench.path}/")
     assert waiting == "waiting for it: worker, other"
     assert error.hint
     assert not running.of(e.ReplicaStarting, replica="worker")

@@ -33,6 +33,25 @@ def remove_leftovers(repo_folder: Path) -> int:
     return freed
 
 
+def remove_own(hub_cache: Path) -> None:
+    """Remove the partial files that this process itself has open, as it is about to end in the midst of writing them.
+
+    Until there are no more: its threads may open others meanwhile.
+    """
+    cache = hub_cache.resolve()
+    while any(_unlinked(link, cache) for link in tuple(Path("/proc/self/fd").iterdir())):
+        pass
+
+
+def _unlinked(link: Path, cache: Path) -> bool:
+    with suppress(OSError):
+        path = link.readlink()
+        if path.suffix == ".incomplete" and path.is_relative_to(cache):
+            path.unlink()
+            return True
+    return False
+
+
 @contextmanager
 def _locked(path: Path) -> Iterator[bool]:
     """Take a lock if it is free; False if it is not. One that was never made is held by nobody."""
