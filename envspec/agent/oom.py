@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 MOUNT = Path("/sys/fs/cgroup")
 
 
-def oom_kills() -> int | None:
-    """Return how many processes of our own cgroup the kernel has killed for want of memory; None where nobody counts.
+class OomKills(NamedTuple):
+    """How many processes of a cgroup the kernel has killed for want of memory, and the file that says so."""
+
+    file: Path
+    count: int
+
+
+def evidence(before: OomKills | None, now: OomKills | None) -> str:
+    """Return what speaks for memory having run out in between, in words; empty where nothing does."""
+    if before is None or now is None or now.file != before.file or now.count <= before.count:
+        return ""
+    return f"oom_kill in {now.file} rose from {before.count} to {now.count}"
+
+
+def oom_kills() -> OomKills | None:
+    """Return how often that has happened in our own cgroup; None where nobody counts.
 
     Services share the agent's cgroup, so a count that has grown when one died of SIGKILL is evidence.
     """
     for file in _counters():
         try:
             counts = dict(line.split() for line in file.read_text().splitlines())
-            return int(counts["oom_kill"])
+            return OomKills(file, int(counts["oom_kill"]))
         except (OSError, KeyError, ValueError):
             continue
     return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from envspec.agent.calls import Call, Node, serve
 from envspec.agent.family import Family
-from envspec.agent.oom import oom_kills
+from envspec.agent.oom import OomKills, evidence, oom_kills
 from envspec.agent.readiness import Readiness
 from envspec.agent.reaper import Exit
 from envspec.agent.record import Record
@@ -32,7 +32,7 @@ class Running:
     start: int
     pid: int
     stopping: Stopping
-    oom_kills: int | None
+    oom_kills: OomKills | None
     ordered: bool = False
     ending: bool = False
     exit: Exit = NOT_YET
@@ -162,7 +162,7 @@ class Services:
             exit_code=how.exit_code,
             signal=how.signal,
             stopping=running.ordered,
-            oom=how.signal == "SIGKILL" and running.oom_kills is not None and (oom_kills() or 0) > running.oom_kills,
+            oom=evidence(running.oom_kills, oom_kills()) if how.signal == "SIGKILL" else "",
         )
         if running.ending:
             running.stopping.look()

@@ -13,14 +13,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from envspec.plan.codec import from_json, to_json
-
-
-@dataclass(frozen=True, kw_only=True)
-class Event:
-    """What all events have; `at` and `time` are stamped by the session's event log."""
-
-    at: float = 0.0
-    time: float = 0.0
+from envspec.plan.event import Event
+from envspec.plan.lending_events import SessionIdentified, SessionLent, SessionReturned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,19 +158,24 @@ class ReplicaHealthy(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ReplicaUnhealthy(Event):
-    """Liveness failed so often in a row that it counts as an exit. `ordered` says that a user had paused it."""
+    """Liveness failed so often in a row that it counts as an exit.
+
+    `ordered` says that a user had paused it, `restarts` that its policy starts it again.
+    """
 
     replica: str
     check: str
     answer: str
     ordered: bool = False
+    restarts: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReplicaExited(Event):
     """The process ended. One of `exit_code` and `signal` (a name, "SIGKILL") is set.
 
-    `ordered` says that envspec or the user ended it, `expected` the same, or that it is a task.
+    `ordered` says that envspec or the user ended it, `expected` the same, or that it is a task; `restarts` that its
+    policy starts it again. `oom` is the kernel's evidence that it was killed because memory ran out, else empty.
     """
 
     replica: str
@@ -185,6 +184,8 @@ class ReplicaExited(Event):
     signal: str | None
     expected: bool
     ordered: bool = False
+    restarts: bool = False
+    oom: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -297,7 +298,10 @@ def event_name(kind: type[Event]) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
 
 
-EVENTS: dict[str, type[Event]] = {event_name(kind): kind for kind in Event.__subclasses__()}
+LENDING = (SessionIdentified, SessionLent, SessionReturned)
+EVENTS: dict[str, type[Event]] = {
+    event_name(kind): kind for kind in (*(kind for kind in Event.__subclasses__() if kind not in LENDING), *LENDING)
+}
 
 
 def event_to_json(event: Event) -> dict[str, Any]:

@@ -14,13 +14,13 @@ from envspec.plan.plan import Check
 
 @dataclass(frozen=True)
 class Exit:
-    """How a process ended. `oom` is said only with evidence from the kernel; `stopping` that we had asked for it."""
+    """How a process ended. `oom` is the kernel's evidence that memory ran out; `stopping` that we had asked for it."""
 
     pid: int
     exit_code: int | None
     signal: str | None
     at: float
-    oom: bool = False
+    oom: str = ""
     stopping: bool = False
 
 
@@ -123,6 +123,6 @@ def _exit(notice: Message) -> Exit:
         exit_code=notice["exit_code"],
         signal=notice["signal"],
         at=notice.get("at", time.monotonic()),
-        oom=bool(notice.get("oom")),
+        oom=notice.get("oom", ""),
         stopping=bool(notice.get("stopping")),
     )

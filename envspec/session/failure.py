@@ -123,7 +123,7 @@ def _details(failure: Failure) -> dict[str, object]:
         "seconds": failure.seconds,
         "exit_code": ended.exit_code if ended else None,
         "signal": ended.signal if ended else None,
-        "out_of_memory": ended.oom if ended else False,
+        "out_of_memory": bool(ended and ended.oom),
         "answer": to_json(failure.answers[0]) if failure.answers else None,
         "answers": [to_json(answer) for answer in failure.answers],
         "restarts": failure.restarts,
@@ -134,7 +134,7 @@ def _details(failure: Failure) -> dict[str, object]:
 def ending(ended: Exit, *, ordered: bool) -> str:
     """Say how a process ended: `exited with code 3`, `died of SIGSEGV`; `ordered` says that a user sent the signal."""
     if ended.oom:
-        return f"was killed because its memory ran out ({ended.signal or f'exit code {ended.exit_code}'})"
+        return f"died of {ended.signal} (out of memory: {ended.oom})"
     if ordered and ended.signal:
         return f"died of {ended.signal}, as ordered,"
     if ended.signal == "SIGKILL":

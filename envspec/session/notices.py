@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from envspec.agent.wire import Message
@@ -10,38 +11,40 @@ from envspec.plan import events as e
 from envspec.session.event_log import EventLog
 
 
-def tell(log: EventLog, notice: Message, *, ordered: bool = False, expected: bool = False) -> None:
+def tell(
+    log: EventLog, notice: Message, *, ordered: bool = False, expected: bool = False, restarts: bool = False
+) -> None:
     """Record the event that a notice stands for, at the agent's time.
 
-    Of an exit or of failed liveness, `ordered` says that a user ordered it; of an exit, `expected` that it is in a
-    task's nature.
+    Of an exit or of failed liveness, `ordered` says that a user ordered it and `restarts` that a new start follows; of
+    an exit, `expected` that it is in a task's nature.
     """
+    at = notice.get("at")
     if notice["notice"] == "exited":
         ordered = ordered or bool(notice.get("stopping"))
-        log.record(_exited(notice, ordered=ordered, expected=expected), notice.get("at"))
+        log.record(replace(_exited(notice), ordered=ordered, expected=expected or ordered, restarts=restarts), at)
         return
     if notice["notice"] == "unhealthy":
-        log.record(_unhealthy(notice, ordered=ordered), notice.get("at"))
+        log.record(replace(_unhealthy(notice), ordered=ordered, restarts=restarts), at)
         return
     make = _EVENTS.get(notice["notice"])
     if make is not None:
-        log.record(make(notice), notice.get("at"))
+        log.record(make(notice), at)
 
 
-def _exited(notice: Message, *, ordered: bool, expected: bool) -> e.Event:
+def _exited(notice: Message) -> e.ReplicaExited:
     return e.ReplicaExited(
         replica=notice["replica"],
         pid=notice["pid"],
         exit_code=notice["exit_code"],
         signal=notice["signal"],
-        expected=expected or ordered,
-        ordered=ordered,
+        expected=False,
+        oom=notice.get("oom", ""),
     )
 
 
-def _unhealthy(notice: Message, *, ordered: bool) -> e.Event:
-    check, answer = notice["check"], notice["text"]
-    return e.ReplicaUnhealthy(replica=notice["replica"], check=check, answer=answer, ordered=ordered)
+def _unhealthy(notice: Message) -> e.ReplicaUnhealthy:
+    return e.ReplicaUnhealthy(replica=notice["replica"], check=notice["check"], answer=notice["text"])
 
 
 def _answered(notice: Message) -> e.Event:

@@ -114,7 +114,9 @@ class Replica:
         if attempt.is_news(notice):
             task = self.service.kind == "task"
             ordered = attempt.signalled is not None or (attempt.paused and notice["notice"] == "unhealthy")
-            tell(self._run.log, notice, ordered=ordered, expected=task)
+            mortal = task or notice.get("stopping")
+            restarts = not mortal and self._restarts.would_grant(was_healthy=self.up.done())
+            tell(self._run.log, notice, ordered=ordered, expected=task, restarts=restarts)
         attempt.take(notice)
 
     async def _ask(self, do: str, **arguments: Any) -> Message:

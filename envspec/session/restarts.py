@@ -30,14 +30,18 @@ class Restarts:
 
     def grants(self, error: EnvspecError, *, was_healthy: bool) -> bool:
         """Return whether what ended with `error` is started again, and count it."""
-        if self._policy.on == "never" or not isinstance(error, ServiceExitedError):
-            return False
-        if self._policy.max is not None and self.count >= self._policy.max:
-            return False
-        if self._policy.max is None and not was_healthy and time.monotonic() > self._patience_ends:
+        if not isinstance(error, ServiceExitedError) or not self.would_grant(was_healthy=was_healthy):
             return False
         self.count += 1
         return True
+
+    def would_grant(self, *, was_healthy: bool) -> bool:
+        """Return whether an exit now would be followed by a new start."""
+        if self._policy.on == "never":
+            return False
+        if self._policy.max is not None and self.count >= self._policy.max:
+            return False
+        return self._policy.max is not None or was_healthy or time.monotonic() <= self._patience_ends
 
     @property
     def ran_out(self) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 
 from envspec.errors import ServiceExitedError, ServiceNotReadyError
@@ -44,6 +47,21 @@ def test_restarts_are_bounded_for_the_whole_session(bench: Bench) -> None:
     session.wait(e.SessionDegraded, replica="mortal")
     assert session["mortal"].starts == 2
     assert session["mortal"].state == "exited"
+
+
+def test_an_exit_says_whether_a_new_start_follows(bench: Bench) -> None:
+    session = bench.session(MORTAL).up()
+    os.kill(session["mortal"].pid or 0, signal.SIGKILL)
+    session.wait_count(e.ReplicaHealthy, 2, replica="mortal")
+    os.kill(session["mortal"].pid or 0, signal.SIGKILL)
+    session.wait(e.SessionDegraded, replica="mortal")
+    assert [(ended.restarts, ended.ordered) for ended in session.of(e.ReplicaExited)] == [(True, False), (False, False)]
+
+
+def test_a_stop_that_was_ordered_says_that_no_start_follows(bench: Bench) -> None:
+    session = bench.session(MORTAL).up()
+    session.background.fault("stop", "mortal")
+    assert [(ended.restarts, ended.ordered) for ended in session.of(e.ReplicaExited)] == [(False, True)]
 
 
 def test_a_service_that_crashes_at_first_may_come_up_by_a_restart(bench: Bench) -> None:
