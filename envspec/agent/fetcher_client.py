@@ -10,7 +10,7 @@ from typing import NamedTuple
 from envspec.agent.calls import Node
 from envspec.agent.family import SESSION_TAG
 from envspec.agent.loop import Timer
-from envspec.agent.piped import PipedChild, Program, last_line
+from envspec.agent.piped import Listener, PipedChild, Program, last_line
 from envspec.agent.processes import SpawnError
 from envspec.agent.reaper import Exit
 from envspec.agent.wire import Message
@@ -65,7 +65,8 @@ class FetcherClient:
         argv = (self._node.python, "-P", "-m", "envspec.models.fetcher")
         env = {SESSION_TAG: self._node.session}  # for others who wait for what it gets
         program = Program(argv, str(self._node.folder), self._node.directory / LOG, env)
-        return PipedChild(self._node, program, partial(self._heard, jobs), partial(self._died, jobs))
+        listener = Listener(partial(self._heard, jobs), partial(self._died, jobs))
+        return PipedChild(self._node.loop, self._node.reaper, program, listener)
 
     def _heard(self, jobs: dict[str, Job], message: Message) -> None:
         key, what = str(message.get("key")), message.get("notice")

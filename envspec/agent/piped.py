@@ -9,10 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from envspec.agent.calls import Node
-from envspec.agent.loop import WRITE
+from envspec.agent.loop import WRITE, Loop
 from envspec.agent.processes import Command, spawn
-from envspec.agent.reaper import Exit
+from envspec.agent.reaper import Exit, Reaper
 from envspec.agent.storage import writing
 from envspec.agent.tree import send
 from envspec.agent.wire import Message, OutputQueue, Splitter, WireError, decode
@@ -29,15 +28,22 @@ class Program(NamedTuple):
     env: Mapping[str, str] = MappingProxyType({})
 
 
+class Listener(NamedTuple):
+    """Who hears what a program says, and how it ended."""
+
+    on_message: Callable[[Message], None]
+    on_exit: Callable[[Exit], None]
+
+
+UNHEARD = Listener(lambda _message: None, lambda _how: None)
+
+
 class PipedChild:
     """A running program. Lines of its stdout that are no JSON objects are left out: libraries print, too."""
 
-    def __init__(
-        self, node: Node, program: Program, on_message: Callable[[Message], None], on_exit: Callable[[Exit], None]
-    ) -> None:
-        self._loop = node.loop
-        self._on_message = on_message
-        self._on_exit = on_exit
+    def __init__(self, loop: Loop, reaper: Reaper, program: Program, listener: Listener = UNHEARD) -> None:
+        self._loop = loop
+        self._listener = listener
         self._splitter = Splitter()
         self._queue = OutputQueue()
         theirs_in, self._stdin = os.pipe()
@@ -54,7 +60,7 @@ class PipedChild:
         os.set_blocking(self._stdin, False)
         os.set_blocking(self._stdout, False)
         self._loop.watch(self._stdout, self._read)
-        node.reaper.adopt(self.pid, self._exited)
+        reaper.adopt(self.pid, self._exited)
 
     @staticmethod
     def _spawn(program: Program, stdin: int, stdout: int) -> int:
@@ -65,6 +71,15 @@ class PipedChild:
         finally:
             os.close(log)
 
+    @property
+    def runs(self) -> bool:
+        """Whether its end has not been seen yet."""
+        return self._stdin >= 0
+
+    def hand_over(self, listener: Listener) -> None:
+        """Let `listener` hear from now on of what it says, and of its end."""
+        self._listener = listener
+
     def send(self, message: Message) -> None:
         """Queue a message and write what the pipe takes now."""
         self._queue.put(message)
@@ -72,7 +87,7 @@ class PipedChild:
 
     def kill(self) -> None:
         """End it at once; `on_exit` is still called."""
-        if self._stdin >= 0:
+        if self.runs:
             send(self.pid, 9)
 
     def _write(self) -> None:
@@ -95,7 +110,7 @@ class PipedChild:
                     message = decode(line)
                 except WireError:
                     continue
-                self._on_message(message)
+                self._listener.on_message(message)
 
     def _next(self) -> bytes:
         try:
@@ -112,7 +127,7 @@ class PipedChild:
             self._loop.forget(descriptor)
             os.close(descriptor)
         self._stdin = -1
-        self._on_exit(how)
+        self._listener.on_exit(how)
 
 
 def last_line(log: Path) -> str:

@@ -4,7 +4,8 @@ Run by the agent as `python -P -m envspec.agent.prober`, in the folder of the en
 `{"key", "do": "until" | "once" | "live" | "cancel", "checks", "replica", "env", "cwd", "log", "log_start", "folder",
 "every", "failures", "timeout"}`. With `"held": true` it is asked only after `{"key", "do": "go"}`: what can be prepared
 is, which makes the first answer come soonest. `{"key", "do": "tell"}` asks for all last answers, and
-`retire` for them and the end of the inquiry.
+`retire` for them and the end of the inquiry. One that was started before its session was known begins with
+`{"do": "settle", "folder", "log"}`: where it belongs, and the file for what is printed.
 
 JSON lines on stdout: the notices `answer`, `told`, `asking`, `asked`, `done` and `unhealthy` of
 envspec.agent.probe_inquiry, and `{"notice": "sick"}` when too many probes hang, after which the agent does well to
@@ -84,8 +85,10 @@ class Prober:
             self._obey(decode(line))
 
     def _obey(self, message: Message) -> None:
-        verb, key = message["do"], message["key"]
-        if verb == "go":
+        verb, key = message["do"], message.get("key", "")
+        if verb == "settle":
+            settle(message["folder"], message["log"])
+        elif verb == "go":
             self._start(key)
         elif verb == "tell":
             self._tell(key)
@@ -132,6 +135,19 @@ class Prober:
             self.report([{"notice": "sick", "hanging": self._hanging}])
         self._inquiries = {key: inquiry for key, inquiry in self._inquiries.items() if not inquiry.over}
         self._keep_sweeping()
+
+
+def settle(folder: str, log: str) -> None:
+    """Go to the folder of the environment file, and print to `log`, as if we had been started so.
+
+    Raises:
+        OSError: one of them cannot be used. Whoever starts a prober there is told the same.
+    """
+    os.chdir(folder)
+    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
 
 
 def warm_up(kinds: Iterable[str]) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from envspec.agent.calls import Node
-from envspec.agent.piped import PipedChild, Program, last_line
+from envspec.agent.loop import Loop
+from envspec.agent.piped import Listener, PipedChild, Program, last_line
 from envspec.agent.processes import SpawnError
-from envspec.agent.reaper import Exit
+from envspec.agent.reaper import Exit, Reaper
 from envspec.agent.wire import Message
 
 LOG = "prober.log"
@@ -67,10 +71,29 @@ class Job:
         return {**answer, "tries": self.total(answer["check"])}
 
 
+def early_prober(loop: Loop, reaper: Reaper) -> PipedChild | None:
+    """Start a prober before it is known for which session, to be taken over by a ProberClient.
+
+    It needs 80 ms of the CPU to come up, and NATS only 25, which then waited for the first question (36 ms from spawn
+    to healthy, 50 with a prober that starts at hello). Nobody hears of one that fails: it will be started again, in
+    its place and with its log.
+    """
+    if not all(map(os.path.isabs, (os.environ.get("PYTHONPATH") or "/").split(os.pathsep))):
+        return None  # what it imports hangs on the folder that it starts in
+    try:
+        return PipedChild(loop, reaper, Program(_argv(sys.executable), "/", Path(os.devnull)))
+    except (SpawnError, OSError):
+        return None
+
+
+def _argv(python: str) -> tuple[str, ...]:
+    return (python, "-P", "-m", "envspec.agent.prober")
+
+
 class ProberClient:
     """One prober process, and the jobs that it has not finished."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, early: PipedChild | None = None) -> None:
         self._node = node
         self._jobs: dict[str, Job] = {}
         self._retired: dict[str, Job] = {}
@@ -78,7 +101,8 @@ class ProberClient:
         self._deaths = 0
         self._started = 0.0
         self._closed = False
-        self._spawn()
+        if early is None or not self._take_over(early):
+            self._spawn()
 
     @property
     def pid(self) -> int | None:
@@ -129,14 +153,25 @@ class ProberClient:
         if self._child is not None:
             self._child.kill()
 
+    def _take_over(self, early: PipedChild) -> bool:
+        """Let a prober that is there already be ours, if it is what we would start."""
+        if not early.runs or self._node.python != sys.executable:
+            early.kill()
+            return False
+        early.hand_over(Listener(self._heard, self._died))
+        early.send({"do": "settle", "folder": str(self._node.folder), "log": str(self._node.directory / LOG)})
+        self._started = time.monotonic()
+        self._child = early
+        return True
+
     def _spawn(self) -> None:
         if self._closed:
             return
-        argv = (self._node.python, "-P", "-m", "envspec.agent.prober")
-        program = Program(argv, str(self._node.folder), self._node.directory / LOG)
+        program = Program(_argv(self._node.python), str(self._node.folder), self._node.directory / LOG)
         self._started = time.monotonic()
         try:
-            self._child = PipedChild(self._node, program, self._heard, self._died)
+            listener = Listener(self._heard, self._died)
+            self._child = PipedChild(self._node.loop, self._node.reaper, program, listener)
         except SpawnError as error:
             self._unavailable(str(error), tuple(self._jobs))
             return

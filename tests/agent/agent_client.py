@@ -25,14 +25,17 @@ PATIENCE = 20.0
 
 
 class AgentClient:
-    """An agent, and everything it has said."""
+    """An agent, and everything it has said. `meanwhile` is called with the guardian's pid before hello."""
 
-    def __init__(self, directory: Path, **hello: Any) -> None:
+    def __init__(
+        self, directory: Path, *, meanwhile: Callable[[int], object] = lambda _guardian: None, **hello: Any
+    ) -> None:
         self.directory = directory
         ours, theirs = socket.socketpair()
         with theirs:
             self.process = launch(theirs)
         self.stream = ours
+        meanwhile(self.process.pid)
         self.notices: list[Message] = []
         self._replies: dict[int, Message] = {}
         self._splitter = Splitter()
