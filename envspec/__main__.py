@@ -19,9 +19,14 @@ def run() -> int:
     # Commands that have something to stop by then handle Ctrl-C themselves. Before, KeyboardInterrupt could come up
     # in the middle of an import, of which Python then prints where, or loses it in a callback of importlib.
     signal.signal(signal.SIGINT, _leave)
+    from envspec.cli.early import early_agent
+    from envspec.cli.streams import open_missing
+
+    open_missing()
+    agent = early_agent(sys.argv[1:])
     from envspec.cli.main import main
 
-    return main()
+    return main(agent=agent)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> NoReturn:

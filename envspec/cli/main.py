@@ -6,13 +6,16 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 import envspec
 from envspec.cli.commands import COMMANDS, SECTIONS, unknown
 from envspec.cli.error_handler import handled
-from envspec.cli.streams import open_missing
+
+if TYPE_CHECKING:
+    from envspec.backends.local import LocalStart
 
 
 class LazyGroup(click.Group):
@@ -56,8 +59,8 @@ def cli() -> None:
     """Declarative test environments for LLM inference stacks: one YAML file says what runs and what healthy means."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code."""
-    open_missing()
+def main(argv: Sequence[str] | None = None, agent: LocalStart | None = None) -> int:
+    """Run the command line and return its exit code. `agent` is one that was started for it (envspec.cli.early)."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    return handled(partial(cli.main, args=arguments, prog_name="envspec", standalone_mode=False), arguments)
+    command = partial(cli.main, args=arguments, prog_name="envspec", standalone_mode=False, obj=agent)
+    return handled(command, arguments)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from envspec.cli.options import backend_option, environment_argument, format_option, request, set_option
+
+if TYPE_CHECKING:
+    from envspec.backends.local import LocalStart
 
 
 @click.command
@@ -14,7 +19,10 @@ from envspec.cli.options import backend_option, environment_argument, format_opt
 @click.option("--keep-on-failure", is_flag=True, help="Leave what runs as it is when the start fails, to look at it.")
 @backend_option
 @format_option()
-def up(environment: str, sets: tuple[str, ...], backend: str, form: str, **flags: bool) -> int:
+@click.pass_obj
+def up(
+    agent: LocalStart | None, /, environment: str, sets: tuple[str, ...], backend: str, form: str, **flags: bool
+) -> int:
     """Start an environment, wait until healthy, show where things are.
 
     ENV is a name looked up in environments/, or a path. Ctrl-C stops everything; a second one leaves at once and
@@ -24,10 +32,11 @@ def up(environment: str, sets: tuple[str, ...], backend: str, form: str, **flags
         from envspec.cli.up_detached import up_detached
 
         return up_detached(request(environment, sets, backend=backend, keep_on_failure=flags["keep_on_failure"]), form)
-    # The agent starts while this process still imports what it needs to read the file (PROCESSES.md, Start-up time).
+    # The agent comes up while this process still imports what it needs to read the file; often it is there already.
     from envspec.backends.local import launch_early
 
-    agent = launch_early() if backend == "local" else None
+    if agent is None and backend == "local":
+        agent = launch_early()
     from envspec.cli.up_foreground import up_foreground
 
     asked = request(environment, sets, backend=backend, keep_on_failure=flags["keep_on_failure"])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,10 @@ from typing import Any
 import click
 import pytest
 
+from envspec.backends import local
+from envspec.cli import up_foreground
 from envspec.cli.commands import COMMANDS
+from envspec.cli.early import early_agent
 from envspec.cli.main import main
 
 HEAVY = ("asyncio", "jinja2", "psutil", "pydantic", "requests", "rich", "yaml", "envspec.session", "envspec.agent")
@@ -51,6 +56,60 @@ def test_what_needs_no_command_imports_none(argv: list[str]) -> None:
     result = subprocess.run([sys.executable, "-c", program, *argv], capture_output=True, text=True, check=True)
 
     assert result.stderr.splitlines()[-1] == "[]"
+
+
+@pytest.fixture
+def begun() -> Iterator[local.LocalStart]:
+    """What stands for an agent, with nobody behind it."""
+    with socket.socket() as stream:
+        yield local.LocalStart(stream, 0, lambda: None)
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["local", "--set", "a=1", "--set=b=2", "--keep-on-failure", "--format=json"]]
+)
+def test_an_agent_starts_first_where_the_command_line_certainly_needs_one(
+    arguments: list[str], begun: local.LocalStart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "begin", lambda: begun)
+
+    assert early_agent(["up", *arguments]) is begun
+
+
+@pytest.mark.parametrize("argv", [["up", "--help"], ["up", "-d"], ["up", "--backend=elsewhere"], ["ps"], []])
+def test_no_agent_starts_first_where_none_may_be_needed(argv: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "begin", lambda: pytest.fail("an agent was started"))
+
+    assert early_agent(argv) is None
+
+
+def test_an_agent_that_cannot_be_started_first_is_left_to_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> None:
+        raise BlockingIOError
+
+    monkeypatch.setattr(local, "begin", refused)
+    assert early_agent(["up"]) is None
+
+
+def test_the_first_agent_starts_before_anything_that_takes_long_to_import() -> None:
+    program = (
+        "import sys; from envspec.cli.early import early_agent; early_agent(['up']).close();"
+        "print({'click', 'dataclasses', 'asyncio', 'envspec.errors'} & set(sys.modules))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert result.stdout == "set()\n"
+
+
+def test_up_uses_the_agent_that_was_started_first(
+    tmp_path: Path, begun: local.LocalStart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty.yaml").write_text("version: 1\n")
+    used: list[object] = []
+    monkeypatch.setattr(up_foreground, "up_foreground", lambda _request, agent, _form: used.append(agent))
+
+    assert main(["up", str(tmp_path / "empty.yaml")], agent=begun) == 0
+    assert used == [begun]
 
 
 def test_help_lists_every_command_with_its_line(capsys: pytest.CaptureFixture[str]) -> None:
