@@ -12,9 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from envspec.plan import event as base
+from envspec.plan import lending_events as lending
 from envspec.plan.codec import from_json, to_json
-from envspec.plan.event import Event
-from envspec.plan.lending_events import SessionIdentified, SessionLent, SessionReturned
+
+Event = base.Event
+SessionIdentified = lending.SessionIdentified
+SessionLent = lending.SessionLent
+SessionReturned = lending.SessionReturned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,7 +303,7 @@ def event_name(kind: type[Event]) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
 
 
-LENDING = (SessionIdentified, SessionLent, SessionReturned)
+LENDING: tuple[type[Event], ...] = (SessionIdentified, SessionLent, SessionReturned)
 EVENTS: dict[str, type[Event]] = {
     event_name(kind): kind for kind in (*(kind for kind in Event.__subclasses__() if kind not in LENDING), *LENDING)
 }
