@@ -15,7 +15,7 @@ from envspec.agent import tree
 from envspec.agent.wire import Message
 from envspec.plan.codec import to_json
 from envspec.plan.plan import Check
-from tests.agent.agent_client import AgentClient, agent_in, port_check
+from tests.agent.agent_client import AgentClient, agent_in, alive, port_check
 
 
 @pytest.fixture
@@ -110,6 +110,7 @@ def test_a_prober_that_dies_is_replaced_and_asked_again(agent: AgentClient, tmp_
     agent.wait(lambda: prober_of(agent) != first, "another prober")
     (tmp_path / "go").write_text("")
     agent.wait_notice("healthy", replica="web")
+    assert not alive([first])
 
 
 def test_a_prober_that_cannot_start_is_an_answer_not_a_hang(tmp_path: Path) -> None:

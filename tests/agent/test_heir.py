@@ -120,6 +120,7 @@ def test_nothing_of_an_engine_outlives_a_killed_owner(manner: str) -> None:
 def test_an_owner_that_leaves_without_a_word_counts_as_killed() -> None:
     with owner("exits") as told:
         wait_gone(told["engine"], BOUND)
+        assert alive(told["mine"]), "what was there before the load is nobody's to end"
 
 
 def test_what_only_the_engine_had_in_shared_memory_goes_with_it() -> None:

@@ -83,6 +83,7 @@ def test_a_stopped_agent_is_not_waited_for_when_the_owner_dies(tmp_path: Path) -
         os.kill(told["agent"], signal.SIGSTOP)
         owner.kill()
         wait_gone(told["pids"])
+        assert not alive([told["agent"], told["guardian"]])
 
 
 def test_the_stream_ends_only_when_nothing_is_left(agent: AgentClient) -> None:

@@ -103,12 +103,14 @@ def test_a_killed_leader_leaves_nothing(engine: Engine) -> None:
 def test_a_killed_tree_leaves_nothing(agent: AgentClient, engine: Engine) -> None:
     agent.call("signal", replica="engine", signal="KILL", scope="tree")
     wait_until(engine.is_gone, "the removal")
+    assert not alive([engine.leader, engine.worker])
 
 
 def test_who_dies_all_at_once_by_anothers_hand_was_looked_at_when_healthy(agent: AgentClient, engine: Engine) -> None:
     agent.call("log_at", replica="engine", time=0)  # whatever is done at `healthy` is done before this is answered
     os.killpg(engine.leader, signal.SIGKILL)
     wait_until(engine.is_gone, "the removal")
+    assert not alive([engine.leader, engine.worker])
 
 
 def test_a_stop_leaves_nothing(agent: AgentClient, engine: Engine) -> None:
@@ -122,14 +124,16 @@ def test_the_end_of_the_agent_leaves_nothing(tmp_path: Path, victim: str) -> Non
         engine = Engine(agent, tmp_path)
         if victim == "agent":
             os.kill(agent.agent, signal.SIGKILL)
-    wait_gone([engine.leader, engine.worker])
-    wait_until(engine.is_gone, "the removal")
+    wait_gone([engine.leader, engine.worker, agent.agent, agent.guardian])
+    assert engine.is_gone()
 
 
 def test_a_segment_that_another_process_still_has_is_kept(engine: Engine) -> None:
     kept = SharedMemory(engine.segment)
     os.kill(engine.leader, signal.SIGKILL)
     wait_until(lambda: engine.names & left() == {engine.segment}, "the removal of the semaphore")
+    assert not alive([engine.leader, engine.worker])
+    assert engine.segment in left()
     kept.close()
     kept.unlink()
 

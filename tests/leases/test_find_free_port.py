@@ -21,8 +21,9 @@ def test_nobody_else_can_claim_the_number_while_this_process_lives() -> None:
 
 
 def test_a_server_can_listen_on_the_number() -> None:
-    with socket.create_server(("127.0.0.1", find_free_port())) as server:
-        socket.create_connection(server.getsockname()).close()
+    number = find_free_port()
+    with socket.create_server(("127.0.0.1", number)), socket.create_connection(("127.0.0.1", number)) as client:
+        assert client.getpeername() == ("127.0.0.1", number)
 
 
 def test_the_number_is_of_the_range_asked_for() -> None:
@@ -31,8 +32,10 @@ def test_the_number_is_of_the_range_asked_for() -> None:
 
 
 def test_a_number_that_is_not_held_is_free_for_a_server_without_flags() -> None:
+    number = find_free_port(hold=False)
     with socket.socket() as server:
-        server.bind(("127.0.0.1", find_free_port(hold=False)))
+        server.bind(("127.0.0.1", number))
+        assert server.getsockname() == ("127.0.0.1", number)
 
 
 def test_numbers_are_not_given_out_twice_even_if_not_held() -> None:
