@@ -14,9 +14,16 @@ from typing import Any
 
 from envspec.plan import event as base
 from envspec.plan import lending_events as lending
+from envspec.plan import model_events as models
 from envspec.plan.codec import from_json, to_json
 
 Event = base.Event
+ModelFetching = models.ModelFetching
+ModelReady = models.ModelReady
+ModelProgress = models.ModelProgress
+ModelWaiting = models.ModelWaiting
+ModelRetrying = models.ModelRetrying
+ModelWarmed = models.ModelWarmed
 SessionIdentified = lending.SessionIdentified
 SessionLent = lending.SessionLent
 SessionReturned = lending.SessionReturned
@@ -39,72 +46,6 @@ class PortsLeased(Event):
     """All ports of the environment are held. Replica → port → numbers."""
 
     ports: Mapping[str, Mapping[str, tuple[int, ...]]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelFetching(Event):
-    """A model is being made or fetched. `commit` is the revision of a repository, empty elsewhere."""
-
-    model: str
-    source: str
-    commit: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelReady(Event):
-    """A model's files are complete. `bytes` of `total` were downloaded or made, `cached` says that none were.
-
-    What was here may still have had to be verified, linked, or waited for while another process got it: `seconds` is
-    what that took, and 0 where nothing was to be done.
-    """
-
-    model: str
-    path: str
-    cached: bool
-    commit: str = ""
-    bytes: int = 0
-    total: int = 0
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelProgress(Event):
-    """How far a model is: `done` bytes of `total` (null while unknown) are here, those that were before included.
-
-    At most two a second for each model.
-    """
-
-    model: str
-    done: int
-    total: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelWaiting(Event):
-    """Another process gets the same model; `holder` names it."""
-
-    model: str
-    holder: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelRetrying(Event):
-    """An attempt to get a model failed for a reason that may pass; the next one comes in `seconds`."""
-
-    model: str
-    reason: str
-    seconds: float
-    attempt: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelWarmed(Event):
-    """A model's weights were read into the page cache, `bytes` of `total`: free memory is the bound."""
-
-    model: str
-    bytes: int
-    total: int
-    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -303,10 +244,8 @@ def event_name(kind: type[Event]) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
 
 
-LENDING: tuple[type[Event], ...] = (SessionIdentified, SessionLent, SessionReturned)
-EVENTS: dict[str, type[Event]] = {
-    event_name(kind): kind for kind in (*(kind for kind in Event.__subclasses__() if kind not in LENDING), *LENDING)
-}
+_OWN_FIRST = sorted(Event.__subclasses__(), key=lambda kind: kind.__module__ != __name__)
+EVENTS: dict[str, type[Event]] = {event_name(kind): kind for kind in _OWN_FIRST}
 
 
 def event_to_json(event: Event) -> dict[str, Any]:

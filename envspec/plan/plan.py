@@ -116,6 +116,8 @@ class ReplicaPlan:
     to `dir` to their text. `ports` and `endpoints` have a tuple for each name, longer than one only where the spec
     says `count`. `release` are the port numbers whose hold ends just before exec.
     An attached replica has an empty `argv`: it is validated, not started.
+    `spoken_env` are the variables, as names or patterns, of which the file says whether or how the process has them;
+    the others are as the caller has them. `reset_restarts` says that a restart is how it is reset.
     """
 
     name: str
@@ -134,6 +136,8 @@ class ReplicaPlan:
     health: tuple[Check, ...] = ()
     after_healthy: tuple[Check, ...] = ()
     reset: tuple[Check, ...] = ()
+    reset_restarts: bool = False
+    spoken_env: tuple[str, ...] = ()
     liveness: Liveness | None = None
     start_timeout: float = 60.0
     stop: Stop = Stop()
@@ -181,11 +185,11 @@ class ModelPlan:
     preload: bool = True
     commit: str = ""
     warm: Literal["", "page-cache"] = ""
+    position: str = ""
 
 
 @dataclass(frozen=True)
 class Plan:
-    position: str = ""
     """A whole environment, ready to run: services in the order in which they stand in the file."""
 
     environment: str

@@ -50,6 +50,7 @@ _TYPES = {
     "<class 'float'>": "number",
     "<class 'bool'>": "true or false",
     "int | None": "number or null",
+    "float | None": "number or null",
     "str | None": "text or null",
     "tuple[str, ...]": "list of text",
     "collections.abc.Mapping[str, object]": "object",

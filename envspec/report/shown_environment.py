@@ -100,6 +100,7 @@ def _service(service: ServicePlan, requests: tuple[PortRequest, ...], inherited:
     if first is not None:
         data |= {"health": [_check(check) for check in first.health], "start_timeout": first.start_timeout}
         data |= {key: [_check(check) for check in getattr(first, key)] for key in ("after_healthy", "reset")}
+        data |= {"reset": "restart"} if first.reset_restarts else {}
         data["liveness"] = to_json(first.liveness)
     return _written(data)
 

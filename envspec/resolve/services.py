@@ -101,7 +101,7 @@ def _replica(
     if spec is None or ("services", service.name) in findings.spoiled:
         return None
     note_contradictions(service, spec, tree, failed, findings)
-    variables = _environment(spec, tree, making)
+    variables, spoken = _environment(spec, tree, making)
     directory = replica_directory(world.bindings, name)
     plan = ReplicaPlan(
         name=name,
@@ -112,6 +112,7 @@ def _replica(
         log=f"{world.bindings.directory}/logs/{name}.log",
         argv=_argv(spec) if service.attached is None else (),
         env=variables,
+        spoken_env=spoken,
         cwd=spec.cwd or directory,
         files=spec.files,
         ports={port: tuple(e.port for e in block) for port, block in world.endpoints[name].items()},
@@ -120,6 +121,7 @@ def _replica(
         liveness=Liveness(float(spec.liveness.every), spec.liveness.failures) if spec.liveness else None,
         start_timeout=float(spec.start_timeout or world.environment.start_timeout or DEFAULT_START_TIMEOUT),
         stop=Stop(spec.stop.signal, float(spec.stop.timeout)),
+        reset_restarts=spec.reset == "restart",
         position=service.position,
         hint=making.hint,
         **checks,
@@ -155,7 +157,8 @@ def _checks(
     checks = {}
     for key, model in (("health", ValidatorSpec), ("after_healthy", ActionSpec), ("reset", ActionSpec)):
         items = getattr(spec, key) if spec is not None else sound_items(model, tree.get(key))
-        checks[key] = checks_of(key, items, tree.get(key), asker, world, making.findings)
+        listed = items if isinstance(items, list) else []  # `reset: restart` asks nobody
+        checks[key] = checks_of(key, listed, tree.get(key), asker, world, making.findings)
     return checks
 
 
@@ -163,12 +166,16 @@ def _argv(spec: ServiceSpec) -> tuple[str, ...]:
     return (*BASH, spec.shell) if spec.shell is not None else (*(spec.command or ()), *spec.args)
 
 
-def _environment(spec: ServiceSpec, tree: MapNode, making: Making) -> dict[str, str]:
+def _environment(spec: ServiceSpec, tree: MapNode, making: Making) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the variables of the process, and those of which the file speaks."""
     world = making.world
     patterns = spec.inherit_env if spec.inherit_env is not None else world.environment.inherit_env
-    base = environ.layered(environ.inherited(world.environ, patterns), _of_models(making), making.top)
+    inherited, of_models = environ.inherited(world.environ, patterns), _of_models(making)
+    base = environ.layered(inherited, of_models, making.top)
     files = _env_files(spec, tree.get("env_file"), making.findings)
-    return environ.layered(environ.without(base, spec.unset_env), *files, spec.env)
+    variables = environ.layered(environ.without(base, spec.unset_env), *files, spec.env)
+    spoken = {*of_models, *making.top, *spec.unset_env, *spec.env, *(name for file in files for name in file)}
+    return variables, tuple(sorted(spoken | (set(inherited) if patterns is not None else set())))
 
 
 def _of_models(making: Making) -> dict[str, str]:

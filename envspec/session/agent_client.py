@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ KILLED = "something ended it: a kill by name, the out-of-memory killer (dmesg sa
 LOOK_AGAIN = 0.002
 """Seconds between looks whether guardian and agent are gone: their stream ends while they exit."""
 LOOKS = 1000
+CLOSE_PATIENCE = 10.0
+"""Seconds in which the agent must have ended what is left, for which it gives that a second, and SIGKILL five."""
 SWEPT_SHOWN = 5
 """Processes that the error names of those that had to be ended; a forking server leaves hundreds."""
 
@@ -155,6 +158,20 @@ class AgentClient:
         for reply in self._waiting.values():
             if not reply.done():
                 reply.set_exception(error)
+
+    async def leave(self) -> None:
+        """Let the agent end by itself, and what is left with it; then close the stream."""
+        if self.greeted:
+            with suppress(AgentLostError):
+                await self.request_within(CLOSE_PATIENCE, "close")
+        await self.close()
+
+    def lost_but_for(self, known: BaseException | None) -> list[AgentLostError]:
+        """Return the loss of the agent, unless we let it go or it is what is `known` already."""
+        if self.let_go:
+            return []
+        lost = self.lost.result()
+        return [] if lost is known else [lost]
 
     async def close(self) -> None:
         """Close the stream. The agent then ends whatever still runs, in its own time."""

@@ -18,6 +18,8 @@ from envspec.session.status import SessionStatus
 
 SLOW_READER = 2**22
 """Bytes of events that may wait for somebody who does not read; then the connection is closed."""
+Conversation = Callable[[Message, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+"""Answers a request whose connection stays open."""
 LAST_WORDS = 1.0
 """Seconds that those who are connected get to hear the last answers."""
 
@@ -60,6 +62,11 @@ class ControlServer:
             "log": self._log,
             "secrets": self._secrets,
         }
+        self._conversations: dict[str, Conversation] = {"events": self._tell_events}
+
+    def offer(self, verb: str, conversation: Conversation) -> None:
+        """Answer one verb more, with a conversation."""
+        self._conversations[verb] = conversation
 
     async def open(self, listener: socket.socket) -> None:
         """Begin to answer those who connect to `listener`."""
@@ -83,11 +90,12 @@ class ControlServer:
         await asyncio.wait([task])
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one request; `events` goes on until either end has enough."""
+        """Answer one request; a conversation goes on until either end has enough."""
         try:
             message = decode(await reader.readline() or b"{}")
-            if message.get("do") == "events":
-                await self._tell_events(reader, writer)
+            conversation = self._conversations.get(str(message.get("do")))
+            if conversation is not None:
+                await conversation(message, reader, writer)
             else:
                 writer.write(encode(await self._answer(message)))
                 await writer.drain()
@@ -127,7 +135,7 @@ class ControlServer:
         chunk = await self._session.read_log(str(message["replica"]), int(message["offset"]), int(message["limit"]))
         return {**to_json(chunk), "data": base64.b64encode(chunk.data).decode()}
 
-    async def _tell_events(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _tell_events(self, _message: Message, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         def tell(event: Event) -> None:
             if writer.transport.get_write_buffer_size() > SLOW_READER:
                 writer.transport.abort()

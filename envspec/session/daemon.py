@@ -18,15 +18,16 @@ from envspec.session.request import Request
 def main() -> None:
     """Read a request from the socket and run its session until it is over."""
     starter = socket.socket(fileno=int(sys.argv[1]))
-    request = _request(decode(_line(starter)))
+    message = decode(_line(starter))
+    request = _request(message)
     os.chdir("/")  # else the directory we were started in could not be unmounted
     backend = LocalBackend(launch_early()) if request.backend == LocalBackend.name else None
 
     import asyncio
 
-    from envspec.session.detached import serve
+    from envspec.session.detached import Terms, serve
 
-    asyncio.run(serve(starter, request, backend))
+    asyncio.run(serve(starter, request, backend, Terms(message.get("lent_to", ""), message.get("ttl"))))
 
 
 def _line(stream: socket.socket) -> bytes:
@@ -46,6 +47,7 @@ def _request(message: Message) -> Request:
         environ=message["environ"],
         keep_on_failure=message["keep_on_failure"],
         backend=message["backend"],
+        detached=True,
     )
 
 

@@ -15,10 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from envspec.agent.launch import spawn_detached
-from envspec.agent.wire import decode, encode
+from envspec.agent.wire import Message, decode, encode
 from envspec.errors import BackendError, EnvspecError, StoppedError
 from envspec.plan.events import Event, SessionFailed, SessionHealthy, SessionStarting, SessionStopped, event_from_json
 from envspec.session.control import Control
+from envspec.session.lending import Loan
 from envspec.session.outcome import error_of
 from envspec.session.request import Request
 from envspec.session.state import make_state_directory, state_directory, usable
@@ -36,8 +37,29 @@ def start_detached(request: Request, on_event: Callable[[Event], None] | None = 
         EnvspecError: it did not start; nothing of it is left, but for what `keep_on_failure` leaves.
         StoppedError: somebody stopped it meanwhile.
     """
-    with _launched() as stream, stream.makefile("rb") as lines:
-        stream.sendall(encode(_written(request)))
+    with _launched() as stream:
+        return _started(stream, _written(request), on_event)
+
+
+def start_lent(request: Request, to: str, ttl: float, on_event: Callable[[Event], None] | None = None) -> Loan:
+    """Do the same, and borrow the session before anybody else can; `to` names us.
+
+    It is stopped when nobody has used it for `ttl` seconds.
+
+    Raises:
+        EnvspecError, StoppedError: as for `start_detached`.
+    """
+    stream = _launched()
+    try:
+        return Loan(_started(stream, {**_written(request), "lent_to": to, "ttl": ttl}, on_event), stream)
+    except BaseException:
+        stream.close()
+        raise
+
+
+def _started(stream: socket.socket, message: Message, on_event: Callable[[Event], None] | None) -> Control:
+    with stream.makefile("rb") as lines:
+        stream.sendall(encode(message))
         try:
             return _follow(_events(lines), on_event)
         except BaseException as error:

@@ -28,6 +28,9 @@ class Draft(Protocol):
             SpecError: the file is wrong in a way that only shows when everything is rendered.
         """
 
+    def plan_for(self, bindings: Bindings) -> Plan:
+        """Do as `plan`, for numbers that are not this session's: it remembers nothing of them."""
+
     def keep(self) -> None:
         """Remember the plan for the next session, where that saves anything. Never raises."""
 
@@ -85,9 +88,13 @@ class Written:
 
     def plan(self, bindings: Bindings) -> Plan:
         """Render everything."""
+        self._bindings = bindings
+        return self.plan_for(bindings)
+
+    def plan_for(self, bindings: Bindings) -> Plan:
+        """Render everything."""
         from envspec.resolve import resolve
 
-        self._bindings = bindings
         return resolve(self._environment, bindings, self._request.environ)
 
     def keep(self) -> None:
@@ -108,7 +115,7 @@ class Written:
         keep(self._request, self.outline, samples, {**self._files, **files})
 
     def _sample(self, bindings: Bindings) -> Sample:
-        return Sample(bindings, self._request.environ, self.plan(bindings))
+        return Sample(bindings, self._request.environ, self.plan_for(bindings))
 
 
 class Known:
@@ -122,6 +129,10 @@ class Known:
     def plan(self, bindings: Bindings) -> Plan:
         """Put the numbers in; where that cannot be done safely, read the file after all."""
         return self._recalled.plan(bindings) or Written(self._request).plan(bindings)
+
+    def plan_for(self, bindings: Bindings) -> Plan:
+        """Do the same: nothing of either is remembered."""
+        return self.plan(bindings)
 
     def keep(self) -> None:
         """It is kept already."""

@@ -12,15 +12,17 @@ from typing import NamedTuple
 from envspec.agent.identity import boot_id, pid_namespace, start_time
 from envspec.agent.wire import Message
 from envspec.plan.codec import to_json
+from envspec.plan.events import SessionStarting
 from envspec.plan.outline import Outline
 from envspec.plan.plan import Bindings, Plan
 from envspec.session.agent_client import AgentClient
 from envspec.session.draft import Draft, draft
-from envspec.session.event_log import Redact
+from envspec.session.event_log import EventLog, Redact
 from envspec.session.request import Request
 from envspec.session.requirements import check_requirements
 from envspec.session.room import make_room
 from envspec.session.state import (
+    EVENTS,
     PLAN,
     create_session_directory,
     make_state_directory,
@@ -48,7 +50,7 @@ def read(request: Request) -> Draft:
     return found
 
 
-def take_directory(environment: Outline, backend: str) -> tuple[Path, socket.socket]:
+def take_directory(environment: Outline, backend: str, *, detached: bool) -> tuple[Path, socket.socket]:
     """Make the session's directory, with the record by which others find it, and return its control socket, too.
 
     Raises:
@@ -61,6 +63,7 @@ def take_directory(environment: Outline, backend: str) -> tuple[Path, socket.soc
             "environment": environment.name,
             "file": str(Path(environment.file).absolute()),
             "backend": backend,
+            "detached": detached,
             "pid": os.getpid(),
             "start_time": start_time(os.getpid()),
             "boot_id": boot_id(),
@@ -69,6 +72,26 @@ def take_directory(environment: Outline, backend: str) -> tuple[Path, socket.soc
             "created": time.time(),
             "ended": None,
         },
+    )
+
+
+def announce(outline: Outline, directory: Path, backend: str, log: EventLog) -> None:
+    """Begin the record of a session's events with the session itself.
+
+    Raises:
+        StateDirectoryError: there is no room for it.
+    """
+    with usable(directory):
+        log.open(directory / EVENTS)
+    log.record(
+        SessionStarting(
+            session=directory.name,
+            environment=outline.name,
+            file=outline.file,
+            directory=str(directory),
+            pid=os.getpid(),
+            backend=backend,
+        )
     )
 
 

@@ -26,7 +26,10 @@ fact, and no longer, because nobody ever deletes a state directory by hand."""
 
 @dataclass(frozen=True)
 class Entry:
-    """A session in the registry. `ended` is when it ended, in seconds since the epoch, None while it lives."""
+    """A session in the registry. `ended` is when it ended, in seconds since the epoch, None while it lives.
+
+    `detached` says that it may be lent: it belongs to no other process.
+    """
 
     id: str
     environment: str
@@ -36,11 +39,17 @@ class Entry:
     backend: str
     created: float
     ended: float | None
+    detached: bool = False
 
 
 def sessions() -> list[Entry]:
     """Return the sessions that live, the oldest first. What dead ones left is cleaned up on the way."""
     clean()
+    return living()
+
+
+def living() -> list[Entry]:
+    """Return the sessions that live, the oldest first, and leave what dead ones left to others: it takes no time."""
     return [_entry(record) for record in _records() if record["ended"] is None and _is_ours(record) and _lives(record)]
 
 
@@ -107,6 +116,7 @@ def _entry(record: dict[str, Any]) -> Entry:
         backend=record["backend"],
         created=record["created"],
         ended=record["ended"],
+        detached=bool(record.get("detached")),
     )
 
 

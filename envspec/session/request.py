@@ -15,7 +15,7 @@ class Request:
 
     `sets` are overrides of vars, as on the command line; `environ` is the environment that services inherit and that
     templates see as `env`. `keep_on_failure` leaves what runs running when the start fails. `backend` is a name of
-    `envspec.backends.table`.
+    `envspec.backends.table`. `detached` says that the session outlives who asked for it, and may be lent to others.
     """
 
     file: Path
@@ -23,6 +23,7 @@ class Request:
     environ: Mapping[str, str] = field(default_factory=dict)
     keep_on_failure: bool = False
     backend: str = "local"
+    detached: bool = False
 
 
 def assignments(option: str, texts: Iterable[str]) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,29 +15,28 @@ from envspec.agent.wire import Message
 from envspec.backends.base import Backend
 from envspec.backends.local import LocalBackend
 from envspec.backends.table import BACKENDS
-from envspec.errors import AgentLostError, BackendError, ServiceError, StoppedError, UsageError
+from envspec.errors import BackendError, ServiceError, StoppedError, UsageError
 from envspec.plan import events as e
 from envspec.plan.fault import Order
 from envspec.plan.outline import Outline
 from envspec.plan.plan import Plan
 from envspec.session import opening
 from envspec.session.agent_client import AgentClient
-from envspec.session.control_server import ControlServer
+from envspec.session.control_server import ControlServer, Conversation
 from envspec.session.event_log import EventLog
 from envspec.session.faults import Faults
+from envspec.session.identity import noted_identity
 from envspec.session.log_chunk import LogChunk
 from envspec.session.notices import tell
 from envspec.session.outcome import failed_event
 from envspec.session.programs import check_programs
 from envspec.session.registry import clean
+from envspec.session.renewal import Renewal
 from envspec.session.request import Request
-from envspec.session.state import EVENTS, finish_session_directory, usable
+from envspec.session.state import finish_session_directory
 from envspec.session.status import SessionStatus, apply, planned
 from envspec.session.supervisor import Supervisor
 from envspec.spec.find import name_of
-
-CLOSE_PATIENCE = 10.0
-"""Seconds in which the agent must have ended what is left, for which it gives that a second, and SIGKILL five."""
 
 
 class Session:
@@ -141,6 +139,24 @@ class Session:
             raise UsageError(f"the session {self.id} is {self.status.state}: nothing runs in it")
         await self._faults.carry_out(order)
 
+    def offer(self, verb: str, conversation: Conversation) -> None:
+        """Answer one verb more on the control socket."""
+        self._control.offer(verb, conversation)
+
+    def record(self, event: e.Event) -> None:
+        """Tell what happened to the session as a whole."""
+        self._log.record(event)
+
+    async def renew(self) -> None:
+        """Verify that every service is healthy, and reset it for the next user.
+
+        Raises:
+            ServiceError: that failed.
+        """
+        if self._supervisor is None or self._faults is None or self._agent is None or self._down is not None:
+            raise UsageError(f"the session {self.id} is {self.status.state}")
+        await Renewal(self.plan, self._supervisor.replicas.values(), self._agent, self._faults).renew()
+
     async def tie(self, pid: int) -> None:
         """Let a process that we started end with us, should we be killed. Does nothing where there is no agent."""
         if self._agent is not None:
@@ -164,7 +180,9 @@ class Session:
         draft = opening.read(self._request)
         self.outline = draft.outline
         clean()
-        self.directory, listener = opening.take_directory(self.outline, self._backend.name)
+        self.directory, listener = opening.take_directory(
+            self.outline, self._backend.name, detached=self._request.detached
+        )
         self._exists()
         await self._control.open(listener)
         hello = await agent.hello(
@@ -179,26 +197,19 @@ class Session:
         self._supervisor = Supervisor(self.plan, agent, self._log, self._request.environ, supply.complete)
         self._faults = Faults(self._supervisor, self._log)
         agent.lost.add_done_callback(lambda _: self._agent_lost(agent))
-        await self._supervisor.start()
+        commits = supply.bindings.commits
+        _, identity = await asyncio.gather(
+            self._supervisor.start(), asyncio.to_thread(noted_identity, draft, self._request, commits, self.directory)
+        )
+        self._log.record(e.SessionIdentified(identity=identity))
         self._log.record(e.SessionHealthy(seconds=time.monotonic() - self._log.begin))
         self._keeping = asyncio.create_task(asyncio.to_thread(draft.keep))
 
     def _exists(self) -> None:
         self.id = self.directory.name
-        name, file, directory = self.outline.name, self.outline.file, str(self.directory)
-        self.status = replace(self.status, id=self.id, environment=name, file=file, dir=directory)
-        with usable(self.directory):
-            self._log.open(self.directory / EVENTS)
-        self._log.record(
-            e.SessionStarting(
-                session=self.id,
-                environment=name,
-                file=file,
-                directory=directory,
-                pid=os.getpid(),
-                backend=self._backend.name,
-            )
-        )
+        name, file = self.outline.name, self.outline.file
+        self.status = replace(self.status, id=self.id, environment=name, file=file, dir=str(self.directory))
+        opening.announce(self.outline, self.directory, self._backend.name, self._log)
 
     def _planned(self) -> None:
         self._log.hide(*(replica.env for replica in self.plan.replicas))
@@ -251,7 +262,8 @@ class Session:
             errors = await self._supervisor.stop() if self._supervisor is not None else []
         finally:
             forced = await self._let_agent_go()
-        for problem in (*errors, *([forced] if forced else self._lost_meanwhile())):
+        lost = self._agent.lost_but_for(self._error) if self._agent is not None else []
+        for problem in (*errors, *([forced] if forced else lost)):
             self._log.record(e.Warned(message=str(problem)))
         if self.id:
             self._log.record(e.SessionStopped(seconds=time.monotonic() - began))
@@ -260,13 +272,6 @@ class Session:
         await self._put_away()
         if errors and self._error is None:
             raise errors[0]
-
-    def _lost_meanwhile(self) -> list[AgentLostError]:
-        """Return the loss of the agent, where the stop neither meant it nor has it as its reason."""
-        if self._agent is None or self._agent.let_go:
-            return []
-        lost = self._agent.lost.result()
-        return [] if lost is self._error else [lost]
 
     async def _put_away(self) -> None:
         """Leave behind what is worth keeping of a session that is over."""
@@ -282,10 +287,7 @@ class Session:
         Returns a sentence on what had to be ended by force, empty where nothing had.
         """
         if self._agent is not None:
-            if self._agent.greeted:
-                with suppress(AgentLostError):
-                    await self._agent.request_within(CLOSE_PATIENCE, "close")
-            await self._agent.close()
+            await self._agent.leave()
         forced = await self._backend.close()
         if forced and self.id:
             sweep(self.directory)

@@ -43,6 +43,11 @@ class ReplicaStatus:
     answer: str = ""
     spawned_at: float | None = None
     healthy_at: float | None = None
+    ended: int | str | None = None
+    """Exit code or signal of the last process that ended, whatever started after it, and `ended_at` when that was."""
+    ended_at: float | None = None
+    killed_at: float | None = None
+    """When a user killed it or a child of it, unless a user has stopped or started it since."""
     log: str = ""
     message: str = ""
 
@@ -62,6 +67,10 @@ class SessionStatus:
     message: str = ""
     hint: str = ""
     exit_code: int = 0
+    identity: str = ""
+    lent_to: str = ""
+    ends: float | None = None
+    """When it stops unless somebody borrows it, in seconds since the epoch; None where it does not by itself."""
     services: dict[str, ReplicaStatus] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -76,6 +85,9 @@ class SessionStatus:
             "started": self.started,
             "seconds": self.seconds,
             "message": self.message,
+            "identity": self.identity or None,
+            "lent_to": self.lent_to or None,
+            "ends": self.ends,
             "services": [replica_to_json(replica) for replica in self.services.values()],
         }
 
@@ -137,11 +149,15 @@ def _answered(event: Any) -> dict[str, Any]:
 
 
 def _exited(event: Any) -> dict[str, Any]:
-    return {"state": "exited", "exit_code": event.exit_code, "signal": event.signal, "pid": None, "paused": False}
+    ended = {"ended": event.signal or event.exit_code, "ended_at": event.at}
+    how = {"exit_code": event.exit_code, "signal": event.signal}
+    return {"state": "exited", "pid": None, "paused": False, **how, **ended}
 
 
 def _fault(event: Any) -> dict[str, Any]:
-    return {"paused": event.action == "pause"} if event.action in ("pause", "resume") else {}
+    if event.action in ("pause", "resume"):
+        return {"paused": event.action == "pause"}
+    return {"killed_at": event.at if event.action in ("kill", "kill_child") else None}
 
 
 _SESSION: dict[type[e.Event], Callable[[Any], dict[str, Any]]] = {
@@ -155,6 +171,9 @@ _SESSION: dict[type[e.Event], Callable[[Any], dict[str, Any]]] = {
         "hint": event.hint,
         "exit_code": event.exit_code,
     },
+    e.SessionIdentified: lambda event: {"identity": event.identity},
+    e.SessionLent: lambda event: {"lent_to": event.to, "ends": None},
+    e.SessionReturned: lambda event: {"lent_to": "", "ends": None if event.ttl is None else event.time + event.ttl},
     e.SessionStopping: lambda _event: {"state": "stopping"},
     e.SessionStopped: lambda _event: {"state": "stopped"},
 }

@@ -115,8 +115,9 @@ class ServiceSpec(Spec):
     """Go on asking `health` after the start."""
     after_healthy: list[ActionItem] = Field(default_factory=list)
     """Done once per start, in order, when `health` has passed; one that fails is a failed start."""
-    reset: list[ActionItem] = Field(default_factory=list)
-    """Brings the service back to its first state between tests."""
+    reset: Literal["restart"] | list[ActionItem] = Field(default_factory=list)
+    """Brings the service back to its first state before a test run borrows a session that ran before: actions, done in
+    order, or `restart`, which starts this service anew on the same ports and in the same directory."""
     stop: StopSpec = Field(default_factory=StopSpec)
     """How it is stopped."""
     restart: RestartSpec = Field(default_factory=RestartSpec)

@@ -1,0 +1,73 @@
+"""Events about the models of an environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from envspec.plan.event import Event
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFetching(Event):
+    """A model is being made or fetched. `commit` is the revision of a repository, empty elsewhere."""
+
+    model: str
+    source: str
+    commit: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelReady(Event):
+    """A model's files are complete. `bytes` of `total` were downloaded or made, `cached` says that none were.
+
+    What was here may still have had to be verified, linked, or waited for while another process got it: `seconds` is
+    what that took, and 0 where nothing was to be done.
+    """
+
+    model: str
+    path: str
+    cached: bool
+    commit: str = ""
+    bytes: int = 0
+    total: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelProgress(Event):
+    """How far a model is: `done` bytes of `total` (null while unknown) are here, those that were before included.
+
+    At most two a second for each model.
+    """
+
+    model: str
+    done: int
+    total: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelWaiting(Event):
+    """Another process gets the same model; `holder` names it."""
+
+    model: str
+    holder: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRetrying(Event):
+    """An attempt to get a model failed for a reason that may pass; the next one comes in `seconds`."""
+
+    model: str
+    reason: str
+    seconds: float
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelWarmed(Event):
+    """A model's weights were read into the page cache, `bytes` of `total`: free memory is the bound."""
+
+    model: str
+    bytes: int
+    total: int
+    seconds: float
