@@ -1,0 +1,89 @@
+"""What is known of the environments of a run, from what happened to them and from the reports of their tests."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import pytest
+
+from envspec.plan import events as e
+from envspec.pytest_plugin.wanted import Wanted
+from envspec.report.run_summary import Used, used
+
+KEY = "envspec_wanted"
+"""Under which a report says what its test wanted; xdist carries it over, since it is plain data."""
+
+
+@dataclass(eq=False)
+class Ran:
+    """A session of this run. `offset` turns the clock of this process into seconds since the session began."""
+
+    wanted: Wanted
+    offset: float
+    attached: bool
+    events: list[e.Event] = field(default_factory=list)
+    tests: int = 0
+    first: float = 0.0
+    last: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """The environment's name, as its session has it."""
+        return next((event.environment for event in self.events if isinstance(event, e.SessionStarting)), "")
+
+    @property
+    def starting(self) -> bool:
+        """Whether it is not yet clear how the start ends."""
+        ends = (e.SessionHealthy, e.SessionFailed, e.SessionStopping, e.SessionStopped)
+        return not any(isinstance(event, ends) for event in tuple(self.events))
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it is being taken down."""
+        names = [type(event) for event in tuple(self.events)]
+        return e.SessionStopping in names and e.SessionStopped not in names
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self.offset
+
+    def used(self) -> Used:
+        """Return what a summary shows of it."""
+        return used(self.events, tests=self.tests, seconds=self.last - self.first, attached=self.attached)
+
+
+class Sessions:
+    """All sessions of a run, in the order in which they began."""
+
+    def __init__(self) -> None:
+        self._began = time.time()
+        self.all: list[Ran] = []
+
+    def heard(self, wanted: Wanted, event: e.Event) -> Ran | None:
+        """Note what happened; return the session that it happened to."""
+        if isinstance(event, e.SessionStarting):
+            attached = event.time < self._began
+            self.all.append(Ran(wanted, time.monotonic() - event.at, attached))
+        ran = self._about(wanted, event)
+        if ran is not None:
+            ran.events.append(event)
+        return ran
+
+    def _about(self, wanted: Wanted, event: e.Event) -> Ran | None:
+        """Return the session that an event is about: a fresh one may start while the broken one is still stopping."""
+        own = [ran for ran in self.all if ran.wanted == wanted]
+        if isinstance(event, e.SessionStopped):
+            own = [ran for ran in own if ran.stopping][:1]
+        return own[-1] if own else None
+
+    def tested(self, report: pytest.TestReport) -> None:
+        """Note that a test was called."""
+        for wanted in getattr(report, KEY, ()):
+            own = [ran for ran in self.all if ran.wanted == Wanted(*wanted) and ran.events[0].time <= report.start]
+            if own:
+                ran = own[-1]
+                ran.first = min(ran.first, report.start) if ran.tests else report.start
+                ran.last = max(ran.last, report.stop)
+                ran.tests += 1

@@ -1,0 +1,111 @@
+"""What a start waits for, told while it lasts: one live line on a terminal, a plain line now and then elsewhere.
+
+Where tests run in this process, too, it is written only while the main thread waits for an environment: nothing of
+pytest's or of a test's own can come in between. The controller of xdist runs no tests, so there it is always written.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from envspec.pytest_plugin.live_line import LiveLine
+from envspec.pytest_plugin.ran import Ran
+from envspec.pytest_plugin.terminal import end_line, say
+from envspec.report.waiting import start_line
+
+LOOK = 0.2
+"""Seconds between two looks: a clock of seconds does not limp."""
+PATIENCE = 10.0
+"""Seconds between two plain lines: no CI takes the run for a hanging one."""
+
+
+class StartLines:
+    """Writes the lines, in a thread that lives while something starts."""
+
+    def __init__(self, config: pytest.Config, *, alone: bool) -> None:
+        self._config = config
+        self._writer = config.get_terminal_writer()
+        self._alone = alone
+        self._lock = threading.Lock()
+        self._starting: dict[int, Ran] = {}
+        self._told: dict[int, float] = {}
+        self._watched = False
+        self._over = threading.Event()
+        self._may_write = not alone
+        self._output = os.dup(sys.stdout.fileno())  # now: while a test runs, stdout may be pytest's
+        self._live: LiveLine | None = None
+        if os.isatty(self._output) and os.environ.get("TERM") != "dumb":
+            self._live = LiveLine(self._writer, self._output)
+
+    def begin(self, ran: Ran) -> None:
+        """Tell of one more start, until it is over. Called in the thread of its session, so it takes no time."""
+        with self._lock:
+            self._starting[id(ran)] = ran
+            if not self._watched:
+                self._watched = True
+                threading.Thread(target=self._watch, name="envspec start lines", daemon=True).start()
+
+    @contextmanager
+    def waited_for(self) -> Iterator[None]:
+        """Let lines come while the block, in the main thread, waits for an environment."""
+        if self._live is None:
+            end_line(self._config)
+        with self._lock:
+            self._may_write = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._may_write = False
+                if self._live is not None:
+                    self._live.erase()
+
+    def close(self) -> None:
+        """Write nothing ever again."""
+        self._over.set()
+        with self._lock:
+            self._may_write = False
+            self._starting.clear()
+            if self._live is not None:
+                self._live.close()
+
+    def _watch(self) -> None:
+        while True:
+            with self._lock:
+                self._starting = {key: ran for key, ran in self._starting.items() if ran.starting}
+                if not self._starting:
+                    self._watched = False
+                    if self._live is not None:
+                        self._live.erase()
+                    return
+                if self._may_write:
+                    self._tell()
+            self._over.wait(LOOK)
+
+    def _tell(self) -> None:
+        lines = {key: start_line(ran.name, ran.events, ran.seconds) for key, ran in self._starting.items()}
+        if self._live is not None:
+            self._live.draw(f"envspec: {' · '.join(lines.values())}")
+            return
+        now = time.monotonic()
+        for key, text in lines.items():
+            if key not in self._told:
+                self._write(f"envspec: starting {self._starting[key].name} …")
+            elif now >= self._told[key] + PATIENCE:
+                self._write(f"envspec: {text}")
+            else:
+                continue
+            self._told[key] = now
+
+    def _write(self, text: str) -> None:
+        if self._alone:
+            os.write(self._output, f"{text}\n".encode())
+        else:
+            say(self._config, text)
