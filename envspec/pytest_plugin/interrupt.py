@@ -1,0 +1,122 @@
+"""Makes a test fail at once from another thread, also one that is blocked in a system call.
+
+A signal to the main thread ends the system call, and its handler raises in the test. What goes on nevertheless, native
+code or a bare `except:`, is let go on: the stacks of all threads then say where.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple
+
+import _pytest
+import pluggy
+from _pytest.outcomes import Failed  # pytest.fail.Exception, as a class that can be seen
+
+SIGNAL = signal.SIGRTMIN + 5
+"""Nobody's: debuggers, profilers, runtimes and pytest-timeout use others."""
+MACHINERY = tuple(f"{Path(file).parent}{os.sep}" for file in (str(pluggy.__file__), str(_pytest.__file__), __file__))
+"""Where a test is about to begin or has just ended: raising there, pytest would not know whose failure it is."""
+PERIOD = 0.01
+"""Seconds until the signal is sent again to a thread that was in the machinery."""
+LATE = 0.5
+"""Seconds after which a test that was interrupted should have ended."""
+
+
+class EnvironmentBroken(Failed):
+    """The environment that a test uses is broken."""
+
+    __module__ = "builtins"  # as pytest's own outcomes: its name alone says enough
+
+
+class _Order(NamedTuple):
+    sentence: str
+    round: int
+
+
+class Interrupter:
+    """Fails what runs on the main thread between `arm` and `disarm`, both called there."""
+
+    def __init__(self) -> None:
+        self._round = 0
+        self._rounds = 0
+        self._order: _Order | None = None
+        self._ended = threading.Condition()
+        self._previous: Any = None
+        self._installed = False
+
+    def install(self) -> None:
+        """Take the signal. Away from the main thread nothing can be interrupted, and nothing is."""
+        if not self._installed and threading.current_thread() is threading.main_thread():
+            self._previous = signal.signal(SIGNAL, self._handle)
+            self._installed = True
+
+    def restore(self) -> None:
+        """Give the signal back to whoever had it."""
+        if not self._installed:
+            return
+        with self._ended:
+            self._installed = False
+        os.getppid()  # a signal that was just sent arrives at the latest now, and not after the handler is gone
+        signal.signal(SIGNAL, signal.SIG_DFL if self._previous is None else self._previous)
+
+    def arm(self) -> None:
+        """Allow interruptions from now on."""
+        self._rounds += 1
+        self._round = self._rounds
+
+    def disarm(self) -> None:
+        """Allow none any more."""
+        self._round = 0
+        with self._ended:
+            self._ended.notify_all()
+
+    def interrupt(self, sentence: str, on_late: Callable[[str], None]) -> None:
+        """Fail what runs now with this sentence, from any thread; returns at once.
+
+        `on_late` gets the stacks of all threads where the test still runs after LATE seconds.
+        """
+        order = _Order(sentence, self._round)
+        if order.round:
+            threading.Thread(target=self._strike, args=(order, on_late), name="envspec interrupt", daemon=True).start()
+
+    def _strike(self, order: _Order, on_late: Callable[[str], None]) -> None:
+        with self._ended:
+            self._order = order
+            while self._order is order and self._round == order.round and self._installed:
+                signal.pthread_kill(int(threading.main_thread().ident or 0), SIGNAL)
+                self._ended.wait(PERIOD)
+            self._ended.wait_for(lambda: self._round != order.round, LATE)
+            late = self._round == order.round
+        if late:
+            on_late(stacks())
+
+    def _handle(self, _number: int, frame: FrameType | None) -> None:
+        __tracebackhide__ = True
+        order = self._order
+        if order is None or order.round != self._round or _is_machinery(frame):
+            return
+        self._order = None
+        raise EnvironmentBroken(order.sentence)
+
+
+def _is_machinery(frame: FrameType | None) -> bool:
+    return frame is None or frame.f_code.co_filename.startswith(MACHINERY)
+
+
+def stacks() -> str:
+    """Return where every thread of this process is, the main thread first, less those of envspec."""
+    frames = sys._current_frames()  # noqa: SLF001  documented, for exactly this
+    threads = sorted(threading.enumerate(), key=lambda thread: thread is not threading.main_thread())
+    return "\n".join(
+        f"thread {thread.name}:\n{''.join(traceback.format_stack(frames[thread.ident]))}"
+        for thread in threads
+        if thread.ident in frames and not thread.name.startswith("envspec ")
+    )
