@@ -7,9 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from envspec.models.synthetic import Synthetic, make
 from tests.models import fake_engine
-from tests.models.hub_server import Hub, serving
+from tests.pytest_plugin.usage_examples import (
+    DYNAMIC_PORTS,
+    MODEL_PRELOADING,
+    SERVICE_PORTS,
+    hub_of_the_examples,
+)
 
 ENVIRONMENT = """
 version: 1
@@ -23,30 +27,6 @@ from envspec.models.engines import ENGINES
 from tests_of_envspec.fake_engine import FakeEngine
 
 ENGINES["vllm"] = FakeEngine()
-"""
-
-SERVICE_PORTS = """
-def test_example(service_ports):
-    etcd_port = service_ports['etcd_client']
-    nats_port = service_ports['nats_client']
-    # Use ports in test...
-"""
-
-MODEL_PRELOADING = """
-def test_with_model(model_loader):
-    # Load model (uses cache if available)
-    model = model_loader("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "vllm")
-    
-    # Pre-download only (for setup)
-    model_loader("model-name", "vllm", preload_only=True)
-"""  # noqa: W293  to the letter
-
-DYNAMIC_PORTS = """
-from tests.utils import find_free_port
-
-def test_service():
-    port = find_free_port()
-    # Start service on dynamic port...
 """
 
 USES = """
@@ -67,11 +47,8 @@ def project(
     shutil.copy(fake_engine.__file__, pytester.mkdir("tests_of_envspec"))  # "tests" is the project's
     pytester.makepyfile(fake_vllm=FAKE_VLLM)
     pytester.mkdir("tests").joinpath("utils.py").write_text("from envspec import find_free_port\n")
-    root = tmp_path_factory.mktemp("hub")
-    for name in ("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "model-name"):
-        make(Synthetic(architecture="llama"), root / name)
-    with serving(Hub(root)) as server:
-        monkeypatch.setenv("HF_ENDPOINT", server.url)
+    with hub_of_the_examples(tmp_path_factory.mktemp("hub")) as address:
+        monkeypatch.setenv("HF_ENDPOINT", address)
         yield pytester
 
 
@@ -86,16 +63,35 @@ def test_service_ports_of_an_environment(project: pytest.Pytester) -> None:
 
 
 def test_a_model_is_loaded_and_another_one_preloaded(project: pytest.Pytester) -> None:
+    """By a stand-in for vLLM; tests/vllm has the same example with the real one."""
+    uses = """
+    assert type(model).__name__ == "FakeModel"
+    assert (model.path / "config.json").is_file()
+    assert (model_loader("model-name", preload_only=True) / "model.safetensors").is_file()
+    assert model_loader("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "vllm") is model
+"""
 
-    result = run(project, MODEL_PRELOADING + "    assert (model.path / 'config.json').is_file()\n", "-p", "fake_vllm")
+    result = run(project, MODEL_PRELOADING + uses, "-p", "fake_vllm")
 
     result.assert_outcomes(passed=1)
 
 
 def test_a_free_port_from_the_module_that_the_suite_had(project: pytest.Pytester) -> None:
-    run(project, DYNAMIC_PORTS).assert_outcomes(passed=1)
+    uses = """
+    import socket
+    socket.create_server(("127.0.0.1", port)).close()
+    assert port != find_free_port()
+"""
+    run(project, DYNAMIC_PORTS + uses).assert_outcomes(passed=1)
 
 
 def test_all_three_in_one_file(project: pytest.Pytester) -> None:
 
     run(project, DYNAMIC_PORTS + SERVICE_PORTS + MODEL_PRELOADING, "-p", "fake_vllm").assert_outcomes(passed=3)
+
+
+def test_all_three_in_each_of_two_workers(project: pytest.Pytester) -> None:
+    twice = DYNAMIC_PORTS + SERVICE_PORTS + USES + MODEL_PRELOADING
+    (project.path / "tests" / "test_again.py").write_text(twice)
+
+    run(project, twice, "-p", "fake_vllm", "-n2").assert_outcomes(passed=6)
