@@ -1,4 +1,4 @@
-"""Bring an environment up for tests: in a thread of this process, or detached where it should outlive the run."""
+"""Bring an environment up for tests: in a thread of this process, detached where it outlives the run, or borrowed."""
 
 from __future__ import annotations
 
@@ -8,26 +8,49 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envspec.plan.events import Event
+from envspec.session.lending import Loan, borrow
 from envspec.session.live import Environment, Handle
 from envspec.session.request import Request
 from envspec.session.status import SessionStatus
+from envspec.units import format_seconds
+
+TTL = 1800.0
+"""Seconds that `--env-warm` leaves an environment up after its last user."""
 
 
 @dataclass(frozen=True)
 class Started:
-    """An environment that is up. `kept` says that it outlives the run."""
+    """An environment that is up. `kept` says that it outlives the run; `loan` is ours of one that others may borrow.
+
+    `ttl` is how many seconds it waits for its next user, where this run has started it so.
+    """
 
     environment: Environment
     handle: Handle
     kept: bool
+    loan: Loan | None = None
+    ttl: float | None = None
 
     def status(self) -> SessionStatus:
         """Return what the session looks like now."""
         return self.handle.status()
 
     def stop(self, *, force: bool = False) -> None:
-        """Take it down, and wait until nothing is left; with `force`, services get a second."""
-        self.handle.stop("the tests are done", force=force)
+        """Take it down, and wait until nothing is left; with `force`, services get a second. One that was borrowed is
+        given back instead."""
+        if self.loan is not None:
+            self.loan.close()
+        else:
+            self.handle.stop("the tests are done", force=force)
+
+    def leave(self) -> str:
+        """Let one that is kept go on without us; return a line that says so, empty where it ran before, too."""
+        line = f"is still up: envspec down {self.handle.status().id}" if self.loan is None else ""
+        if self.ttl is not None:
+            line = f"stays up for {format_seconds(self.ttl)}: envspec down {self.handle.status().id}"
+        if self.loan is not None:
+            self.loan.close()
+        return line
 
 
 def start(
@@ -35,11 +58,18 @@ def start(
     sets: Mapping[str, str],
     *,
     keep: bool,
+    attach: bool = False,
+    warm: bool = False,
+    ttl: float = TTL,
+    tell: Callable[[str], None] | None = None,
     on_event: Callable[[Event], None] | None = None,
     on_handle: Callable[[Handle], None] | None = None,
 ) -> Started:
     """Start the environment and return when it is healthy.
 
+    With `attach`, a session that runs already and is what would be started is borrowed instead; `tell` hears, a line
+    at a time, why one is not. With `warm` as well, and what had to be started can be borrowed by others then: it ends
+    when nobody has used it for `ttl` seconds.
     `on_event` hears what happens meanwhile, and later where the session is ours. `on_handle` gets, before anything is
     started, what can stop it from another thread; a detached one ends with the process that started it.
 
@@ -47,6 +77,16 @@ def start(
         EnvspecError: it did not start; nothing of it is left.
     """
     request = Request(file=file, sets=sets, environ=dict(os.environ))
+    us = f"pytest in {Path.cwd()} (pid {os.getpid()})"
+    if attach or warm:
+        loan = borrow(request, us, tell or (lambda _: None), ttl=ttl if warm else None, replace=warm)
+        if loan is not None:
+            return Started(Environment(loan.control), loan.control, kept=True, loan=loan)
+    if warm:
+        from envspec.session.detach import start_lent
+
+        loan = start_lent(request, us, ttl, on_event)
+        return Started(Environment(loan.control), loan.control, kept=True, loan=loan, ttl=ttl)
     if keep:
         from envspec.session.detach import start_detached
 
