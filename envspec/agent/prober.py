@@ -1,11 +1,11 @@
 """The prober: asks validators, with their libraries and the user's callbacks, in a process of its own.
 
-Run by the agent as `python -P -m envspec.agent.prober`, in the folder of the environment file. JSON lines on stdin:
-`{"key", "do": "until" | "once" | "live" | "cancel", "checks", "replica", "env", "cwd", "log", "log_start", "folder",
-"every", "failures", "timeout"}`. With `"held": true` it is asked only after `{"key", "do": "go"}`: what can be prepared
-is, which makes the first answer come soonest. `{"key", "do": "tell"}` asks for all last answers, and
-`retire` for them and the end of the inquiry. One that was started before its session was known begins with
-`{"do": "settle", "folder", "log"}`: where it belongs, and the file for what is printed.
+Run by the agent as `python -P -c CODE` (envspec.agent.prober_client), in the folder of the environment file. JSON lines
+on stdin: `{"key", "do": "until" | "once" | "live" | "cancel", "checks", "replica", "env", "cwd", "log", "log_start",
+"folder", "every", "failures", "timeout"}`. With `"held": true` it is asked only after `{"key", "do": "go"}`: what can
+be prepared is, which makes the first answer come soonest. `{"key", "do": "tell"}` asks for all last answers, and
+`retire` for them and the end of the inquiry. One that was started before its session was known begins with `{"do":
+"settle", "folder", "log"}`: where it belongs, and the file for what is printed.
 
 JSON lines on stdout: the notices `answer`, `told`, `asking`, `asked`, `done` and `unhealthy` of
 envspec.agent.probe_inquiry, and `{"notice": "sick"}` when too many probes hang, after which the agent does well to

@@ -22,6 +22,8 @@ QUICK_DEATH = 5.0
 DEATHS = 3
 """Quick deaths in a row after which jobs hear of it; from then on another prober is tried every RETRY seconds."""
 RETRY = 1.0
+GARBAGE = 50_000
+"""As in envspec.__main__: new objects after which garbage is looked for; 4 of 85 ms that a prober needs to come up."""
 
 
 OnNotice = Callable[[Message], None]
@@ -87,7 +89,8 @@ def early_prober(loop: Loop, reaper: Reaper) -> PipedChild | None:
 
 
 def _argv(python: str) -> tuple[str, ...]:
-    return (python, "-P", "-m", "envspec.agent.prober")
+    code = f"import gc; gc.set_threshold({GARBAGE}); from envspec.agent.prober import main; main()"
+    return (python, "-P", "-c", code)
 
 
 class ProberClient:
