@@ -13,6 +13,7 @@ EnvspecError                      .hint, .exit_code
 │   ├─ ServiceExitedError          it died before it was healthy, or while it should run
 │   ├─ ServiceNotReadyError        it lived but never became healthy
 │   ├─ ServiceStopError            something of it survived the stop
+│   ├─ ServiceWaitError            a test waited for it in vain; a TimeoutError as well
 │   └─ EnvironmentNotReadyError    every service is healthy, the environment's `ready` is not
 ├─ BackendError              5    the place where the environment should run said no
 │   └─ AgentLostError              the agent on a node is gone
@@ -136,6 +137,10 @@ class ServiceNotReadyError(ServiceError):
 
 class ServiceStopError(ServiceError):
     """Something of a service survived its stop."""
+
+
+class ServiceWaitError(ServiceError, TimeoutError):
+    """A service was not, in time, as a test waited for it to be."""
 
 
 class EnvironmentNotReadyError(ServiceError):

@@ -32,6 +32,7 @@ class Wiping:
             raise BackendError(f"{directory} is not in the session's directory, and is left alone")
         with writing(directory):
             empty(directory)
+        call.reply()
 
 
 def empty(directory: Path) -> None:

@@ -6,11 +6,13 @@ what is. The handle is a session in a thread of this process or a detached one b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from envspec.errors import UsageError
+from envspec.plan.events import Event
+from envspec.session.breaking import Breakable
 from envspec.session.service_map import ServiceMap
 from envspec.session.status import ReplicaStatus, SessionStatus
 
@@ -28,8 +30,11 @@ class Handle(Protocol):
     def status(self) -> SessionStatus:
         """Return what the session looks like now."""
 
-    def fault(self, action: str, name: str, signal: str = "KILL") -> None:
-        """Do kill, pause, resume, stop, start or restart to a service or a replica."""
+    def fault(self, action: str, name: str, signal: str = "KILL", *, child: str = "", wipe: bool = False) -> None:
+        """Do kill, kill_child, pause, resume, stop, start or restart to a service or a replica (envspec.plan.fault)."""
+
+    def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
+        """Call `callback`, in a thread of its own, with every event, those so far first; returns what ends that."""
 
     def read_log(self, replica: str, offset: int, limit: int) -> tuple[bytes, int]:
         """Return bytes of a log and the offset after them."""
@@ -38,7 +43,7 @@ class Handle(Protocol):
         """Take the environment down; returns when nothing is left of it. With `force`, services get a second."""
 
 
-class Service:
+class Service(Breakable):
     """A service of a live environment, or one replica of it.
 
     What speaks of one process (`url`, `pid`, …) needs a service that has one replica; of several, take
@@ -104,22 +109,6 @@ class Service:
         from envspec.session.clients import http_session
 
         return http_session(f"{self.name}.{port}", self.url(port))
-
-    def kill(self, signal: str = "KILL") -> None:
-        """Send a signal (a name, without SIG) to the process, or to those of all replicas."""
-        self._handle.fault("kill", self.name, signal)
-
-    def pause(self) -> None:
-        """Stop the processes in their tracks (SIGSTOP); `resume` lets them go on."""
-        self._handle.fault("pause", self.name)
-
-    def resume(self) -> None:
-        """Let paused processes go on (SIGCONT)."""
-        self._handle.fault("resume", self.name)
-
-    def restart(self) -> None:
-        """Stop and start it again, on the same ports and in the same directory; returns when it is healthy."""
-        self._handle.fault("restart", self.name)
 
     def logs(self) -> str:
         """Return everything that it wrote so far, stdout and stderr as they came."""

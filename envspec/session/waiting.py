@@ -1,0 +1,86 @@
+"""Waiting, from a test, until a service is as the test wants it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, TypeVar
+
+from envspec.errors import ServiceWaitError
+from envspec.session.status import ReplicaStatus
+from envspec.units import format_seconds
+
+if TYPE_CHECKING:
+    from envspec.session.live import Handle
+
+Found = TypeVar("Found")
+
+LOOK_AGAIN = 1.0
+"""Seconds between looks where no event comes: of a session that ended meanwhile, none does."""
+GOOD = ("healthy", "succeeded")
+
+
+def wait_healthy(handle: Handle, name: str, replicas: Callable[[], list[ReplicaStatus]], timeout: float) -> None:
+    """Return when all replicas are healthy, tasks done, and none is paused.
+
+    Raises:
+        ServiceWaitError: that took longer than `timeout` seconds; says the states and the last answers.
+    """
+    if _until(handle, lambda: not _unwell(replicas()) or None, timeout) is None:
+        states = "; ".join(map(_state, _unwell(replicas())))
+        raise _late(name, f"{name} did not become healthy within {format_seconds(timeout)}: {states}", replicas())
+
+
+def wait_exited(handle: Handle, replica: Callable[[], ReplicaStatus], timeout: float) -> int | str:
+    """Return the exit code, or the signal's name, of the process that runs now, or that the last kill was sent to.
+
+    Raises:
+        ServiceWaitError: it still ran after `timeout` seconds; says its state and the last answer.
+    """
+    ended = _until(handle, lambda: _ended(replica()), timeout)
+    if ended is None:
+        now = replica()
+        message = f"{now.name} did not exit within {format_seconds(timeout)}: {_state(now)}"
+        raise _late(now.name, message, [now])
+    return ended
+
+
+def _ended(replica: ReplicaStatus) -> int | str | None:
+    """Return how the process ended, None while it has not; one that was killed has also where another runs now."""
+    if replica.ended_at is None:
+        return None
+    was_killed = replica.killed_at is not None and replica.killed_at <= replica.ended_at
+    return replica.ended if replica.pid is None or was_killed else None
+
+
+def _until(handle: Handle, look: Callable[[], Found | None], timeout: float) -> Found | None:
+    """Return what `look` finds as soon as it finds something, looking after every event; None after `timeout`."""
+    news = threading.Event()
+    deadline = time.monotonic() + timeout
+    leave = handle.subscribe(lambda _event: news.set())
+    try:
+        while (found := look()) is None and (left := deadline - time.monotonic()) > 0:
+            news.wait(min(left, LOOK_AGAIN))
+            news.clear()
+        return found
+    finally:
+        leave()
+
+
+def _unwell(replicas: Iterable[ReplicaStatus]) -> list[ReplicaStatus]:
+    return [replica for replica in replicas if replica.state not in GOOD or replica.paused]
+
+
+def _state(replica: ReplicaStatus) -> str:
+    """Say how a replica is, and what its validators said last."""
+    paused = " and paused" if replica.paused else ""
+    ended = replica.signal or (f"exit code {replica.exit_code}" if replica.exit_code is not None else "")
+    told = f"{replica.check} says: {replica.answer}" if replica.answer else ended or replica.message
+    return f"{replica.name} is {replica.state}{paused}{f' ({told})' if told else ''}"
+
+
+def _late(name: str, message: str, replicas: Iterable[ReplicaStatus]) -> ServiceWaitError:
+    states = {replica.name: replica.state for replica in replicas}
+    hint = f"envspec logs {name} shows what it wrote"
+    return ServiceWaitError(message, service=name, hint=hint, details={"states": states})
