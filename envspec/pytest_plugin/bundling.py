@@ -1,0 +1,88 @@
+"""`--env-report PATH`: after a run that failed, all that is known of its environments, for somebody else to read."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+from collections.abc import Generator, Iterable
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import envspec
+from envspec.errors import EnvspecError
+from envspec.plan.redact import secrets_of
+from envspec.pytest_plugin import words_of
+from envspec.pytest_plugin.pool import EnvironmentPool
+from envspec.report.bundle import FailedTest, Recorded, Run, write_bundle
+
+UNFAILED = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+
+
+class Bundling:
+    """Remembers which tests failed, and writes the report once nothing runs any more."""
+
+    def __init__(self, pool: EnvironmentPool) -> None:
+        self._pool = pool
+        self._failed: list[FailedTest] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remember a test that failed: here, or in a worker."""
+        if report.failed and self._pool.config.getoption("--env-report"):
+            sections = tuple((str(title), str(text)) for title, text in report.sections)
+            self._failed.append(FailedTest(report.nodeid, str(report.when), report.longreprtext, sections))
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Write the report when all environments are down: their last words are in it."""
+        try:
+            return (yield)
+        finally:
+            path = self._pool.config.getoption("--env-report")
+            if path and session.exitstatus not in UNFAILED:
+                self._write(Path(self._pool.config.invocation_params.dir, path))
+
+    def _write(self, path: Path) -> None:
+        config = self._pool.config
+        ours = secrets_of([os.environ])
+        sessions = [
+            Recorded(ran.id, ran.environment, ran.directory, tuple(dict.fromkeys((*ran.secrets, *ours))))
+            for ran in words_of(config).sessions
+        ]
+        command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
+        lines = words_of(config).lines
+        try:
+            write_bundle(path, Run(command, sessions, self._failed, {**_versions(), **self._packages()}))
+        except OSError as error:
+            lines.append(f"envspec: the report could not be written to {path}: {error.strerror or error}")
+        else:
+            lines.append(f"envspec: what is known of this run is in {path}")
+
+    def _packages(self) -> dict[str, str]:
+        """Return the versions of the packages that environments of this run require."""
+        from envspec.spec.load import load
+
+        modules: dict[str, None] = {}
+        for wanted in dict.fromkeys(one for group in self._pool.groups.values() for one in group):
+            with suppress(EnvspecError, OSError):
+                environment = load(self._pool.naming.file(wanted.name), environ=os.environ)
+                modules.update(dict.fromkeys(environment.requires.modules))
+        return _versions_of(modules)
+
+
+def _versions_of(modules: Iterable[str]) -> dict[str, str]:
+    distributions = metadata.packages_distributions()
+    names = {name for module in modules for name in distributions.get(module.partition(".")[0], ())}
+    return {name: metadata.version(name) for name in sorted(names)}
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "envspec": envspec.__version__,
+        "pytest": pytest.__version__,
+        "python": platform.python_version(),
+        "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
+    }
