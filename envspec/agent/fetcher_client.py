@@ -11,7 +11,7 @@ from envspec.agent.calls import Node
 from envspec.agent.family import SESSION_TAG
 from envspec.agent.loop import Timer
 from envspec.agent.piped import Listener, PipedChild, Program, last_line
-from envspec.agent.processes import SpawnError
+from envspec.agent.program import SpawnError
 from envspec.agent.reaper import Exit
 from envspec.agent.wire import Message
 

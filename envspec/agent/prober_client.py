@@ -12,7 +12,7 @@ from pathlib import Path
 from envspec.agent.calls import Node
 from envspec.agent.loop import Loop
 from envspec.agent.piped import Listener, PipedChild, Program, last_line
-from envspec.agent.processes import SpawnError
+from envspec.agent.program import SpawnError
 from envspec.agent.reaper import Exit, Reaper
 from envspec.agent.wire import Message
 

@@ -10,16 +10,11 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from envspec.agent import linux
+from envspec.agent.program import DEFAULT_PATH, SpawnError, find_program
 
-DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
-"""Where commands are sought for a service whose environment has no PATH."""
 RESTORED = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ)
 """Signals that we or Python handle or ignore; an ignored one would stay so in the service."""
 _LIMITS = resource.getrlimit(resource.RLIMIT_NOFILE)
-
-
-class SpawnError(Exception):
-    """A process could not be started; the text says why, in a sentence without the service's name."""
 
 
 class Command(NamedTuple):
@@ -36,27 +31,6 @@ class Command(NamedTuple):
 def raise_descriptor_limit() -> None:
     """Let the agent itself have as many descriptors as it may; services get back what was there before."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (_LIMITS[1], _LIMITS[1]))
-
-
-def find_program(name: str, path: str, cwd: str) -> str:
-    """Return the file that a shell would execute for `name`; relative parts of `path` count from `cwd`.
-
-    Raises:
-        SpawnError: there is none, or it is a directory or not executable.
-    """
-    places = [Path(name)] if "/" in name else [Path(part) / name for part in path.split(":")]
-    found = [Path(cwd) / place for place in places]
-    for candidate in found:
-        if candidate.is_file() and os.access(candidate, os.X_OK):
-            return str(candidate)
-    for candidate in found:
-        if candidate.is_file():
-            raise SpawnError(f"the command is not executable: {candidate}")
-    if "/" not in name:
-        raise SpawnError(f"command not found: {name} (PATH searched: {path})")
-    if found[0].is_dir():
-        raise SpawnError(f"the command is a directory: {found[0]}")
-    raise SpawnError(f"command not found: {found[0]}")
 
 
 def spawn(command: Command) -> int:

@@ -9,7 +9,8 @@ from envspec.agent.calls import Node
 from envspec.agent.family import REPLICA_TAG, SESSION_TAG
 from envspec.agent.holds import Holds
 from envspec.agent.logs import Logs
-from envspec.agent.processes import Command, SpawnError, spawn
+from envspec.agent.processes import Command, spawn
+from envspec.agent.program import SpawnError
 from envspec.agent.storage import write_text, writing
 from envspec.errors import ServiceStartError
 from envspec.plan.plan import ReplicaPlan

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from envspec.agent.processes import DEFAULT_PATH, SpawnError, find_program
+from envspec.agent.program import DEFAULT_PATH, SpawnError, find_program
 from envspec.plan.identity import digest
 
 READ_WHOLE = 2**20

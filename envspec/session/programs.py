@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from envspec.agent.processes import DEFAULT_PATH, SpawnError, find_program
+from envspec.agent.program import DEFAULT_PATH, SpawnError, find_program
 from envspec.errors import ServiceError, ServiceStartError
 from envspec.plan.plan import Plan, ReplicaPlan, ServicePlan
 from envspec.session.event_log import Redact

@@ -233,7 +233,7 @@ def test_a_plan_with_a_secret_in_it_is_not_kept(file: Path, env: str) -> None:
     assert kept_plans() == []
 
 
-def test_recalling_imports_nothing_of_the_file_format(tmp_path: Path) -> None:
+def test_recalling_imports_nothing_of_the_file_format_or_of_spawning(tmp_path: Path) -> None:
     (tmp_path / "environments").mkdir()
     file = tmp_path / "environments" / "two.yaml"
     file.write_text(TWO)
@@ -245,7 +245,7 @@ def test_recalling_imports_nothing_of_the_file_format(tmp_path: Path) -> None:
         "from envspec.session.draft import draft; from envspec.session.request import Request;"
         f"made = draft(Request(file=Path({str(file)!r}), sets={{}}, environ={request_for(file).environ!r}));"
         "assert type(made).__name__ == 'Known';"
-        "print(sorted({'pydantic', 'jinja2', 'yaml', 'envspec.models.source'} & set(sys.modules)))"
+        "print(sorted({'ctypes', 'pydantic', 'jinja2', 'yaml', 'envspec.models.source'} & set(sys.modules)))"
     )
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
