@@ -6,6 +6,7 @@ from collections.abc import Generator
 
 import pytest
 
+from envspec.pytest_plugin import MODELS
 from envspec.pytest_plugin.pool import EnvironmentPool
 
 
@@ -17,16 +18,18 @@ class Lending:
 
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         """Let environments boot while tests that want none run."""
-        if not session.config.option.collectonly and not session.testsfailed:
-            self._pool.begin()
+        if session.testsfailed and not session.config.option.continue_on_collection_errors:
+            return  # no test will run
+        if MODELS in session.config.stash:
+            for test in session.config.stash[MODELS].refused:
+                self._pool.finished(test)
+        self._pool.begin()
 
-    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Stop a test whose environment is broken. Bring up that of one that is marked, but uses no fixture."""
+        if MODELS in item.config.stash:
+            item.config.stash[MODELS].require(item)  # nothing is started for a test that cannot run
         self._pool.enter(item)
-        if "environment" not in getattr(item, "fixturenames", ()):
-            for wanted in self._pool.wanted_by(item):
-                self._pool.live(wanted)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(self, nextitem: pytest.Item | None) -> Generator[None, object, object]:

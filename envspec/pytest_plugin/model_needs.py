@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
-from envspec.pytest_plugin import wanted_of
+from envspec.pytest_plugin.markers import wanted_of
+from envspec.pytest_plugin.naming import Naming
 
 
 class Need(NamedTuple):
@@ -58,8 +59,8 @@ def _wrong(marker: pytest.Mark) -> str:
     return "" if odd is None else f"takes texts, not {odd!r}"
 
 
-def environment_of(item: pytest.Item, chosen: list[str]) -> list[str]:
+def environment_of(item: pytest.Item, naming: Naming) -> list[str]:
     """Return the environments that a test runs in; none for one that uses none."""
-    if wanted := wanted_of(item):
+    if wanted := wanted_of(item, naming):
         return [one.name for one in wanted]
-    return chosen[:1] if "environment" in getattr(item, "fixturenames", ()) else []
+    return [one.name for one in naming.chosen[:1]] if "environment" in getattr(item, "fixturenames", ()) else []

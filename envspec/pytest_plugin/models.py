@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from envspec.errors import EnvspecError, RequirementError, UsageError
 from envspec.plan.outline import Outline
 from envspec.plan.plan import ModelPlan
+from envspec.pytest_plugin import pool_of, words_of
 from envspec.pytest_plugin.model_needs import Need, environment_of, is_skipped, marked
 from envspec.pytest_plugin.preload import Count, Fetch, fetch_all
 from envspec.pytest_plugin.terminal import say
@@ -29,17 +30,15 @@ class ModelPool:
     """Knows which models the tests need, and which of them cannot be had.
 
     A model that cannot be had is tried once. Each test that needs it errors at once with one line; the whole cause
-    stands once, at the end of the report.
+    stands once, at the end of the report. `refused` are those tests, by nodeid.
     """
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._count = Count()
-        self._lines: list[str] = []
         self._outlines: dict[str, Outline | None] = {}
         self._failed: dict[Need, EnvspecError] = {}
-        self._refused: dict[str, Need] = {}
-        self._told: dict[str, str] = {}
+        self.refused: dict[str, Need] = {}
         self._loader: ModelLoader | None = None
 
     @property
@@ -50,7 +49,7 @@ class ModelPool:
         return self._loader
 
     def _warn(self, text: str) -> None:
-        self._lines.append(f"envspec: {text}")
+        words_of(self._config).lines.append(f"envspec: {text}")
 
     def _declared(self) -> dict[str, dict[str, Any]]:
         declared: dict[str, dict[str, Any]] = {}
@@ -87,11 +86,11 @@ class ModelPool:
         self._failed |= fetch_all(missing, self._count, partial(say, self._config))
         for test, several in needs.items():
             if unavailable := [need for need in several if need in self._failed]:
-                self._refused[test] = unavailable[0]
+                self.refused[test] = unavailable[0]
 
     def _needs(self, item: pytest.Item) -> Iterable[Need]:
         needs = list(marked(item))
-        for environment in environment_of(item, self._config.getoption("--env")):
+        for environment in environment_of(item, pool_of(self._config).naming):
             outline = self._outline(environment)
             if outline is not None and not _can_run(outline):
                 return []  # the test will be skipped
@@ -115,7 +114,7 @@ class ModelPool:
 
     def require(self, item: pytest.Item) -> None:
         """Let a test go on whose models are here."""
-        if (need := self._refused.get(item.nodeid)) is not None:
+        if (need := self.refused.get(item.nodeid)) is not None:
             error = one_line(self._failed[need])
             pytest.fail(f"model {need} cannot be had: {error}\n(all of it at the end)", pytrace=False)
 
@@ -124,25 +123,8 @@ class ModelPool:
         if self._loader is not None:
             _forget_last_failure()
             self._loader.close()
-        if hasattr(self._config, "workeroutput"):
-            told = {"lines": self._lines, "stories": self._stories()}
-            self._config.workeroutput["envspec models"] = told
-
-    def _stories(self) -> dict[str, str]:
-        return {str(need): whole_story(error) for need, error in self._failed.items()}
-
-    def heard(self, worker: str, told: Mapping[str, Any]) -> None:
-        """Keep what an xdist worker has to say; a cause that several workers tell is kept once."""
-        self._lines += [f"[{worker}] {line}" for line in told["lines"]]
-        self._told = {**told["stories"], **self._told}
-
-    def summarise(self, terminal: Any) -> None:
-        """Write why models could not be had, and what engines left behind."""
-        for name, story in {**self._told, **self._stories()}.items():
-            terminal.section(f"model {name} cannot be had", sep="-", red=True)
-            terminal.line(story)
-        for line in self._lines:
-            terminal.line(line)
+        for need, error in self._failed.items():
+            words_of(self._config).sections[f"model {need} cannot be had"] = whole_story(error)
 
 
 def as_declared(model: ModelPlan) -> dict[str, Any]:

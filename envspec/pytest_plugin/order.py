@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import TypeVar
 
@@ -23,16 +23,3 @@ def is_grouped(groups: Groups) -> bool:
     """Tell whether the tests of each group come one after the other."""
     runs = [wanted for wanted, _ in groupby(filter(None, groups.values()))]
     return len(runs) == len(set(runs))
-
-
-def may_be_up(unfinished: Iterable[tuple[Wanted, ...]], most: int) -> list[Wanted]:
-    """Return which environments may be up, the first `most` of those that unfinished tests want, in their order.
-
-    What the first of these tests wants is in it whatever the bound, or nothing could ever go on.
-    """
-    allowed: dict[Wanted, None] = {}
-    for wanted in unfinished:
-        if allowed and len(allowed.keys() | set(wanted)) > most:
-            break
-        allowed.update(dict.fromkeys(wanted))
-    return list(allowed)

@@ -4,34 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import NamedTuple
 
 from envspec.errors import BackendError, EnvspecError, StoppedError
 from envspec.plan.events import Event
-from envspec.pytest_plugin.order import is_grouped, may_be_up
+from envspec.pytest_plugin.session_record import SessionRecord
 from envspec.pytest_plugin.start import Started
 from envspec.pytest_plugin.text import one_line
+from envspec.pytest_plugin.turns import Turns
 from envspec.pytest_plugin.wanted import Groups, Wanted
 from envspec.report.stopping import told_while_stopping
 from envspec.session.live import Handle
+from envspec.session.status import SessionStatus
 
 OnEvent = Callable[[Event], None]
 OnHandle = Callable[[Handle], None]
 Start = Callable[[Wanted, OnEvent, OnHandle], Started]
 """Brings one environment up. Tells what happens, and, before anything does, the handle by which it can be stopped."""
 Say = Callable[[str], None]
-
-
-class Ran(NamedTuple):
-    """A session that was healthy in this run. `seconds` is what its start took, None where it was up before."""
-
-    id: str
-    directory: Path
-    environment: str
-    seconds: float | None
+LOOK = 0.5
+"""Seconds between looks whether a run was given up, while somebody waits for a turn that then never comes."""
 
 
 @dataclass(eq=False)
@@ -39,30 +31,36 @@ class _Entry:
     """An environment from its start to its end, and who has it."""
 
     wanted: Wanted
-    started: Future[Started] = field(default_factory=Future)
     handle: Handle | None = None
+    started: Started | None = None
+    failure: EnvspecError | None = None
     users: set[str] = field(default_factory=set)
-    broken: bool = False
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether its start is over."""
+        return self.started is not None or self.failure is not None
 
 
 class Owner:
-    """Starts environments in threads of their own, the next ones ahead, and at most `most` at a time.
+    """Starts environments in threads of their own, the next ones ahead. One that failed is tried once.
 
-    An environment is stopped when all its tests are finished and nobody holds it. One that failed is tried once.
+    An environment is stopped when all its tests are finished and nobody holds it. `given_up` tells that tests which
+    were expected will not run, so that nobody waits for them.
     """
 
-    def __init__(self, start: Start, most: int | None) -> None:
+    def __init__(self, start: Start, turns: Turns, given_up: Callable[[], bool] = lambda: False) -> None:
         self._start = start
-        self._most = most
+        self._turns = turns
+        self._given_up = given_up
         self._changed = threading.Condition()
         self._entries: dict[Wanted, _Entry] = {}
+        self._broken: list[_Entry] = []
         self._leaving: list[_Entry] = []
-        self._tests: dict[str, tuple[Wanted, ...]] = {}
-        self._left: dict[tuple[Wanted, ...], int] = {}
-        self._known: set[Wanted] = set()
         self._listeners: list[Callable[[Wanted, Event], None]] = []
+        self._when_up: list[Callable[[Wanted, SessionStatus], None]] = []
         self._closed = False
-        self.sessions: list[Ran] = []
+        self.sessions: list[SessionRecord] = []
         self.failed: dict[Wanted, EnvspecError] = {}
         self.lines: list[str] = []
         self.interrupted = False
@@ -71,40 +69,33 @@ class Owner:
         """Call `callback` with all that happens to environments from now on, in the threads of their sessions."""
         self._listeners.append(callback)
 
-    def expect(self, groups: Groups) -> None:
-        """Hear which tests will run. Where they are not grouped, any number may be up at once."""
-        with self._changed:
-            if not is_grouped(groups):
-                self._most = None
-            for test, wanted in groups.items():
-                if wanted and test not in self._tests:
-                    self._tests[test] = wanted
-                    self._left[wanted] = self._left.get(wanted, 0) + 1
-                    self._known.update(wanted)
+    def on_up(self, callback: Callable[[Wanted, SessionStatus], None]) -> None:
+        """Call `callback` when an environment is healthy, in the thread that started it."""
+        self._when_up.append(callback)
 
-    def begin(self, wanted: Iterable[Wanted] | None = None) -> None:
-        """Start these ahead, as many as may be up; without them, what the next tests want."""
+    def expect(self, groups: Groups) -> None:
+        """Hear which tests will run."""
         with self._changed:
-            if wanted is None:
-                self._advance()
-            else:
-                for one in list(wanted)[: self._most]:
-                    self._entry(one)
+            self._turns.expect(groups)
+            self._changed.notify_all()
+
+    def begin(self, wanted: Iterable[Wanted] = ()) -> None:
+        """Start ahead what the next tests want, or these, and let go what none wants."""
+        with self._changed:
+            for one in list(wanted)[: self._turns.most]:
+                self._entry(one)
+            self._advance()
 
     def finished(self, test: str) -> None:
         """Hear that a test is over."""
         with self._changed:
-            wanted = self._tests.pop(test, ())
-            if wanted:
-                self._left[wanted] -= 1
-                if not self._left[wanted]:
-                    del self._left[wanted]
-                    self._advance()
+            if self._turns.finished(test):
+                self._advance()
 
-    def is_up(self, wanted: Wanted) -> bool:
+    def is_settled(self, wanted: Wanted) -> bool:
         """Tell whether an environment is there already, or has failed."""
         entry = self._entries.get(wanted)
-        return entry is not None and entry.started.done()
+        return entry is not None and entry.is_settled
 
     def lend(self, wanted: Wanted, *, at_once: bool = False, who: str = "") -> Handle:
         """Return a healthy environment, which stays up until `who` gives it back.
@@ -113,30 +104,29 @@ class Owner:
             EnvspecError: it did not start, now or when it was first tried.
         """
         with self._changed:
-            self._changed.wait_for(lambda: at_once or self._closed or self._may_start(wanted))
+            while not (at_once or self._closed or self._may_start(wanted)):
+                self._changed.wait(LOOK)
             if self._closed:
-                raise StoppedError(f"{wanted} is wanted when the run is over")
+                raise _over(wanted)
             entry = self._entry(wanted)
             entry.users.add(who)
-        try:
-            return entry.started.result().handle
-        except BaseException:
-            with self._changed:
+            self._changed.wait_for(lambda: self._closed or entry.is_settled)
+            if entry.started is None:
                 entry.users.discard(who)
-            raise
+                raise entry.failure or _over(wanted)
+            return entry.started.handle
 
     def give_back(self, wanted: Wanted, *, who: str = "") -> None:
         """Hear that `who` does not use it now."""
-        with self._changed:
-            for entry in (*self._entries.values(), *self._leaving):
-                if entry.wanted == wanted:
-                    entry.users.discard(who)
-            self._advance()
+        self._release(who, lambda entry: entry.wanted == wanted)
 
     def forget(self, who: str) -> None:
         """Take back all that somebody had who is gone."""
+        self._release(who, lambda _: True)
+
+    def _release(self, who: str, these: Callable[[_Entry], bool]) -> None:
         with self._changed:
-            for entry in (*self._entries.values(), *self._leaving):
+            for entry in filter(these, (*self._entries.values(), *self._broken)):
                 entry.users.discard(who)
             self._advance()
 
@@ -144,27 +134,29 @@ class Owner:
         """Hear that the session of this id is broken: who asks next gets a fresh one."""
         with self._changed:
             entry = self._entries.get(wanted)
-            if entry is None or entry.handle is None or entry.handle.status().id != session:
+            if entry is None or entry.started is None or entry.started.status().id != session:
                 return  # somebody else has said so
-            entry.broken = True
-            del self._entries[wanted]
-            self._leaving.append(entry)
+            self._broken.append(self._entries.pop(wanted))
             self._advance()
+
+    def refuse(self) -> None:
+        """Let nobody have anything any more: who waits hears that the run is over."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
 
     def close(self, say: Say) -> None:
         """Stop all that is up, the last one first; one that will not stop does not spare the others.
 
         Ctrl-C meanwhile means that it should be quick: what is left is ended by force.
         """
+        self.refuse()
         with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-            entries = [*self._leaving, *self._entries.values()]
+            entries = [*self._leaving, *self._broken, *self._entries.values()]
         kept = []
         for entry in reversed(entries):
-            started = _result(entry)
-            if started is not None and started.kept:
-                kept.append(f"envspec: {entry.wanted} is still up: envspec down {started.environment.id}")
+            if entry.started is not None and entry.started.kept:
+                kept += [f"envspec: {entry.wanted} {line}" for line in (entry.started.leave(),) if line]
                 continue
             try:
                 self._stop(entry, say)
@@ -173,16 +165,13 @@ class Owner:
                 self.lines.append(f"envspec: {interrupt}")
         self.lines += kept
 
-    def _stop(self, entry: _Entry, say: Say | None = None) -> None:
+    def _stop(self, entry: _Entry, say: Say) -> None:
         """Take one down, also one that is just starting."""
-        if entry.handle is None:
+        if (handle := entry.handle) is None:
             return
         try:
-            if say is None:
-                entry.handle.stop("its tests are done")
-            else:
-                with told_while_stopping(entry.handle.status, say):
-                    entry.handle.stop("the tests are done", force=self.interrupted)
+            with told_while_stopping(handle.status, say):
+                handle.stop("the tests are done", force=self.interrupted)
         except EnvspecError as error:
             self.lines.append(f"envspec: {entry.wanted}: {one_line(error)}")
 
@@ -201,60 +190,73 @@ class Owner:
         def exists(handle: Handle) -> None:
             with self._changed:
                 if self._closed:
-                    raise StoppedError("the run is over")
+                    raise _over(entry.wanted)
                 entry.handle = handle
 
         failure: EnvspecError = BackendError(f"starting {entry.wanted} broke off; the thread's traceback says why")
+        started = None
         try:
             started = self._start(entry.wanted, heard, exists)
-            entry.handle = started.handle
-            status = started.status()
-            self.sessions.append(Ran(status.id, Path(status.dir), status.environment, status.seconds))
-            entry.started.set_result(started)
+            self._is_up(entry.wanted, started.handle, started.status())
         except EnvspecError as error:
             failure = error
         finally:
-            if not entry.started.done():
-                self.failed[entry.wanted] = failure
-                entry.started.set_exception(failure)
-            with self._changed:
-                self._advance()
+            self._settle(entry, started, failure)
+
+    def _is_up(self, wanted: Wanted, handle: Handle, status: SessionStatus) -> None:
+        self.sessions.append(SessionRecord.of(handle))
+        for callback in tuple(self._when_up):
+            callback(wanted, status)
+
+    def _settle(self, entry: _Entry, started: Started | None, failure: EnvspecError) -> None:
+        """Let those know who wait for an environment."""
+        with self._changed:
+            if started is not None:
+                entry.handle, entry.started = started.handle, started
+            else:
+                entry.failure = failure
+                if entry.handle is not None and entry.handle.status().id:
+                    self.sessions.append(SessionRecord.of(entry.handle))
+                if not self._closed:
+                    self.failed[entry.wanted] = failure
+            self._advance()
+            late = self._closed and started is not None and not started.kept
+        if late:  # close() was there before it was up
+            self._stop(entry, lambda _: None)
 
     def _may_start(self, wanted: Wanted) -> bool:
-        if self._most is None or wanted in self._entries or wanted not in self._wanted_still():
-            return True
-        return wanted in may_be_up(self._left, self._most)
+        return wanted in self._entries or self._turns.is_there_for(wanted, self._going()) or self._given_up()
 
-    def _wanted_still(self) -> set[Wanted]:
-        return {one for group in self._left for one in group}
+    def _going(self) -> list[Wanted]:
+        return [entry.wanted for entry in self._leaving]
 
     def _advance(self) -> None:
         """Stop what nobody needs any more, and start what comes next. Call it with the lock."""
-        if self._closed:
-            return
-        still = self._wanted_still()
-        for entry in list(self._entries.values()):
-            if entry.wanted in self._known - still and not entry.users:
-                self._let_go(entry)
-        for entry in [entry for entry in self._leaving if not entry.users and entry.broken]:
-            self._leaving.remove(entry)
-            self._let_go(entry)
-        for wanted in may_be_up(self._left, self._most) if self._most is not None else still:
-            self._entry(wanted)
+        if not self._closed:
+            for entry in [*self._broken, *self._entries.values()]:
+                done = entry in self._broken or self._turns.is_over_for(entry.wanted)
+                if done and not entry.users and entry.started is not None and not entry.started.kept:
+                    self._let_go(entry)
+            for wanted in self._turns.next(self._going()):
+                self._entry(wanted)
         self._changed.notify_all()
 
     def _let_go(self, entry: _Entry) -> None:
         """Stop one in a thread of its own: the next test does not wait for that."""
-        started = _result(entry)
-        if started is None or started.kept:
-            return
-        self._entries.pop(entry.wanted, None) if self._entries.get(entry.wanted) is entry else None
+        if entry in self._broken:
+            self._broken.remove(entry)
+        else:
+            del self._entries[entry.wanted]
         self._leaving.append(entry)
-        entry.broken = False
-        threading.Thread(target=self._stop, args=(entry,), name=f"envspec stop {entry.wanted}", daemon=True).start()
+
+        def leave() -> None:
+            self._stop(entry, lambda _: None)
+            with self._changed:
+                self._leaving.remove(entry)
+                self._advance()
+
+        threading.Thread(target=leave, name=f"envspec stop {entry.wanted}", daemon=True).start()
 
 
-def _result(entry: _Entry) -> Started | None:
-    """Return an environment that is up, None for one that failed or is not there yet."""
-    ready = entry.started.done() and entry.started.exception() is None
-    return entry.started.result() if ready else None
+def _over(wanted: Wanted) -> EnvspecError:
+    return StoppedError(f"the run is over: {wanted} is not lent any more")

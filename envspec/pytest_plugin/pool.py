@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from functools import cached_property
+from collections.abc import Callable, Iterable
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
 from envspec.errors import EnvspecError, RequirementError, UsageError
+from envspec.pytest_plugin import MEETING, is_ordered, words_of
+from envspec.pytest_plugin.borrower import Borrower
+from envspec.pytest_plugin.bounds import is_given_up, turns_of
+from envspec.pytest_plugin.broker import Broker
 from envspec.pytest_plugin.controller import end_with_controller
 from envspec.pytest_plugin.lender import Lender
+from envspec.pytest_plugin.markers import names_of, wanted_of
+from envspec.pytest_plugin.meeting import BROKER
 from envspec.pytest_plugin.model_needs import is_skipped
+from envspec.pytest_plugin.naming import Naming
 from envspec.pytest_plugin.owner import OnEvent, OnHandle, Owner
-from envspec.pytest_plugin.start import Started, start
+from envspec.pytest_plugin.start import TTL, Started, start
 from envspec.pytest_plugin.terminal import say
 from envspec.pytest_plugin.text import one_line, ports_table, reason, whole_story
-from envspec.pytest_plugin.wanted import Wanted
+from envspec.pytest_plugin.wanted import Groups, Wanted
 from envspec.session.live import Environment, Handle
 from envspec.session.request import assignments
-from envspec.spec.find import find, name_of
+from envspec.session.status import SessionStatus
 
 OnLend = Callable[[Wanted, Handle, Environment], None]
 OnReturn = Callable[[Wanted], None]
@@ -32,76 +37,95 @@ class EnvironmentPool:
     """This process's view: it asks the lender for what tests want, and gives back what the next test does not.
 
     Each test that wants an environment which failed errors at once with one line; the whole cause stands once, at the
-    end of the report. `held` is what this process has now.
+    end of the report. `held` is what this process has now, `groups` what the tests of the run want.
     """
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
+        self.naming = Naming(config)
+        self.groups: Groups = {}
         self.held: dict[Wanted, Environment] = {}
         self.broken: dict[Wanted, str] = {}
+        self._input: dict[str, Any] = getattr(config, "workerinput", {})
         self._expected: tuple[Wanted, ...] = ()
+        self._to_the_end: set[Wanted] = set()
         self._finishers: dict[Wanted, Callable[[], object]] = {}
-        self._names: dict[Path, str] = {}
-        self._all: dict[Wanted, Wanted] = {}
         self._lent: list[OnLend] = []
         self._returned: list[OnReturn] = []
-        self._lines: list[str] = []
-        self._told: dict[str, str] = {}
-        for name in config.getoption("--env"):
-            self.wanted(name)
 
     # What kind of process this is.
 
     @property
     def has_terminal(self) -> bool:
         """Whether people read what this process writes: it is no worker of xdist."""
-        return not hasattr(self.config, "workerinput")
+        return not self._input
 
     @property
     def runs_tests(self) -> bool:
         """Whether tests run here: it is no controller of xdist."""
         return not self.config.pluginmanager.has_plugin("dsession")
 
+    @property
+    def owns(self) -> bool:
+        """Whether the environments live in this process."""
+        return not self._input or not self._input["envspec"]["meeting"]
+
     @cached_property
     def lender(self) -> Lender:
         """Whoever has the environments: this process itself, or the controller."""
-        return self.owner
+        if not self.has_terminal:
+            end_with_controller()
+        if self.owns:
+            return self.owner
+        return Borrower(Path(self._input["envspec"]["meeting"]), self._input["workerid"])
 
     @cached_property
     def owner(self) -> Owner:
         """The environments that this process owns. A worker that borrows has none: ask `owns` first."""
+        # A process that runs all tests itself can wait for none of them.
+        bounded = not self.runs_tests and is_ordered(self.config)
+        owner = Owner(
+            self._start, turns_of(self.config, self.naming, bounded=bounded), partial(is_given_up, self.config)
+        )
+        owner.on_up(self._is_up)
+        return owner
+
+    def _is_up(self, _wanted: Wanted, status: SessionStatus) -> None:
+        """Say where services are that no test of this process, or none of a process with a terminal, will use."""
         if not self.has_terminal:
-            end_with_controller()
-        return Owner(self._start, self.config.getoption("--env-up"))
+            words_of(self.config).lines += ports_table(status)
+        elif not self.runs_tests:
+            for line in ports_table(status):
+                say(self.config, line)
 
-    @property
-    def owns(self) -> bool:
-        """Whether the environments live in this process."""
-        return True
+    def expect(self, items: Iterable[pytest.Item]) -> None:
+        """Hear which tests will run here."""
+        groups = {item.nodeid: () if is_skipped(item) else self._known(self.wanted_by(item)) for item in items}
+        if self.has_terminal or not self.owns:
+            self.groups = groups
+            self.lender.expect(groups)
+        elif self._input["envspec"]["ordered"]:
+            self.lender.expect({})  # which tests come here nobody knows: what the next one does not want may go
 
-    # What tests want.
+    def host(self, groups: Groups | None = None) -> None:
+        """Own the environments of xdist's workers: those of --env are started at once, the others when it is known.
 
-    def wanted(self, name: str, instance: str = "") -> Wanted:
-        """Return what stands for an environment: one and the same object, however it is named."""
-        with suppress(EnvspecError):  # the test that wants it will say so
-            name = self._names.setdefault(self._file(name).resolve(), name)
-        wanted = Wanted(name, instance)
-        return self._all.setdefault(wanted, wanted)
+        May be called again.
+        """
+        _ = self.broker
+        if groups is None:
+            self.owner.begin(filter(self.naming.exists, self.naming.chosen))
+        elif not self.groups:
+            self.groups = groups
+            self.owner.expect(groups)
+            self.owner.begin()
 
-    def wanted_by(self, item: pytest.Item) -> tuple[Wanted, ...]:
-        """Return what a test wants: by the parameter of its fixture, or by a marker that has none."""
-        from envspec.pytest_plugin import wanted_of
-
-        return wanted_of(item)
-
-    def describe(self, name: str) -> str:
-        """Return one line for pytest's header: which environment, from which file."""
-        try:
-            file = self._file(name)
-        except EnvspecError as error:
-            hint = f"\nhint: {error.hint}" if error.hint else ""
-            raise pytest.UsageError(f"{one_line(error)}{hint}") from error
-        return f"{name_of(file)} ({_short(file, self.config.rootpath)})"
+    @cached_property
+    def broker(self) -> Broker:
+        """Where the workers of this controller ask."""
+        place = Path(self.config.stash[MEETING])
+        place.mkdir(mode=0o700, exist_ok=True)
+        return Broker(self.owner, place / BROKER)
 
     def check_options(self) -> None:
         """Refuse options that no environment could be started with, before any test runs."""
@@ -110,19 +134,13 @@ class EnvironmentPool:
         except UsageError as error:
             raise pytest.UsageError(f"{one_line(error)}\nhint: {error.hint}") from error
 
-    def _file(self, name: str) -> Path:
-        return find(name, self.config.rootpath)
-
-    # Around each test.
-
-    def expect(self, items: Iterable[pytest.Item]) -> None:
-        """Hear which tests will run here."""
-        groups = {item.nodeid: () if is_skipped(item) else self._known(self.wanted_by(item)) for item in items}
-        self.lender.expect(groups)
-
     def _known(self, wanted: tuple[Wanted, ...]) -> tuple[Wanted, ...]:
         """Leave out what there is no file of: the test that wants it will say so."""
-        return tuple(one for one in wanted if one.name in self._names.values())
+        return tuple(filter(self.naming.exists, wanted))
+
+    def wanted_by(self, item: pytest.Item) -> tuple[Wanted, ...]:
+        """Return what a test wants, by the parameter of its fixture, or by a marker where it has no fixture."""
+        return wanted_of(item, self.naming)
 
     def begin(self) -> None:
         """Let environments boot that the tests to come want."""
@@ -130,15 +148,20 @@ class EnvironmentPool:
             self.owner.begin()
 
     def enter(self, item: pytest.Item) -> None:
-        """Let a test begin, unless what it wants is broken."""
+        """Let a test begin, unless what it wants is broken. Brings up what one that is marked wants, but takes not."""
+        if "environment" in item.keywords:
+            names_of(item, self.config)  # fails a test whose marker is wrong
         self._expected = self.wanted_by(item)
         for wanted in self._expected:
             self._require_sound(wanted)
+        if "environment" not in getattr(item, "fixturenames", ()):
+            for wanted in self._expected:
+                self.live(wanted)
 
     def leave(self, nextitem: pytest.Item | None) -> None:
         """Give back what the next test does not want, after the fixture and what depends on it."""
         next_ones = self.wanted_by(nextitem) if nextitem is not None else ()
-        for wanted in [one for one in self.held if one not in next_ones]:
+        for wanted in [one for one in self.held if one not in next_ones and one not in self._to_the_end]:
             self.give_back(wanted)
 
     def finished(self, test: str) -> None:
@@ -196,9 +219,8 @@ class EnvironmentPool:
             pytest.fail(self.broken[wanted], pytrace=False)
 
     def _only(self) -> Wanted:
-        names = list(dict.fromkeys(self.config.getoption("--env")))
-        if len(names) == 1:
-            return self.wanted(names[0])
+        if len(self.naming.chosen) == 1:
+            return self.naming.chosen[0]
         pytest.fail(
             "this test asks for an environment, and none was named\n"
             "hint: run pytest with --env=NAME, or mark the test: @pytest.mark.environment('NAME')",
@@ -207,26 +229,24 @@ class EnvironmentPool:
 
     def _lend(self, wanted: Wanted) -> None:
         self._check_name(wanted)
-        known = self.owns and self.owner.is_up(wanted)
-        if not known:
-            say(self.config, f"envspec: starting {wanted} …")
+        expected = wanted in self._expected
         handle: Handle | EnvspecError
         try:
-            handle = self.lender.lend(wanted, at_once=wanted not in self._expected)
+            handle = self.lender.lend(wanted, at_once=not expected)
         except EnvspecError as error:
             handle = error
         if isinstance(handle, EnvspecError):
             self._refuse(wanted, handle)  # out here, or pytest would show both errors
+        if not expected:  # asked for by name, out of the fixture's sight: nobody knows who needs it next
+            self._to_the_end.add(wanted)
         self.held[wanted] = environment = Environment(handle)
-        for line in ports_table(handle.status()):
-            say(self.config, line)
         for callback in self._lent:
             callback(wanted, handle, environment)
 
     def _check_name(self, wanted: Wanted) -> None:
         unknown = ""
         try:
-            self._file(wanted.name)
+            self.naming.file(wanted.name)
         except EnvspecError as error:
             unknown = f"{one_line(error)}\nhint: {error.hint}"
         if unknown:
@@ -234,8 +254,18 @@ class EnvironmentPool:
 
     def _start(self, wanted: Wanted, on_event: OnEvent, on_handle: OnHandle) -> Started:
         sets = assignments("--env-set", self.config.getoption("--env-set"))
-        keep = self.config.getoption("--env-keep")
-        return start(self._file(wanted.name), sets, keep=keep, on_event=on_event, on_handle=on_handle)
+        option = self.config.getoption
+        return start(
+            self.naming.file(wanted.name),
+            sets,
+            keep=option("--env-keep"),
+            attach=option("--env-attach"),
+            warm=option("--env-warm"),
+            ttl=option("--env-ttl") or TTL,
+            tell=lambda line: self.owner.lines.append(f"envspec: {line}"),
+            on_event=on_event,
+            on_handle=on_handle,
+        )
 
     def _refuse(self, wanted: Wanted, error: EnvspecError) -> NoReturn:
         if self._is_skip(error) and isinstance(error, RequirementError):
@@ -247,42 +277,23 @@ class EnvironmentPool:
     def _is_skip(self, error: EnvspecError) -> bool:
         return isinstance(error, RequirementError) and not self.config.getoption("--env-strict")
 
-    # The end.
-
     def close(self) -> bool:
         """Give back what is held, and take down what this process owns; tell whether Ctrl-C came meanwhile."""
         for wanted in list(self.held):
             self.give_back(wanted)
-        interrupted = False
-        if self.owns:
-            self.owner.close(self._say)
-            self._lines += self.owner.lines
-            interrupted = self.owner.interrupted
-        if hasattr(self.config, "workeroutput"):
-            self.config.workeroutput["envspec"] = {"lines": self._lines, "stories": self._stories()}
-        return interrupted
-
-    def _say(self, words: str) -> None:
-        say(self.config, f"envspec: {words}")
-
-    def _stories(self) -> dict[str, str]:
-        """Return the whole cause of each environment that failed, by name."""
-        failed = self.owner.failed if self.owns else {}
-        return {wanted.name: whole_story(error) for wanted, error in failed.items() if not self._is_skip(error)}
-
-    def heard(self, worker: str, told: Mapping[str, Any]) -> None:
-        """Keep what an xdist worker has to say; a cause that several workers tell is kept once."""
-        self._lines += [f"[{worker}] {line}" for line in told["lines"]]
-        self._told = {**told["stories"], **self._told}
-
-    def summarise(self, terminal: Any) -> None:
-        """Write what a person should know after the run: why environments failed, and which are still up."""
-        for name, story in {**self._told, **self._stories()}.items():
-            terminal.section(f"environment {name} did not start", sep="-", red=True)
-            terminal.line(story)
-        for line in self._lines:
-            terminal.line(line)
+        if not self.owns:
+            return False
+        words = words_of(self.config)
+        self.owner.close(partial(_say, self.config))
+        if "broker" in self.__dict__:
+            self.broker.close()
+        for wanted, error in self.owner.failed.items():
+            if not self._is_skip(error):
+                words.sections[f"environment {wanted.name} did not start"] = whole_story(error)
+        words.lines += self.owner.lines
+        words.sessions += self.owner.sessions
+        return self.owner.interrupted
 
 
-def _short(file: Path, root: Path) -> str:
-    return os.path.relpath(file, root) if file.is_relative_to(root) else str(file)
+def _say(config: pytest.Config, words: str) -> None:
+    say(config, f"envspec: {words}")

@@ -90,10 +90,19 @@ def test_a_skip_names_everything_that_is_missing(project: pytest.Pytester) -> No
     result.stdout.fnmatch_lines(["*SKIPPED*no-such-command-anywhere*NO_SUCH_VARIABLE*"])
 
 
-def test_under_xdist_the_ports_of_each_worker_are_told_at_the_end(project: pytest.Pytester) -> None:
+def test_under_xdist_the_ports_are_told_when_it_is_up(project: pytest.Pytester) -> None:
     project.makepyfile(TWO_TESTS)
 
-    result = project.runpytest_subprocess("--env=web", "-n1")
+    result = project.runpytest_subprocess("--env=web", "-n2")
+
+    result.stdout.fnmatch_lines(["envspec: web is healthy in *", "  web  http 2????", "*2 passed*"])
+    assert str(result.stdout).count("is healthy") == 1
+
+
+def test_with_an_environment_per_worker_the_ports_of_each_are_told_at_the_end(project: pytest.Pytester) -> None:
+    project.makepyfile(TWO_TESTS)
+
+    result = project.runpytest_subprocess("--env=web", "-n1", "--env-per-worker")
 
     result.stdout.fnmatch_lines(["[[]gw0[]] envspec: web is healthy in *", "[[]gw0[]]   web  http 2????"])
 

@@ -1,0 +1,62 @@
+"""What the marker `environment` and the fixture of that name say of a test. Imports nothing of envspec."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from envspec.pytest_plugin.naming import Naming
+    from envspec.pytest_plugin.wanted import Wanted
+
+SCOPES = ("session", "module", "function")
+
+
+def names_of(definition: pytest.Item, config: pytest.Config) -> list[str]:
+    """Return the environments that a test is meant for. One whose marker is wrong fails."""
+    marker = definition.get_closest_marker("environment")
+    if marker is None:
+        return list(dict.fromkeys(config.getoption("--env")))
+    if wrong := wrong_with(marker):
+        pytest.fail(f"{definition.nodeid}: {wrong}", pytrace=False)
+    return [str(name) for name in marker.args] or list(dict.fromkeys(config.getoption("--env")))
+
+
+def wrong_with(marker: pytest.Mark) -> str:
+    """Return what is wrong with a marker, and what to write instead; empty where it names environments."""
+    if odd := [key for key in marker.kwargs if key != "scope"]:
+        message = f"the marker environment takes names and scope=, not {odd[0]}="
+        return f"{message}\nhint: vars of environments are set by --env-set KEY=VALUE"
+    if not marker.args and not marker.kwargs:
+        return "the marker environment names no environment\nhint: write @pytest.mark.environment('NAME')"
+    if (scope := marker.kwargs.get("scope", "session")) not in SCOPES:
+        return f"the marker environment has no scope {scope!r}\nhint: there are: {', '.join(SCOPES)}"
+    return ""
+
+
+def instance_of(item: pytest.Item) -> str:
+    """Return who shares the environment of a test: empty for all, else the id of its module or its own."""
+    marker = item.get_closest_marker("environment")
+    scope = marker.kwargs.get("scope", "session") if marker is not None else "session"
+    if scope == "module":
+        module = item.getparent(pytest.Module)
+        return module.nodeid if module is not None else item.nodeid
+    return item.nodeid if scope == "function" else ""
+
+
+def wanted_of(item: pytest.Item, naming: Naming) -> tuple[Wanted, ...]:
+    """Return what a test wants: by the parameter of its fixture, or by a marker that has none."""
+    if "environment" in getattr(item, "fixturenames", ()):
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        return (parameters["environment"],) if "environment" in parameters else ()
+    marker = item.get_closest_marker("environment") if "environment" in item.keywords else None
+    if marker is None or wrong_with(marker):
+        return ()
+    instance = instance_of(item)
+    return tuple(naming.wanted(name, instance) for name in names_of(item, item.config))
+
+
+def uses_environment(item: pytest.Item) -> bool:
+    """Tell whether a test has the marker or the fixture; cheap, since each test of each suite is asked."""
+    return "environment" in item.keywords or "environment" in getattr(item, "fixturenames", ())
