@@ -39,9 +39,9 @@ class StartLines:
         self._watched = False
         self._over = threading.Event()
         self._may_write = not alone
-        self._output = os.dup(sys.stdout.fileno())  # now: while a test runs, stdout may be pytest's
+        self._output = _own_stdout()
         self._live: LiveLine | None = None
-        if os.isatty(self._output) and os.environ.get("TERM") != "dumb":
+        if self._output is not None and os.isatty(self._output) and os.environ.get("TERM") != "dumb":
             self._live = LiveLine(self._writer, self._output)
 
     def begin(self, ran: Ran) -> None:
@@ -75,6 +75,9 @@ class StartLines:
             self._starting.clear()
             if self._live is not None:
                 self._live.close()
+            if self._output is not None:
+                os.close(self._output)
+                self._output = None
 
     def _watch(self) -> None:
         while True:
@@ -105,7 +108,15 @@ class StartLines:
             self._told[key] = now
 
     def _write(self, text: str) -> None:
-        if self._alone:
-            os.write(self._output, f"{text}\n".encode())
-        else:
+        if not self._alone:
             say(self._config, text)
+        elif self._output is not None:
+            os.write(self._output, f"{text}\n".encode())
+
+
+def _own_stdout() -> int | None:
+    """Return a descriptor that stays the real stdout while a test runs; None where that is no file."""
+    try:
+        return os.dup(sys.stdout.fileno())
+    except (AttributeError, OSError):  # somebody's object, as in a run within a run
+        return None

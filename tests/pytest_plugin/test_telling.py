@@ -1,0 +1,157 @@
+"""What is seen of a start while it lasts, and of the time it took at the end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.pytest_plugin.screen import Screen
+
+SLOW = """
+version: 1
+services:
+  early:
+    command: [sleep, "1000"]
+  late:
+    command: [sleep, "1000"]
+    depends_on: {early: healthy}
+    health: [{exec: {shell: "test -e PROJECT/go || { echo not yet; exit 1; }"}}]
+"""
+
+TESTS = """
+import pathlib
+def test_without(): pass
+def test_with(environment): pass
+def test_with_too(environment): pass
+"""
+
+IMPATIENT = """
+from envspec.pytest_plugin import start_lines
+start_lines.PATIENCE = start_lines.LOOK = 0.05
+"""
+
+WAITING = "waiting for late (exec: exit code 1: not yet)"
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    (pytester.mkdir("environments") / "slow.yaml").write_text(SLOW.replace("PROJECT", str(pytester.path)))
+    pytester.makepyprojecttoml("[tool.pytest.ini_options]\n")
+    pytester.makepyfile(TESTS, impatient=IMPATIENT)
+    return pytester
+
+
+def argv(*options: str) -> list[str]:
+    return [sys.executable, "-m", "pytest", "-p", "impatient", "--env=slow", *options]
+
+
+def environ(project: pytest.Pytester) -> dict[str, str]:
+    ours = {"PYTHONPATH": os.pathsep.join([str(project.path), os.environ.get("PYTHONPATH", "")])}
+    return {name: value for name, value in os.environ.items() if name not in ("CI", "COLUMNS", "NO_COLOR")} | ours
+
+
+def go(project: pytest.Pytester) -> None:
+    (project.path / "go").touch()
+
+
+@pytest.mark.parametrize("options", [[], ["-v"], ["-n2"], ["-s"]], ids=" ".join)
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_terminal_has_one_live_line_that_leaves_no_trace(
+    project: pytest.Pytester, options: list[str], columns: int
+) -> None:
+    screen = Screen(argv("--color=yes", *options), project.path, environ(project), columns)
+    seen = screen.until(lambda lines: WAITING in lines[-1])
+    assert [line for line in seen if "waiting for" in line] == [seen[-1]]
+    screen.until(lambda lines: " 2 s, waiting" in lines[-1] or " 1 s, waiting" in lines[-1])
+    go(project)
+
+    assert screen.finish() == 0
+    assert [line for line in screen.lines if "waiting for" in line or "starting" in line] == []
+    assert any("envspec: slow is healthy" in line for line in screen.lines)
+    assert any("3 passed" in line for line in screen.lines)
+    if not options:
+        assert screen.lines.count("test_a_terminal_has_one_live_line_that_leaves_no_trace.py .") == 1
+    if options in ([], ["-n2"]):
+        assert any(line.endswith("[100%]") and len(line) == columns - 1 for line in screen.lines)
+
+
+def test_in_a_narrow_terminal_the_line_is_cut(project: pytest.Pytester) -> None:
+    screen = Screen(argv(), project.path, environ(project), columns=40)
+    seen = screen.until(lambda lines: "waiting for late (" in lines[-1])
+    assert len(seen[-1]) == 39
+    assert seen[-1].endswith("…")
+    go(project)
+    assert screen.finish() == 0
+
+
+@pytest.mark.parametrize("options", [[], ["-v"], ["-n2"]], ids=" ".join)
+def test_without_a_terminal_a_plain_line_comes_now_and_then(project: pytest.Pytester, options: list[str]) -> None:
+    read = []
+    with subprocess.Popen(
+        argv(*options), cwd=project.path, env=environ(project), stdout=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stdout or ():
+            read.append(line.rstrip())
+            if WAITING in line:
+                go(project)
+    assert process.returncode == 0
+    assert read.count("envspec: starting slow …") == 1
+    told = [line for line in read if WAITING in line]
+    assert told
+    assert all(line.startswith("envspec: slow: ") for line in told)
+    assert "\x1b" not in "".join(read)
+    assert any("3 passed" in line for line in read)
+
+
+def test_a_dumb_terminal_gets_plain_lines(project: pytest.Pytester) -> None:
+    screen = Screen(["env", "TERM=dumb", *argv()], project.path, environ(project))
+    screen.until(lambda lines: any(WAITING in line for line in lines[:-1]))
+    go(project)
+    assert screen.finish() == 0
+    assert "\x1b[A" not in screen.raw
+
+
+@pytest.mark.parametrize("options", [["-q"], ["-q", "-n2"]], ids=" ".join)
+def test_quiet_runs_have_nothing_of_it(project: pytest.Pytester, options: list[str]) -> None:
+    go(project)
+    screen = Screen(argv(*options), project.path, environ(project))
+    assert screen.finish() == 0
+    assert "envspec" not in screen.raw
+
+
+def test_ctrl_c_while_it_starts_leaves_no_line_behind(project: pytest.Pytester) -> None:
+    screen = Screen(argv(), project.path, environ(project))
+    screen.until(lambda lines: WAITING in lines[-1])
+    screen.interrupt()
+    assert screen.finish() == pytest.ExitCode.INTERRUPTED
+    assert [line for line in screen.lines if "waiting for" in line] == []
+
+
+@pytest.mark.parametrize("options", [[], ["-n2"], ["-q"]], ids=" ".join)
+def test_the_timeline_tells_start_tests_and_stop(project: pytest.Pytester, options: list[str]) -> None:
+    go(project)
+    result = project.runpytest_subprocess("--env=slow", "--env-timeline", *options)
+    assert result.ret == 0
+    result.stdout.re_match_lines(
+        [
+            r"-+ environments -+",
+            r"   environment  start +tests +stop +session",
+            r"●  slow +\d.* +2 in \d.*m?s +\d.* m?s +slow-\w{5}",
+            r"    critical path: envspec .* → late ",
+        ]
+    )
+
+
+def test_without_the_option_there_is_no_timeline(project: pytest.Pytester) -> None:
+    go(project)
+    project.runpytest_subprocess("--env=slow").stdout.no_fnmatch_line("*critical path*")
+
+
+def test_a_run_within_a_run_has_no_terminal_and_needs_none(project: pytest.Pytester) -> None:
+    go(project)
+    result = project.runpytest_inprocess("--env=slow")
+    result.assert_outcomes(passed=3)
+    result.stdout.fnmatch_lines(["envspec: slow is healthy in *"])
