@@ -19,10 +19,22 @@ def sessions_table(sessions: Sequence[SessionStatus], now: float, limit: int) ->
     lines: list[Line] = []
     for status in sessions:
         lines += [*([BLANK] if lines else []), *_heading(status, now, limit)]
+        if status.identity:
+            lines += indent([line((_lending(status, now), "dim"))])
         if status.message:
             lines += indent([line((harmless(first_line(status.message)), "yellow"))])
         lines += indent(replica_rows(status.services.values(), limit=limit - INDENT), INDENT)
     return [clip(item, limit) for item in lines]
+
+
+def _lending(status: SessionStatus, now: float) -> str:
+    """Return what a session is, who has borrowed it, and what is left of its time."""
+    facts = [f"identity {status.identity}"]
+    if status.lent_to:
+        facts.append(f"lent to {harmless(status.lent_to)}")
+    if status.ends is not None:
+        facts.append(f"ends in {format_seconds(max(0.0, status.ends - now))} unless it is used")
+    return "  ".join(facts)
 
 
 def _heading(status: SessionStatus, now: float, limit: int) -> list[Line]:

@@ -15,11 +15,14 @@ def note_contradictions(
     service: Service, spec: ServiceSpec, tree: MapNode, failed: set[str], findings: Findings
 ) -> None:
     """Note keys that want another one, or none. `failed` are those that could not be rendered, and were told."""
-    liveness, args = tree.key("liveness"), tree.key("args")
+    liveness, args, reset = tree.key("liveness"), tree.key("args"), tree.key("reset")
     if liveness is not None and not spec.health and "health" not in failed:
         message = f"'liveness' asks 'health' again, and {service.name} has none"
         findings.add(liveness.mark, "no-validator", message, "add health:, or remove liveness:")
     if service.attached is not None:
+        if reset is not None and spec.reset == "restart":
+            message = f"{service.name} is attached: it was not started here, and cannot be restarted"
+            findings.add(reset.mark, "attached-restart", message, "give it actions instead, such as an http request")
         return
     if args is not None and spec.shell is not None:
         message = f"'args' are appended to 'command', and {service.name} has a 'shell'"

@@ -111,6 +111,8 @@ class _Mistake:
                 fork, branch = tuple(path), str(step)
         wanted = (WANTED[item["type"]],) if item["type"] in WANTED else ()
         context = item.get("ctx", {})
+        if item["type"] == "literal_error" and fork is not None and not isinstance(node, Scalar):
+            wanted = tuple(_options(context))  # a word was not even meant
         return cls(item["type"], item["msg"], context, tuple(path), name, node, key, fork, branch, wanted)
 
 
@@ -171,8 +173,7 @@ def _sentence(mistake: _Mistake) -> tuple[str, str]:
         there = "null" if there.startswith("null") else there
         return f"{subject} must be {_either(mistake.wanted)}, not {there}", _type_hint(mistake)
     if mistake.type == "literal_error":
-        # Pydantic gives the options as text only: "'a', 'b' or 'c'".
-        options = re.findall(r"'([^']*)'", mistake.context["expected"]) or [mistake.context["expected"]]
+        options = _options(mistake.context)
         if found in options:  # text where a number is wanted, which reads the same without its quotes
             return f"{subject} must be the number {found}, not text", f"write {found} without quotes"
         nearest = suggest(found, options)
@@ -184,6 +185,11 @@ def _sentence(mistake: _Mistake) -> tuple[str, str]:
         return f"{subject} is not well formed: {found}", _pattern_hint(mistake)
     said = mistake.message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
     return (f"{subject}: {said}" if mistake.path else said), ""
+
+
+def _options(context: Mapping[str, Any]) -> list[str]:
+    """Return the words that a literal allows; pydantic gives them as text only: "'a', 'b' or 'c'"."""
+    return re.findall(r"'([^']*)'", context["expected"]) or [context["expected"]]
 
 
 def _subject(path: tuple[str | int, ...]) -> str:
