@@ -8,7 +8,7 @@ from typing import Literal
 FaultAction = Literal["kill", "pause", "resume", "stop", "start", "restart", "kill_child"]
 Milestone = Literal["", "started", "listening", "healthy", "first_healthy"]
 
-UNDONE_BY: dict[FaultAction, FaultAction] = {"pause": "resume", "stop": "start"}
+UNDONE_BY: dict[str, str] = {"pause": "resume", "stop": "start"}
 """What ends a fault that lasts for a time."""
 
 
@@ -25,6 +25,9 @@ class Order:
     signal: str = "KILL"
     child: str = ""
     wipe: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.target}"
 
 
 @dataclass(frozen=True)

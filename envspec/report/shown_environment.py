@@ -12,6 +12,7 @@ from math import isfinite, isnan
 from typing import Any
 
 from envspec.plan.codec import to_json
+from envspec.plan.fault import Fault
 from envspec.plan.outline import Outline, Requirements
 from envspec.plan.plan import Bindings, Check, Endpoint, Plan, PortRequest, ReplicaPlan, ServicePlan
 
@@ -66,6 +67,7 @@ def shown_environment(
         },
         "ready": [_check(check) for check in plan.ready],
         "start_timeout": plan.start_timeout,
+        "faults": [_fault(fault) for fault in plan.faults],
     }
     shown: dict[str, Any] = _readable({**_written(data), **_nothing_inherited(patterns)}, requests)
     return shown
@@ -103,6 +105,16 @@ def _service(service: ServicePlan, requests: tuple[PortRequest, ...], inherited:
         data |= {"reset": "restart"} if first.reset_restarts else {}
         data["liveness"] = to_json(first.liveness)
     return _written(data)
+
+
+def _fault(fault: Fault) -> dict[str, Any]:
+    order, after = fault.order, fault.after
+    event = ".".join(filter(None, (after.target, after.milestone)))
+    data = {"after": f"{event} + {after.delay:g}s" if after.delay else event, order.action: order.target}
+    data |= {"child": order.child} if order.child else {}
+    data |= {"signal": order.signal} if order.action in ("kill", "kill_child") else {}
+    data |= {"for": f"{fault.lasts:g}s"} if fault.lasts is not None else {}
+    return {**data, "wipe": True} if order.wipe else data
 
 
 def _written(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from envspec.errors import Diagnostic
+from envspec.plan.fault import Fault
 from envspec.plan.plan import Bindings, Check, Condition, ModelPlan, Plan
 from envspec.resolve.bindings import stand_in
 from envspec.resolve.checks import Asker, checks_of, sound_items
+from envspec.resolve.faults import faults_of
 from envspec.resolve.nul_characters import note_nul
 from envspec.resolve.scope import World, world_of
 from envspec.resolve.services import Resolved, resolve_service
@@ -82,6 +84,7 @@ def draft(environment: Environment, bindings: Bindings, environ: Mapping[str, st
         models=tuple(_models(environment, bindings)),
         ready=_ready(world, findings),
         start_timeout=environment.start_timeout,
+        faults=_faults(world, findings),
     )
 
 
@@ -97,6 +100,11 @@ def _ready(world: World, findings: Findings) -> tuple[Check, ...]:
         return ()
     items = spec.ready if spec is not None else sound_items(ValidatorSpec, node)
     return checks_of("ready", items, node, Asker("ready"), world, findings)
+
+
+def _faults(world: World, findings: Findings) -> tuple[Fault, ...]:
+    _, node = _top_key("faults", world, findings)
+    return faults_of(node, world.environment, findings) if node is not None else ()
 
 
 def _top_key(key: str, world: World, findings: Findings) -> tuple[EnvironmentFile | None, Node | None]:

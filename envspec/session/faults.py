@@ -8,11 +8,13 @@ from dataclasses import replace
 from signal import Signals
 from typing import get_args
 
-from envspec.errors import UsageError
+from envspec.errors import EnvspecError, UsageError
 from envspec.plan import events as e
-from envspec.plan.fault import FaultAction, Order
+from envspec.plan.fault import Fault, FaultAction, Order
+from envspec.plan.plan import Plan
 from envspec.session.child import Child, the_child
 from envspec.session.event_log import EventLog
+from envspec.session.fault_schedule import FaultSchedule
 from envspec.session.replica import Replica
 from envspec.session.supervisor import Supervisor
 
@@ -25,9 +27,9 @@ NEEDS_PROCESS = ("kill", "kill_child", "pause", "resume", "stop")
 
 
 class Faults:
-    """Carries out orders, one at a time for each replica."""
+    """Carries out orders, one at a time for each replica, and the faults of the plan when their time comes."""
 
-    def __init__(self, supervisor: Supervisor, log: EventLog) -> None:
+    def __init__(self, supervisor: Supervisor, log: EventLog, plan: Plan) -> None:
         self._supervisor = supervisor
         self._log = log
         self._turns = {name: asyncio.Lock() for name in supervisor.replicas}
@@ -39,6 +41,9 @@ class Faults:
             "stop": self._stop,
             "start": self._start,
         }
+        if plan.faults:
+            services = {service.name: [replica.name for replica in service.replicas] for service in plan.services}
+            log.subscribe(FaultSchedule(plan.faults, services, self._on_schedule, self._refused).hear)
 
     async def carry_out(self, order: Order, position: str = "") -> None:
         """Do what is ordered to a replica, or to all replicas of a service, and return when it is done.
@@ -54,6 +59,12 @@ class Faults:
         order = _sound(order)
         replicas = self._supervisor.select(order.target)
         await asyncio.gather(*(self._do(order, position, replica) for replica in replicas))
+
+    async def _on_schedule(self, order: Order, fault: Fault) -> None:
+        await self.carry_out(order, fault.position)
+
+    def _refused(self, fault: Fault, error: EnvspecError) -> None:
+        self._log.record(e.Warned(message=f"{fault.where} ({fault.order}) could not be done: {error}"))
 
     async def _do(self, order: Order, position: str, replica: Replica) -> None:
         name = replica.plan.name

@@ -195,7 +195,7 @@ class Session:
             made = (str(self.directory), hello["tmp"], *(model.path for model in self.plan.models))
             check_programs(self.plan, made, self._log.redact)
         self._supervisor = Supervisor(self.plan, agent, self._log, self._request.environ, supply.complete)
-        self._faults = Faults(self._supervisor, self._log)
+        self._faults = Faults(self._supervisor, self._log, self.plan)
         agent.lost.add_done_callback(lambda _: self._agent_lost(agent))
         commits = supply.bindings.commits
         _, identity = await asyncio.gather(

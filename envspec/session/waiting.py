@@ -38,20 +38,20 @@ def wait_exited(handle: Handle, replica: Callable[[], ReplicaStatus], timeout: f
     Raises:
         ServiceWaitError: it still ran after `timeout` seconds; says its state and the last answer.
     """
-    ended = _until(handle, lambda: _ended(replica()), timeout)
-    if ended is None:
+    over = _until(handle, lambda: _over(replica()), timeout)
+    if over is None:
         now = replica()
         message = f"{now.name} did not exit within {format_seconds(timeout)}: {_state(now)}"
         raise _late(now.name, message, [now])
-    return ended
+    return over.ended or 0
 
 
-def _ended(replica: ReplicaStatus) -> int | str | None:
-    """Return how the process ended, None while it has not; one that was killed has also where another runs now."""
+def _over(replica: ReplicaStatus) -> ReplicaStatus | None:
+    """Return a replica whose process has ended, None while it has not; one that was killed has, whoever runs now."""
     if replica.ended_at is None:
         return None
     was_killed = replica.killed_at is not None and replica.killed_at <= replica.ended_at
-    return replica.ended if replica.pid is None or was_killed else None
+    return replica if replica.pid is None or was_killed else None
 
 
 def _until(handle: Handle, look: Callable[[], Found | None], timeout: float) -> Found | None:

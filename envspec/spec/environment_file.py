@@ -8,6 +8,7 @@ from pydantic import Field
 
 from envspec.health.values import PositiveDuration
 from envspec.spec.base import Name, Pattern, Spec
+from envspec.spec.fault_spec import FaultSpec
 from envspec.spec.model_spec import ModelSpec
 from envspec.spec.port_spec import PortsSpec
 from envspec.spec.requires_spec import RequiresSpec
@@ -41,3 +42,5 @@ class EnvironmentFile(Spec):
     """Validators for the environment as a whole, asked when every service is healthy."""
     start_timeout: PositiveDuration | None = None
     """Bounds `ready`, and is the default of the services' own."""
+    faults: list[FaultSpec] = Field(default_factory=list)
+    """What is done to services on purpose, each at its time."""

@@ -12,6 +12,7 @@ from envspec.spec.catalog import SHIPPED, shipped_names
 from envspec.spec.catalog_entry import CatalogEntry, InputSpec
 from envspec.spec.descriptions import described_schema
 from envspec.spec.environment_file import EnvironmentFile
+from envspec.spec.fault_spec import ACTIONS
 from envspec.spec.model_spec import owners
 from envspec.spec.nodes import MapNode, plain_data
 from envspec.spec.source import read
@@ -36,6 +37,7 @@ def environment_schema() -> Schema:
     schema = _schema(EnvironmentFile, "an envspec environment", {"", "ServiceSpec"})
     _know_the_catalog(schema["$defs"])
     _choose_a_source(schema["$defs"]["ModelSpec"])
+    _choose(schema["$defs"]["FaultSpec"], (ACTIONS,))
     return schema
 
 

@@ -44,6 +44,7 @@ _LINKS = {
     "RestartSpec": "[mapping](#the-end-of-a-service)",
     "LivenessSpec": "[mapping](#health)",
     "AttachSpec": "[mapping](#what-already-runs)",
+    "FaultSpec": "[fault](#faults)",
 }
 _SCALARS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "`true` or `false`"}
 
