@@ -6,6 +6,7 @@ import base64
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,7 @@ from envspec.agent.identity import stat_fields
 from envspec.agent.wire import Message, decode, encode, error_from_json
 from envspec.errors import BackendError, EnvspecError, UsageError
 from envspec.plan.codec import from_json, to_json
-from envspec.plan.events import Event, event_from_json
+from envspec.plan.events import Event, SessionFailed, SessionStopped, event_from_json
 from envspec.plan.fault import Order
 from envspec.session.log_chunk import LogChunk
 from envspec.session.state import RECORD, SOCKET
@@ -88,22 +89,41 @@ class Control:
                     yield event
 
     def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
-        """Call `callback` with every event, those so far first, in a thread of its own; returns what ends that."""
+        """Call `callback` with every event, those so far first, in a thread of its own; returns what ends that.
+
+        A session whose process was killed can say nothing any more: then the last event is one that says so.
+        """
         connection = self._connect()
         connection.sendall(encode({"do": "events"}))
+        over = threading.Event()
 
         def follow() -> None:
             with connection, connection.makefile("rb") as lines, suppress(OSError):
                 for line in lines:
                     if (event := event_from_json(decode(line))) is not None:
+                        if isinstance(event, SessionStopped):
+                            over.set()
                         callback(event)
+            if not over.is_set() and (gone := self._gone()) is not None:
+                callback(gone)
 
         def end() -> None:
+            over.set()
             with suppress(OSError):  # the session has ended before
                 connection.shutdown(socket.SHUT_RDWR)
 
         threading.Thread(target=follow, name="envspec events", daemon=True).start()
         return end
+
+    def _gone(self) -> SessionFailed | None:
+        """Return what there is to say of a session that told no end, if it is over nevertheless."""
+        try:
+            self.status()
+        except EnvspecError:
+            message = f"the process of the session {self.directory.name} is gone"
+            now = time.time()
+            return SessionFailed(error="BackendError", message=message, exit_code=BackendError.exit_code, time=now)
+        return None
 
     def _ask(self, do: str, *, timeout: float | None = None, **arguments: Any) -> Message:
         with self._connect() as connection, connection.makefile("rb") as lines:

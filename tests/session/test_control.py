@@ -13,7 +13,7 @@ from envspec.errors import BackendError, StoppedError, UsageError
 from envspec.plan import events as e
 from envspec.session.control import Control
 from envspec.session.unix_socket import LONGEST_PATH, connect
-from tests.session.running import Bench, Owner, Running, eventually, is_gone
+from tests.session.running import PATIENCE, Bench, Owner, Running, eventually, is_gone
 
 PAIR = """
 services:
@@ -114,6 +114,27 @@ def stands_still(pid: int) -> bool:
         task.joinpath("stat").read_text().rpartition(")")[2].split()[0] for task in Path(f"/proc/{pid}/task").iterdir()
     )
     return set(states) == {"T"}
+
+
+def test_who_listens_hears_of_a_session_whose_process_was_killed(bench: Bench) -> None:
+    heard: list[e.Event] = []
+    with Owner(bench, PAIR) as owner:
+        Control(next(bench.state.glob("sessions/env-*"))).subscribe(heard.append)
+        eventually(lambda: any(isinstance(event, e.SessionHealthy) for event in heard))
+        owner.kill()
+        eventually(lambda: any(isinstance(event, e.SessionFailed) for event in heard))
+    assert isinstance(heard[-1], e.SessionFailed)
+    assert heard[-1].message.endswith("is gone")
+
+
+def test_who_listens_to_the_end_hears_it_once(session: Running, control: Control) -> None:
+    heard: list[e.Event] = []
+    ended = threading.Event()
+    control.subscribe(lambda event: (heard.append(event), isinstance(event, e.SessionStopped) and ended.set()) and None)
+    session.stop()
+    assert ended.wait(PATIENCE)
+    eventually(lambda: not any(thread.name == "envspec events" for thread in threading.enumerate()))
+    assert isinstance(heard[-1], e.SessionStopped)
 
 
 def test_a_session_whose_process_stands_still_is_not_waited_for_for_ever(
