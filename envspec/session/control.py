@@ -119,7 +119,7 @@ class Control:
         """Return what there is to say of a session that told no end, if it is over nevertheless."""
         try:
             self.status()
-        except EnvspecError:
+        except (EnvspecError, OSError):  # nobody listens any more, or its end came just now
             message = f"the process of the session {self.directory.name} is gone"
             now = time.time()
             return SessionFailed(error="BackendError", message=message, exit_code=BackendError.exit_code, time=now)
