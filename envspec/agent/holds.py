@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from envspec.agent.calls import Call
 from envspec.errors import PortUnavailableError
@@ -74,7 +76,11 @@ class Holds:
         except (OSError, ValueError):
             return ""  # a session of another user or state directory
         replicas = [replica for service in plan["services"] for replica in service["replicas"]]
-        owners = [
-            replica["name"] for replica in replicas if any(number in block for block in replica["ports"].values())
-        ]
+        owners = [replica["name"] for replica in replicas if number in _numbers(replica)]
         return str(owners[0]) if owners else ""
+
+
+def _numbers(replica: Mapping[str, Any]) -> set[int]:
+    """Return the numbers that a replica of a plan has, with those behind relays."""
+    known = {number for block in replica["ports"].values() for number in block}
+    return known | {own["port"] for own in replica.get("relayed", {}).values()}

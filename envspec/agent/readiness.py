@@ -146,7 +146,7 @@ class Readiness:
 
     def _await_ports(self, subject: Subject) -> None:
         plan = subject.plan
-        own = {end.port: end.host for block in plan.endpoints.values() for end in block} if not plan.attached else {}
+        own = {end.port: end.host for block in plan.listens.values() for end in block} if not plan.attached else {}
         others = {end.port: end.host for check in plan.health if check.local for end in check.endpoints}
         for number, host in {**others, **own}.items():
             self._gate.wait(
@@ -163,7 +163,7 @@ class Readiness:
 
     def _listens(self, subject: Subject, port: int) -> None:
         plan = subject.plan
-        name = next((name for name, numbers in plan.ports.items() if port in numbers), None)
+        name = next((name for name, block in plan.listens.items() if port in [end.port for end in block]), None)
         if name is not None:
             self._node.notify("listening", replica=plan.name, start=subject.start, port=name, number=port)
         for gate in subject.gates.values():

@@ -89,6 +89,11 @@ class Restart:
     max: int | None = None
 
 
+def behind(port: str) -> str:
+    """Return the name under which the number behind a relay is leased: that of a port has no dot."""
+    return f"{port}.own"
+
+
 @dataclass(frozen=True)
 class PortRequest:
     """A named port of a replica, before it has a number.
@@ -114,7 +119,8 @@ class ReplicaPlan:
 
     `env` is the whole environment of the process. `dir` and `log` are paths on the node; `files` maps paths relative
     to `dir` to their text. `ports` and `endpoints` have a tuple for each name, longer than one only where the spec
-    says `count`. `release` are the port numbers whose hold ends just before exec.
+    says `count`. `relayed` are the ports before which a relay stands, and where the service itself listens; `ports` and
+    `endpoints` are the relay's then. `release` are the port numbers whose hold ends just before exec.
     An attached replica has an empty `argv`: it is validated, not started.
     `spoken_env` are the variables, as names or patterns, of which the file says whether or how the process has them;
     the others are as the caller has them. `reset_restarts` says that a restart is how it is reset.
@@ -132,6 +138,7 @@ class ReplicaPlan:
     files: Mapping[str, str] = field(default_factory=dict)
     ports: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     endpoints: Mapping[str, tuple[Endpoint, ...]] = field(default_factory=dict)
+    relayed: Mapping[str, Endpoint] = field(default_factory=dict)
     release: tuple[int, ...] = ()
     health: tuple[Check, ...] = ()
     after_healthy: tuple[Check, ...] = ()
@@ -148,6 +155,15 @@ class ReplicaPlan:
     def attached(self) -> bool:
         """Whether it already runs elsewhere."""
         return not self.argv
+
+    @property
+    def listens(self) -> Mapping[str, tuple[Endpoint, ...]]:
+        """Where its processes listen, by the name of the port."""
+        return {**self.endpoints, **{name: (own,) for name, own in self.relayed.items()}}
+
+    def seen(self, endpoint: Endpoint) -> Endpoint:
+        """Return where others reach what listens at `endpoint`: where a relay stands before it, at that."""
+        return self.endpoints[endpoint.name][0] if endpoint in self.relayed.values() else endpoint
 
 
 @dataclass(frozen=True)

@@ -3,31 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from envspec.plan.outline import Outline
-from envspec.plan.plan import Bindings, ModelPlan, PortRequest
+from envspec.plan.plan import Bindings, ModelPlan, PortRequest, behind
 from envspec.resolve.libraries import requirements
-from envspec.spec.environment import Environment, position
+from envspec.spec.environment import Environment, Port, position
 
 
 def port_requests(environment: Environment) -> tuple[PortRequest, ...]:
     """Return every port of every replica that will be started, in the order of the file."""
     return tuple(
-        PortRequest(
-            replica=replica,
-            port=port.name,
-            host=environment.host,
-            ranges=port.ranges,
-            fixed=port.fixed,
-            count=port.count,
-            max=port.max,
-            hold=port.hold,
-            position=position(port.mark),
-        )
+        _request(replica, name, port, environment.host)
         for service in environment.services.values()
         if service.attached is None
         for replica in service.replica_names()
         for port in service.ports.values()
+        for name, port in _numbers(port)
+    )
+
+
+def _numbers(port: Port) -> Iterator[tuple[str, Port]]:
+    """Yield what is leased for a port: a number that all know and, behind a relay, the service's own."""
+    yield port.name, replace(port, hold="keep") if port.behind else port
+    if port.behind:
+        yield behind(port.name), port.own
+
+
+def _request(replica: str, name: str, port: Port, host: str) -> PortRequest:
+    return PortRequest(
+        replica=replica,
+        port=name,
+        host=host,
+        ranges=port.ranges,
+        fixed=port.fixed,
+        count=port.count,
+        max=port.max,
+        hold=port.hold,
+        position=position(port.mark),
     )
 
 

@@ -143,7 +143,7 @@ def _endpoints(
     if known.get("port") is not None:
         return _own(known["port"], node_at(node, ("port",))[0].mark, asker, world, findings)
     if known.get("endpoint") is not None:
-        return _named(known["endpoint"], node_at(node, ("endpoint",))[0].mark, world, findings)
+        return _named(known["endpoint"], node_at(node, ("endpoint",))[0].mark, asker, world, findings)
     return ()
 
 
@@ -172,8 +172,11 @@ def _is_attached(service: str, world: World) -> bool:
     return known is not None and known.attached is not None
 
 
-def _named(text: str, mark: Mark, world: World, findings: Findings) -> tuple[Endpoint, ...] | None:
-    """Return what `worker.http` (every replica's) or `worker.1.http` (that one's) names."""
+def _named(text: str, mark: Mark, asker: Asker, world: World, findings: Findings) -> tuple[Endpoint, ...] | None:
+    """Return what `worker.http` (every replica's) or `worker.1.http` (that one's) names.
+
+    A service's checks go past relays: what tests do there makes nobody unhealthy. `ready` asks as users do.
+    """
     name, _, rest = text.partition(".")
     index, _, port = rest.rpartition(".")
     services = world.environment.services
@@ -194,13 +197,13 @@ def _named(text: str, mark: Mark, world: World, findings: Findings) -> tuple[End
             )
             return None
         replicas = (wanted,)
-    ports = world.endpoints[replicas[0]]
-    if port not in ports:
+    places = world.listening if asker.service else world.endpoints.__getitem__
+    if port not in (ports := places(replicas[0])):
         message = f"{name} has no port '{port}'" if port else f"'{text}' names no port: it is written SERVICE.PORT"
         why = not_attached(services[name], port) or (message, suggest(port, ports))
         findings.add(mark, "unknown-port", *why)
         return None
-    return tuple(endpoint for replica in replicas for endpoint in world.endpoints[replica][port])
+    return tuple(endpoint for replica in replicas for endpoint in places(replica)[port])
 
 
 def _function_exists(call: str, mark: Mark, findings: Findings) -> bool:

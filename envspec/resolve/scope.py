@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from envspec.plan.plan import Bindings, Endpoint
+from envspec.plan.plan import Bindings, Endpoint, behind
 from envspec.spec.environment import Environment, Service
 from envspec.spec.template import Unavailable
 
@@ -43,7 +43,9 @@ class World:
     bindings: Bindings
     environ: Mapping[str, str]
     endpoints: Mapping[str, EndpointsByPort]
-    """Replica → port → endpoints, more than one for a block."""
+    """Replica → port → endpoints as others see them, more than one for a block."""
+    relayed: Mapping[str, Mapping[str, Endpoint]]
+    """Replica → port → where the service itself listens, of ports before which a relay stands."""
     services: Mapping[str, dict[str, Any]]
     models: Mapping[str, dict[str, Any]]
     session: Mapping[str, str] = field(default_factory=dict)
@@ -60,10 +62,27 @@ class World:
             "project": str(self.environment.project),
         }
 
+    def listening(self, replica: str) -> EndpointsByPort:
+        """Return where the processes of a replica listen."""
+        return {**self.endpoints[replica], **{name: (own,) for name, own in self.relayed[replica].items()}}
+
+    def own(self, service: Service, index: int) -> dict[str, Any]:
+        """Return a replica as it sees itself: its ports are those that it listens on."""
+        seen: dict[str, Any] = self.services[service.name]["replicas"][index]
+        relayed = self.relayed[seen["name"]]
+        if not relayed:
+            return seen
+        return {
+            **seen,
+            "ports": {**seen["ports"], **{name: own.port for name, own in relayed.items()}},
+            "addresses": {**seen["addresses"], **{name: own.address for name, own in relayed.items()}},
+            "endpoints": {**seen["endpoints"], **{name: own.url for name, own in relayed.items()}},
+        }
+
     def own_names(self, service: Service, index: int) -> dict[str, Any]:
         """Return what templates of a replica see beside that."""
         entry = self.services[service.name]
-        replica = entry["replicas"][index]
+        replica = self.own(service, index)
         shorts = {name: replica[name] for name in ("ports", "addresses", "endpoints", "gpus")}
         return {"replica": replica, "service": entry, **shorts}
 
@@ -85,6 +104,11 @@ def world_of(environment: Environment, bindings: Bindings, environ: Mapping[str,
         for service in environment.services.values()
         for replica in service.replica_names()
     }
+    relayed = {
+        replica: _relayed(service, replica, environment.host, bindings)
+        for service in environment.services.values()
+        for replica in service.replica_names()
+    }
     models = {
         name: {
             "name": model.served_name,
@@ -98,7 +122,7 @@ def world_of(environment: Environment, bindings: Bindings, environ: Mapping[str,
         name: _service(service, endpoints, environment, bindings) for name, service in environment.services.items()
     }
     session = {"id": bindings.session, "dir": bindings.directory, "tmp": bindings.tmp}
-    return World(environment, bindings, environ, endpoints, services, models, session)
+    return World(environment, bindings, environ, endpoints, relayed, services, models, session)
 
 
 def replica_directory(bindings: Bindings, replica: str) -> str:
@@ -114,6 +138,14 @@ def _endpoints(service: Service, replica: str, host: str, bindings: Bindings) ->
         name: tuple(Endpoint(name, port.scheme, host, number) for number in numbers[name])
         for name, port in service.ports.items()
     }
+
+
+def _relayed(service: Service, replica: str, host: str, bindings: Bindings) -> dict[str, Endpoint]:
+    if service.attached is not None:
+        return {}
+    numbers = bindings.ports.get(replica, {})
+    relayed = [port for port in service.ports.values() if port.behind]
+    return {port.name: Endpoint(port.name, port.scheme, host, numbers[behind(port.name)][0]) for port in relayed}
 
 
 def _service(

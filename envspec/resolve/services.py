@@ -117,7 +117,8 @@ def _replica(
         files=spec.files,
         ports={port: tuple(e.port for e in block) for port, block in world.endpoints[name].items()},
         endpoints=world.endpoints[name],
-        release=_released(service, world.endpoints[name]),
+        relayed=world.relayed[name],
+        release=_released(service, world.listening(name)),
         liveness=Liveness(float(spec.liveness.every), spec.liveness.failures) if spec.liveness else None,
         start_timeout=float(spec.start_timeout or world.environment.start_timeout or DEFAULT_START_TIMEOUT),
         stop=Stop(spec.stop.signal, float(spec.stop.timeout)),
@@ -152,8 +153,8 @@ def _checks(
     service: Service, index: int, spec: ServiceSpec | None, tree: MapNode, making: Making
 ) -> dict[str, tuple[Check, ...]]:
     world = making.world
-    own = world.services[service.name]["replicas"][index]
-    asker = Asker(f"services.{service.name}", service.name, own, world.endpoints[own["name"]])
+    own = world.own(service, index)
+    asker = Asker(f"services.{service.name}", service.name, own, world.listening(own["name"]))
     checks = {}
     for key, model in (("health", ValidatorSpec), ("after_healthy", ActionSpec), ("reset", ActionSpec)):
         items = getattr(spec, key) if spec is not None else sound_items(model, tree.get(key))

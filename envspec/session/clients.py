@@ -7,7 +7,7 @@ the internet comes in between: no proxy of the shell, no key of its owner.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ import requests
 
 from envspec.errors import RequirementError, UsageError
 from envspec.plan.codec import from_json
-from envspec.plan.plan import Check, Plan
+from envspec.plan.plan import Check, Endpoint, Plan
 from envspec.session.state import PLAN
 from envspec.session.status import SessionStatus
 
@@ -112,8 +112,8 @@ def _meant(status: SessionStatus) -> str:
     __tracebackhide__ = True
     plan = from_json(Plan, json.loads((Path(status.dir) / PLAN).read_text("utf-8")))
     choices = _http_endpoints(status)
-    healths = chain.from_iterable(replica.health for replica in plan.replicas)
-    asked = list(_asked(plan.ready)) or list(_asked(healths)) or list(choices.values())
+    healths = chain.from_iterable(_asked(replica.health, replica.seen) for replica in plan.replicas)
+    asked = list(_asked(plan.ready)) or list(healths) or list(choices.values())
     if len(set(asked)) == 1:
         return asked[0]
     raise UsageError(
@@ -122,12 +122,12 @@ def _meant(status: SessionStatus) -> str:
     )
 
 
-def _asked(checks: tuple[Check, ...] | Iterator[Check]) -> Iterator[str]:
-    """Yield the URLs that checks of the kind `openai` ask."""
+def _asked(checks: Iterable[Check], seen: Callable[[Endpoint], Endpoint] = lambda end: end) -> Iterator[str]:
+    """Yield the URLs that checks of the kind `openai` ask, `seen` by others."""
     for check in checks:
         if check.kind == "openai":
             yield from ([str(check.fields["url"])] if check.fields.get("url") else ())
-            yield from (end.url for end in check.endpoints)
+            yield from (seen(end).url for end in check.endpoints)
 
 
 def _http_endpoints(status: SessionStatus) -> dict[str, str]:

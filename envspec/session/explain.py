@@ -138,7 +138,7 @@ class Explainer:
     def _hint_in_use(self, log_tail: Iterable[str]) -> str:
         """What to do where a server could not bind, and most likely because its port is held for it."""
         plan = self._plan
-        held = [name for name, numbers in plan.ports.items() if not set(numbers) <= set(plan.release)]
+        held = [name for name, block in plan.listens.items() if not {end.port for end in block} <= set(plan.release)]
         if plan.attached or not held or not any(map(IN_USE.search, log_tail)):
             return ""
         return (

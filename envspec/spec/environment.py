@@ -7,7 +7,7 @@ rest of a service waits in `Service.tree` until there are numbers to render it w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +19,10 @@ from envspec.spec.nodes import MapNode, Mark, Node
 
 @dataclass(frozen=True)
 class Port:
-    """A named port of a service. `ranges` are inclusive; `block` says that `count` is written: templates see a list."""
+    """A named port of a service. `ranges` are inclusive; `block` says that `count` is written: templates see a list.
+
+    With a relay, its number is the relay's, and `behind` are the ranges of the one that the service itself listens on.
+    """
 
     name: str
     mark: Mark
@@ -30,6 +33,12 @@ class Port:
     max: int
     hold: Literal["keep", "release"]
     scheme: str
+    behind: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def own(self) -> Port:
+        """The port on which the service itself listens."""
+        return replace(self, ranges=self.behind, fixed=None, behind=()) if self.behind else self
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ def note_crowded(services: Iterable[Service], findings: Findings) -> None:
     started = [service for service in services if service.enabled and service.attached is None]
     ports = [(service, port) for service in started for port in service.ports.values()]
     fixed = {port.fixed + rank for _, port in ports if port.fixed is not None for rank in range(port.count)}
-    sought = [(service, port, _room(port)) for service, port in ports if port.fixed is None]
+    behind = [(service, port.own) for service, port in ports if port.behind]
+    sought = [(service, port, _room(port)) for service, port in (*ports, *behind) if port.fixed is None]
     told: list[Range] = []
     for room in sorted({room for _, _, room in sought}, key=lambda room: room[1] - room[0]):
         inside = [(service, port) for service, port, within in sought if _contains(room, within)]
@@ -45,5 +46,7 @@ def _contains(room: Range, other: Range) -> bool:
 def _sentence(room: Range, wanted: int, taken: int, inside: list[tuple[Service, Port]]) -> str:
     size = room[1] - room[0] + 1
     less = f", less {taken} that other ports name" if taken else ""
-    names = ", ".join(f"{service.name}.{port.name}" for service, port in inside)
+    names = ", ".join(
+        dict.fromkeys(f"{service.name}.{port.name}" for service, port in inside)
+    )  # a relay needs one, too
     return f"{room[0]}-{room[1]} has {size} numbers{less}, and {wanted} are needed by {names}"

@@ -82,6 +82,9 @@ class PortSpec(Spec):
     hold: Literal["keep", "release"] = "keep"
     """`keep` holds the number for the session's life; `release` lets go just before the service starts, for servers
     that set no SO_REUSEADDR."""
+    proxy: bool = False
+    """Put a relay before the service, so that tests can slow, cut or silence what passes: the service itself gets
+    another number as `ports.NAME`, everybody else (`services`, `ps`, tests) that of the relay. Not with `count`."""
     scheme: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9+.-]*$")
     """The scheme of the endpoint. Default: the port's own name where that is a known scheme
     (http https grpc nats redis postgresql), else tcp."""

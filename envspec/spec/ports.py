@@ -14,7 +14,7 @@ from envspec.plan.plan import Endpoint
 from envspec.spec.diagnostics import suggest
 from envspec.spec.environment import Port, Service, position
 from envspec.spec.findings import Findings
-from envspec.spec.nodes import MapNode, Mark, Node, plain_data
+from envspec.spec.nodes import MapNode, Mark, Node, node_at, plain_data
 from envspec.spec.port_spec import KNOWN_SCHEMES, PortSpec, PortsSpec, parse_range
 from envspec.spec.service_spec import AttachSpec
 
@@ -45,8 +45,13 @@ def port_of(name: str, node: Node, spec: PortSpec, top: PortsSpec, findings: Fin
         max=spec.max or 65535,
         hold=spec.hold,
         scheme=spec.scheme or (name if name in KNOWN_SCHEMES else "tcp"),
+        behind=(ranges or (parse_range(top.range),)) if spec.proxy else (),
     )
-    problem = _too_small(port)
+    if spec.proxy and port.block:
+        mark = node_at(node, ("proxy",))[0].mark
+        findings.add(mark, "wrong-proxy", "a relay stands before one port, and 'count' makes several", "leave one out")
+        return None
+    problem = _too_small(port) or _too_small(port.own)
     if problem:
         findings.add(node.mark, "range-too-small", problem)
         return None

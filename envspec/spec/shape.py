@@ -174,6 +174,10 @@ def _attached(
     if service.replicas > 1:
         message = f"an attached service runs once, and this one has {service.replicas} replicas"
         shaping.findings.add(attach.mark, "wrong-attach", message, "attach to a service of each replica's own")
+    for name in (name for name, port in ports.items() if port.behind):
+        message = f"{service.name} is attached: no relay can be put before its port '{name}'"
+        mark = node_at(node, ("ports", name, "proxy"))[0].mark
+        shaping.findings.add(mark, "wrong-proxy", message, "those who use it go there by themselves: proxy: false")
     return attached_of(spec.attach, attach, ports, shaping.ports.host, shaping.findings)
 
 
