@@ -14,6 +14,7 @@ import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 PATIENCE = 60.0
 SEQUENCE = re.compile(r"\x1b\[(\d*)(?:;\d+)*([A-Za-z])")
@@ -36,6 +37,15 @@ class Screen:
         os.close(inside)
         self._columns = columns
         self.raw = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """End what a failed test has left running, as Ctrl-C would."""
+        if self._process.poll() is None:
+            self.interrupt()
+            self.finish()
 
     def until(self, condition: Callable[[list[str]], bool]) -> list[str]:
         """Read until what is seen fulfils the condition."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -17,7 +19,6 @@ services:
     command: [sleep, "1000"]
   late:
     command: [sleep, "1000"]
-    depends_on: {early: healthy}
     health: [{exec: {shell: "test -e PROJECT/go || { echo not yet; exit 1; }"}}]
 """
 
@@ -44,6 +45,12 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
     return pytester
 
 
+@pytest.fixture
+def on_screen(project: pytest.Pytester) -> Iterator[Callable[..., Screen]]:
+    with ExitStack() as ended:
+        yield lambda argv, columns=80: ended.enter_context(Screen(argv, project.path, environ(project), columns))
+
+
 def argv(*options: str) -> list[str]:
     return [sys.executable, "-m", "pytest", "-p", "impatient", "--env=slow", *options]
 
@@ -60,9 +67,9 @@ def go(project: pytest.Pytester) -> None:
 @pytest.mark.parametrize("options", [[], ["-v"], ["-n2"], ["-s"]], ids=" ".join)
 @pytest.mark.parametrize("columns", [80, 120])
 def test_a_terminal_has_one_live_line_that_leaves_no_trace(
-    project: pytest.Pytester, options: list[str], columns: int
+    project: pytest.Pytester, on_screen: Callable[..., Screen], options: list[str], columns: int
 ) -> None:
-    screen = Screen(argv("--color=yes", *options), project.path, environ(project), columns)
+    screen = on_screen(argv("--color=yes", *options), columns)
     seen = screen.until(lambda lines: WAITING in lines[-1])
     assert [line for line in seen if "waiting for" in line] == [seen[-1]]
     screen.until(lambda lines: " 2 s, waiting" in lines[-1] or " 1 s, waiting" in lines[-1])
@@ -78,8 +85,8 @@ def test_a_terminal_has_one_live_line_that_leaves_no_trace(
         assert any(line.endswith("[100%]") and len(line) == columns - 1 for line in screen.lines)
 
 
-def test_in_a_narrow_terminal_the_line_is_cut(project: pytest.Pytester) -> None:
-    screen = Screen(argv(), project.path, environ(project), columns=40)
+def test_in_a_narrow_terminal_the_line_is_cut(project: pytest.Pytester, on_screen: Callable[..., Screen]) -> None:
+    screen = on_screen(argv(), columns=40)
     seen = screen.until(lambda lines: "waiting for late (" in lines[-1])
     assert len(seen[-1]) == 39
     assert seen[-1].endswith("…")
@@ -106,8 +113,8 @@ def test_without_a_terminal_a_plain_line_comes_now_and_then(project: pytest.Pyte
     assert any("3 passed" in line for line in read)
 
 
-def test_a_dumb_terminal_gets_plain_lines(project: pytest.Pytester) -> None:
-    screen = Screen(["env", "TERM=dumb", *argv()], project.path, environ(project))
+def test_a_dumb_terminal_gets_plain_lines(project: pytest.Pytester, on_screen: Callable[..., Screen]) -> None:
+    screen = on_screen(["env", "TERM=dumb", *argv()])
     screen.until(lambda lines: any(WAITING in line for line in lines[:-1]))
     go(project)
     assert screen.finish() == 0
@@ -115,15 +122,17 @@ def test_a_dumb_terminal_gets_plain_lines(project: pytest.Pytester) -> None:
 
 
 @pytest.mark.parametrize("options", [["-q"], ["-q", "-n2"]], ids=" ".join)
-def test_quiet_runs_have_nothing_of_it(project: pytest.Pytester, options: list[str]) -> None:
+def test_quiet_runs_have_nothing_of_it(
+    project: pytest.Pytester, on_screen: Callable[..., Screen], options: list[str]
+) -> None:
     go(project)
-    screen = Screen(argv(*options), project.path, environ(project))
+    screen = on_screen(argv(*options))
     assert screen.finish() == 0
     assert "envspec" not in screen.raw
 
 
-def test_ctrl_c_while_it_starts_leaves_no_line_behind(project: pytest.Pytester) -> None:
-    screen = Screen(argv(), project.path, environ(project))
+def test_ctrl_c_while_it_starts_leaves_no_line_behind(on_screen: Callable[..., Screen]) -> None:
+    screen = on_screen(argv())
     screen.until(lambda lines: WAITING in lines[-1])
     screen.interrupt()
     assert screen.finish() == pytest.ExitCode.INTERRUPTED
@@ -140,7 +149,7 @@ def test_the_timeline_tells_start_tests_and_stop(project: pytest.Pytester, optio
             r"-+ environments -+",
             r"   environment  start +tests +stop +session",
             r"●  slow +\d.* +2 in \d.*m?s +\d.* m?s +slow-\w{5}",
-            r"    critical path: envspec .* → late ",
+            r"    critical path: envspec .* → (early|late) ",
         ]
     )
 
