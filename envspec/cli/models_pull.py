@@ -6,8 +6,8 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from envspec.models.source import Host
     from envspec.plan.plan import ModelPlan
 
+LOOK_UP = 0.1
+"""Seconds after which Ctrl-C is seen at the latest."""
+PATIENCE = 0.5
+"""Seconds that downloads have to clear up after Ctrl-C; one that is stalled needs more, and is cleared up after."""
 INTERRUPTION = line("interrupted; nothing was kept of what was under way, and what came before is complete")
 
 
@@ -116,7 +120,7 @@ def _fetch_all(plans: list[ModelPlan], host: Host, board: Board) -> list[Envspec
         jobs: dict[Future[Mapping[str, Any]], ModelPlan] = {
             pool.submit(fetcher.fetch, to_json(plan), host, partial(board.tell, plan.name)): plan for plan in plans
         }
-        for job in as_completed(jobs):
+        for job in _as_completed(jobs):
             try:
                 board.done(jobs[job].name, job.result())
             except EnvspecError as error:
@@ -125,6 +129,14 @@ def _fetch_all(plans: list[ModelPlan], host: Host, board: Board) -> list[Envspec
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # on Ctrl-C nobody waits for what is under way
     return errors
+
+
+def _as_completed(jobs: Collection[Future[Mapping[str, Any]]]) -> Iterator[Future[Mapping[str, Any]]]:
+    """Yield jobs as they end. A signal that another thread receives does not wake this one, so it wakes by itself."""
+    left = set(jobs)
+    while left:
+        done, left = wait(left, LOOK_UP, FIRST_COMPLETED)
+        yield from done
 
 
 def _told(plan: ModelPlan, error: EnvspecError) -> EnvspecError:
@@ -155,7 +167,9 @@ def _left_at_once(board: Board, host: Host) -> Iterator[None]:
 
 def _clear_away(host: Host) -> None:
     from envspec.models.hub.leftovers import remove_own
+    from envspec.models.hub.progress import abandon_all
     from envspec.models.staging import remove_staged
 
+    abandon_all(PATIENCE)
     remove_own(host.hub_cache)
     remove_staged()

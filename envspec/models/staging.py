@@ -12,13 +12,18 @@ from envspec.errors import ModelUnavailableError
 from envspec.models.lock import only_one
 from envspec.models.source import Tell
 
-_staged: set[Path] = set()
+_TRIES = 100  # to remove a directory that a thread goes on filling; once it is gone, the thread makes no other
+_making: set[Path] = set()
 
 
 def remove_staged() -> None:
-    """Remove what this process is making, as it is about to end without a chance to do so."""
-    for staged in tuple(_staged):
-        shutil.rmtree(staged, ignore_errors=True)
+    """Remove what this process is making, as it is about to end in the midst of it."""
+    for _ in range(_TRIES):
+        staged = [left for path in tuple(_making) for left in path.parent.glob(f"{_prefix(path)}*")]
+        for left in staged:
+            shutil.rmtree(left, ignore_errors=True)
+        if not staged:
+            return
 
 
 def make_once(
@@ -48,11 +53,10 @@ def make_once(
 
 
 def _replace(path: Path, write: Callable[[Path], None]) -> None:
-    prefix = f".{path.name}.part-"
-    for left_behind in path.parent.glob(f"{prefix}*"):
+    for left_behind in path.parent.glob(f"{_prefix(path)}*"):
         shutil.rmtree(left_behind)  # its maker is dead, for we have the lock
-    staged = Path(tempfile.mkdtemp(prefix=prefix, dir=path.parent))
-    _staged.add(staged)
+    _making.add(path)
+    staged = Path(tempfile.mkdtemp(prefix=_prefix(path), dir=path.parent))
     try:
         write(staged)
         staged.chmod(0o755)  # mkdtemp makes it private, yet a service may run as another user
@@ -63,4 +67,8 @@ def _replace(path: Path, write: Callable[[Path], None]) -> None:
         shutil.rmtree(staged, ignore_errors=True)
         raise
     finally:
-        _staged.discard(staged)
+        _making.discard(path)
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name}.part-"

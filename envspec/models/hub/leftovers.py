@@ -34,22 +34,13 @@ def remove_leftovers(repo_folder: Path) -> int:
 
 
 def remove_own(hub_cache: Path) -> None:
-    """Remove the partial files that this process itself has open, as it is about to end in the midst of writing them.
-
-    Until there are no more: its threads may open others meanwhile.
-    """
+    """Remove the partial files that this process has open, as it is about to end in the midst of writing them."""
     cache = hub_cache.resolve()
-    while any(_unlinked(link, cache) for link in tuple(Path("/proc/self/fd").iterdir())):
-        pass
-
-
-def _unlinked(link: Path, cache: Path) -> bool:
-    with suppress(OSError):
-        path = link.readlink()
-        if path.suffix == ".incomplete" and path.is_relative_to(cache):
-            path.unlink()
-            return True
-    return False
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            path = link.readlink()
+            if path.suffix == ".incomplete" and path.is_relative_to(cache):
+                path.unlink()
 
 
 @contextmanager

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from envspec.models.source import Progress, Tell
@@ -15,14 +17,39 @@ class AbandonedError(Exception):
     """Another file of the same model failed, so this one is of no use."""
 
 
+_under_way: set[ModelProgress] = set()
+
+
+def abandon_all(patience: float) -> None:
+    """Give up all downloads of this process, and wait so many seconds for them to see that and clear up.
+
+    Those for which no byte comes do not see it.
+    """
+    downloads, deadline = tuple(_under_way), time.monotonic() + patience
+    for download in downloads:
+        download.abandoned.set()
+    for download in downloads:
+        download.ended.wait(max(0.0, deadline - time.monotonic()))
+
+
 class ModelProgress:
     """The bytes of one model."""
 
     def __init__(self, total: int, tell: Tell) -> None:
-        self.abandoned = threading.Event()
+        self.abandoned, self.ended = threading.Event(), threading.Event()
         self.downloaded = 0
         self._done, self._total, self._tell = 0, total, tell
         self._lock, self._told = threading.Lock(), 0.0
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Let `abandon_all` know of it within the block."""
+        _under_way.add(self)
+        try:
+            yield
+        finally:
+            _under_way.discard(self)
+            self.ended.set()
 
     def add(self, count: int, *, downloaded: bool = True) -> None:
         """Count bytes that are here, or fewer than was thought where `count` is negative."""

@@ -39,8 +39,11 @@ class Transfer:
         Raises:
             ModelUnavailableError: one of them cannot be had; the others are given up.
         """
-        largest_first = sorted(files, key=lambda file: -file.size)
-        jobs: list[Future[None]] = [_FILES.submit(self._get, file) for file in largest_first]
+        with self.progress.under_way():
+            self._run(sorted(files, key=lambda file: -file.size))
+
+    def _run(self, files: list[RepoFile]) -> None:
+        jobs: list[Future[None]] = [_FILES.submit(self._get, file) for file in files]
         try:
             for job in wait(jobs, return_when=FIRST_EXCEPTION).done:
                 job.result()
