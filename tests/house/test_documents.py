@@ -18,7 +18,7 @@ from tests.house.blocks import Block, blocks
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
-RUN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "python.md"]
+RUN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "python.md", ROOT / "docs" / "pytest.md"]
 ALL = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"\[[^\]]+\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 
