@@ -18,6 +18,7 @@ READ_WHOLE = 2**20
 """Bytes up to which a file is known by its content."""
 SHEBANG = 256
 """Bytes of a script's first line that the kernel reads (BINPRM_BUF_SIZE)."""
+WRITTEN_TO = re.compile(r">+\s*[^\s;|&<>()]+")
 GONE = "(not there)"
 PACKAGES = (
     *("lib/python3*/site-packages", "lib64/python3*/site-packages"),
@@ -27,18 +28,21 @@ PACKAGES = (
 
 
 def program(name: str, env: Mapping[str, str], cwd: str) -> dict[str, str]:
-    """Return what a command is: `program`, and where these count, its `interpreter` and Python `packages`."""
+    """Return what a command is: `program` and, where these count, its `interpreter` and Python `packages`.
+
+    Each is where it is, and under a key of its own, whether that was changed.
+    """
     try:
         found = Path(find_program(name, env.get("PATH", DEFAULT_PATH), cwd))
     except SpawnError:
         return {"program": GONE}
-    told = {"program": _stat(found)}
+    told = _told("program", found)
     interpreter = _interpreter(found, env, cwd)
     if interpreter is not None:
-        told["interpreter"] = _stat(interpreter)
+        told |= _told("interpreter", interpreter)
     python = interpreter or found
     if re.fullmatch(r"(?:python|pypy)[0-9.]*", python.name):
-        told["packages"] = "; ".join(_stat(folder) for folder in _packages(python)) or "none"
+        told |= {f"packages {folder}": _stamp(folder) for folder in _packages(python)}
     return told
 
 
@@ -69,14 +73,18 @@ def _packages(python: Path) -> Iterator[Path]:
         yield from sorted(place for place in prefix.glob(pattern) if not place.parent.parent.is_symlink())
 
 
-def _stat(path: Path) -> str:
+def _told(what: str, path: Path) -> dict[str, str]:
+    real = path.resolve()
+    return {what: f"{path} → {real}" if real != path else str(path), f"{what}.file": _stamp(path)}
+
+
+def _stamp(path: Path) -> str:
     try:
-        stat, real = path.stat(), path.resolve()
+        stat = path.stat()
     except OSError:
-        return f"{path} {GONE}"
-    link = f" → {real}" if real != path else ""
+        return GONE
     size = f"{stat.st_size} bytes, " if not path.is_dir() else ""
-    return f"{path}{link} ({size}changed {_seconds(stat)}, inode {stat.st_ino})"
+    return f"{size}changed {_seconds(stat)}, inode {stat.st_ino}"
 
 
 def _seconds(stat: os.stat_result) -> str:
@@ -108,9 +116,10 @@ def tree(path: Path) -> str:
 def named_files(words: tuple[str, ...], cwd: str) -> Iterator[Path]:
     """Yield the files that the words of a command name, also behind an `=`; relative ones count from `cwd`.
 
-    In a script, as `bash -c` gets it, each of its words is looked at.
+    In a script, as `bash -c` gets it, each of its words is looked at, but for those that it writes to.
     """
     for word in words:
+        word = WRITTEN_TO.sub(" ", word) if re.search(r"\s", word) else word  # noqa: PLW2901
         parts = re.split(r"[\s'\"`;|&<>()=]+", word) if re.search(r"\s", word) else [word, word.partition("=")[2]]
         for part in parts:
             if part and len(part) < os.pathconf("/", "PC_PATH_MAX") and "\0" not in part:

@@ -24,7 +24,7 @@ Tell = Callable[[str], None]
 """Hears lines for people: why a session that runs is not used."""
 SHOWN = 8
 """Differences that are told; a new version of a package changes few keys, another branch many."""
-WIDTH = 50
+WIDTH = 60
 """Letters shown of either value, around the place where they differ."""
 
 

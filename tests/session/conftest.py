@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from envspec.session import registry
+from envspec.session.control import Control
+from tests.session.lent import Lent
 from tests.session.running import Bench
 
 
@@ -17,3 +20,11 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setenv("ENVSPEC_CACHE_DIR", str(tmp_path / "cache"))
     with Bench(tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def lent(bench: Bench) -> Iterator[Lent]:
+    """Lending whose sessions are all stopped in the end."""
+    yield Lent(bench)
+    for entry in registry.sessions():
+        Control(entry.directory).stop("the test is over")

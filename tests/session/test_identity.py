@@ -161,7 +161,7 @@ def test_a_program_that_was_built_anew_is_another_one(bench: Bench) -> None:
     assert before.document["services.web.interpreter"].startswith("/bin/sh")
     shutil.copy(program, bench.path / "new")
     (bench.path / "new").rename(program)
-    assert set(differences(before.document, identified(bench, text).document)) == {"services.web.program"}
+    assert set(differences(before.document, identified(bench, text).document)) == {"services.web.program.file"}
 
 
 def test_what_is_installed_for_a_python_changes_it(bench: Bench) -> None:
@@ -181,7 +181,7 @@ def test_what_is_installed_for_a_python_changes_it(bench: Bench) -> None:
     before = identified(bench, text)
     (packages / "thing-1.0.dist-info").mkdir()
     assert set(differences(before.document, identified(bench, text).document)) == {
-        *("services.one.packages", "services.two.packages")
+        *(f"services.one.packages {packages}", f"services.two.packages {packages}")
     }
 
 
@@ -208,6 +208,14 @@ def test_a_file_that_the_command_names_counts(bench: Bench, command: str, change
     before = identified(bench, text)
     change(file)
     assert set(differences(before.document, identified(bench, text).document)) == {f"services.web.file {file}"}
+
+
+def test_a_file_that_a_script_writes_does_not_count(bench: Bench) -> None:
+    text = f"services: {{web: {{shell: 'echo x >> {bench.path}/one.log 2>{bench.path}/two.log; exec sleep 100'}}}}"
+    before = identified(bench, text)
+    bench.touch("one.log")
+    bench.touch("two.log")
+    assert identified(bench, text) == before
 
 
 def test_the_module_of_a_check_and_the_variables_of_an_env_file_count(bench: Bench) -> None:
