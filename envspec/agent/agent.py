@@ -26,6 +26,7 @@ from envspec.agent.prober_client import ProberClient, early_prober
 from envspec.agent.processes import raise_descriptor_limit
 from envspec.agent.reaper import Reaper
 from envspec.agent.record import Record
+from envspec.agent.relay_client import RelayClient
 from envspec.agent.scratch import Scratch
 from envspec.agent.shared_memory import SharedMemory
 from envspec.agent.storage import writing
@@ -77,6 +78,7 @@ class Agent:
         self._verbs: Mapping[str, Verb] = {"hello": self._hello}
         self._prober: ProberClient | None = None
         self._early_prober: PipedChild | None = None
+        self._relays: RelayClient | None = None
         self._record: Record | None = None
         self._ttl: float | None = None
         self._expiry = Timer(self.shut_down)
@@ -122,13 +124,15 @@ class Agent:
             python=call.get("python") or sys.executable,
         )
         self._prober = ProberClient(node, self._early_prober)
+        self._relays = RelayClient(node)
         tmp = str(self._scratch.path)
         call.reply(pid=os.getpid(), guardian=guardian, boot_id=boot_id(), tmp=tmp, clock=time.monotonic())
         self._ttl = call.get("ttl")
         self._renew()
         from envspec.agent.parts import verbs
 
-        self._verbs = {**verbs(node, record, self._prober), "tie": self._tied.tie, "close": self._close}
+        own = {"relay": self._relays.relay, "tie": self._tied.tie, "close": self._close}
+        self._verbs = {**verbs(node, record, self._prober), **own}
 
     def _renew(self) -> None:
         """Any sign of the owner moves its expiry, where the backend gave one."""
@@ -151,6 +155,8 @@ class Agent:
         self._verbs = {}  # nothing is started any more
         if self._prober is not None:
             self._prober.close()
+        if self._relays is not None:
+            self._relays.close()
         everybody = tree.descendants(os.getpid())
         self._shared_memory.look("", everybody)
         for pid in everybody:
