@@ -65,8 +65,8 @@ class Attempt:
     `exited`, `healthy` (with the time at which it was) and `unhealthy` are done when the agent says so, `hopeless`
     when a validator has said that asking again cannot help, `settled` when its end has had its consequences: a
     restart, or the loss of the replica.
-    `signalled` is the signal that a user sent to it or below it, for then a death is no surprise; nor is it one that
-    it answers no more while it is `paused`.
+    `signalled` is the signal that a user sent to it or below it, a pause included: how this start ends is no surprise
+    then.
     """
 
     number: int
@@ -79,7 +79,6 @@ class Attempt:
     settled: asyncio.Future[None] = field(default_factory=_future)
     answers: dict[str, LastAnswer] = field(default_factory=dict)
     signalled: str | None = None
-    paused: bool = False
 
     @property
     def runs(self) -> bool:

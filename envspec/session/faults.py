@@ -107,14 +107,13 @@ class Faults:
         await replica.signal_child(child.pid, signal)
 
     async def _pause(self, replica: Replica, _order: Order) -> None:
+        """Stop it in its tracks. What comes of that, as of a lease that ran out meanwhile, may come after a resume."""
         if replica.attempt is not None:
-            replica.attempt.paused = True
+            replica.attempt.signalled = "STOP"
         await replica.signal("STOP", "tree")
 
     async def _resume(self, replica: Replica, _order: Order) -> None:
         await replica.signal("CONT", "tree")
-        if replica.attempt is not None:
-            replica.attempt.paused = False
 
     async def _restart(self, replica: Replica, order: Order) -> None:
         await self._take_down(replica, order)

@@ -113,7 +113,7 @@ class Replica:
             return
         if attempt.is_news(notice):
             task = self.service.kind == "task"
-            ordered = attempt.signalled is not None or (attempt.paused and notice["notice"] == "unhealthy")
+            ordered = attempt.signalled is not None
             mortal = task or notice.get("stopping")
             restarts = not mortal and self._restarts.would_grant(was_healthy=self.up.done())
             tell(self._run.log, notice, ordered=ordered, expected=task, restarts=restarts)
@@ -271,8 +271,7 @@ class Replica:
         return error
 
     def _lose(self, error: EnvspecError, attempt: Attempt) -> None:
-        # Paused, it did not crash either: it answers no more, and was ended for that.
-        ordered = attempt.exited.done() and (attempt.signalled is not None or attempt.paused)
+        ordered = attempt.signalled is not None and attempt.exited.done()
         if not ordered and not isinstance(error, AgentLostError):
             name, kind = self.plan.name, type(error).__name__
             self._run.log.record(e.ReplicaFailed(replica=name, error=kind, message=str(error), hint=error.hint))
