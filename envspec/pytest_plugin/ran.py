@@ -60,12 +60,15 @@ class Sessions:
     def __init__(self) -> None:
         self._began = time.time()
         self.all: list[Ran] = []
+        self._of: dict[Wanted, list[Ran]] = {}
 
     def heard(self, wanted: Wanted, event: e.Event) -> Ran | None:
         """Note what happened; return the session that it happened to."""
         if isinstance(event, e.SessionStarting):
-            attached = event.time < self._began
-            self.all.append(Ran(wanted, time.monotonic() - event.at, attached))
+            begun = Ran(wanted, time.monotonic() - event.at, attached=event.time < self._began, events=[event])
+            self.all.append(begun)
+            self._of.setdefault(wanted, []).append(begun)
+            return begun
         ran = self._about(wanted, event)
         if ran is not None:
             ran.events.append(event)
@@ -73,7 +76,7 @@ class Sessions:
 
     def _about(self, wanted: Wanted, event: e.Event) -> Ran | None:
         """Return the session that an event is about: a fresh one may start while the broken one is still stopping."""
-        own = [ran for ran in self.all if ran.wanted == wanted]
+        own = self._of.get(wanted, [])
         if isinstance(event, e.SessionStopped):
             own = [ran for ran in own if ran.stopping][:1]
         return own[-1] if own else None
@@ -81,7 +84,7 @@ class Sessions:
     def tested(self, report: pytest.TestReport) -> None:
         """Note that a test was called."""
         for wanted in getattr(report, KEY, ()):
-            own = [ran for ran in self.all if ran.wanted == Wanted(*wanted) and ran.events[0].time <= report.start]
+            own = [ran for ran in self._of.get(Wanted(*wanted), ()) if ran.events[0].time <= report.start]
             if own:
                 ran = own[-1]
                 ran.first = min(ran.first, report.start) if ran.tests else report.start
