@@ -1,7 +1,8 @@
 """The pytest plugin: `pytest --env=local`, and the fixtures of a live environment.
 
-This module is imported by every pytest run where envspec is installed, so it imports nothing of envspec but small siblings: all
-that costs time is behind `EnvironmentPool` and `ModelPool`, which the first test that needs one brings to life.
+This module is imported by every pytest run where envspec is installed, so it imports nothing of envspec but small
+siblings: all that costs time is behind `EnvironmentPool` and `ModelPool`, which the first test that needs one brings to
+life.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
     """Note, before xdist sets it, whether the user says how tests are handed to workers."""
-    config.stash[CHOSEN] = config.getoption("dist", "no") != "no" or config.getoption("distload", False)
+    config.stash[CHOSEN] = config.getoption("dist", "no") != "no" or bool(config.getoption("distload", None))
     return (yield)
 
 

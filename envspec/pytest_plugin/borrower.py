@@ -45,6 +45,11 @@ class Borrower:
         """Say that the session of this id is broken: who asks next gets a fresh one."""
         self._ask("renew", wanted, session=session)
 
+    def close(self) -> None:
+        """Leave. The controller does the same for a worker that cannot."""
+        if "_connection" in self.__dict__:
+            self._connection.close()
+
     @cached_property
     def _connection(self) -> socket.socket:
         return connect(self._directory / meeting.BROKER)

@@ -58,11 +58,10 @@ class EnvironmentScheduling(LoadScheduling):
             return
         if node.shutting_down:
             return
-        if not self.pending:
-            node.shutdown()
-            return
         while self.pending and len(self.node2pending[node]) < max(AHEAD, 0 if duration >= SLOW else self._chunk() // 2):
             self._hand_out(node)
+        if not self.pending:
+            node.shutdown()  # after what it has; without that it would wait for a next test before its last one
 
     def remove_node(self, node: WorkerController) -> str | None:
         """Take back what a worker did not come to, in its place in the order; return what it was running."""
