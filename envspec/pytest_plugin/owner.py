@@ -33,6 +33,7 @@ class _Entry:
     wanted: Wanted
     handle: Handle | None = None
     started: Started | None = None
+    session: str = ""
     failure: EnvspecError | None = None
     users: set[str] = field(default_factory=set)
 
@@ -134,7 +135,7 @@ class Owner:
         """Hear that the session of this id is broken: who asks next gets a fresh one."""
         with self._changed:
             entry = self._entries.get(wanted)
-            if entry is None or entry.started is None or entry.started.status().id != session:
+            if entry is None or entry.session != session:
                 return  # somebody else has said so
             self._broken.append(self._entries.pop(wanted))
             self._advance()
@@ -197,16 +198,17 @@ class Owner:
         started = None
         try:
             started = self._start(entry.wanted, heard, exists)
-            self._is_up(entry.wanted, started.handle, started.status())
+            self._is_up(entry, started.handle, started.status())
         except EnvspecError as error:
             failure = error
         finally:
             self._settle(entry, started, failure)
 
-    def _is_up(self, wanted: Wanted, handle: Handle, status: SessionStatus) -> None:
+    def _is_up(self, entry: _Entry, handle: Handle, status: SessionStatus) -> None:
+        entry.session = status.id
         self.sessions.append(SessionRecord.of(handle))
         for callback in tuple(self._when_up):
-            callback(wanted, status)
+            callback(entry.wanted, status)
 
     def _settle(self, entry: _Entry, started: Started | None, failure: EnvspecError) -> None:
         """Let those know who wait for an environment."""

@@ -46,6 +46,7 @@ class EnvironmentPool:
         self.groups: Groups = {}
         self.held: dict[Wanted, Environment] = {}
         self.broken: dict[Wanted, str] = {}
+        self._sessions: dict[Wanted, str] = {}
         self._input: dict[str, Any] = getattr(config, "workerinput", {})
         self._expected: tuple[Wanted, ...] = ()
         self._to_the_end: set[Wanted] = set()
@@ -206,13 +207,11 @@ class EnvironmentPool:
 
     def break_(self, wanted: Wanted, sentence: str) -> None:
         """Let tests that want it error at once with this sentence; under --env-on-crash=restart, get a fresh one."""
-        if self.config.getoption("--env-on-crash") == "restart":
-            if wanted in self.held:
-                session = self.held[wanted].id
-                self.give_back(wanted)
-                self.lender.renew(wanted, session)
-            return
-        self.broken.setdefault(wanted, sentence)
+        if self.config.getoption("--env-on-crash") != "restart":
+            self.broken.setdefault(wanted, sentence)
+        elif wanted in self.held:
+            self.give_back(wanted)
+            self.lender.renew(wanted, self._sessions[wanted])
 
     def _require_sound(self, wanted: Wanted) -> None:
         if wanted in self.broken:
@@ -240,6 +239,7 @@ class EnvironmentPool:
         if not expected:  # asked for by name, out of the fixture's sight: nobody knows who needs it next
             self._to_the_end.add(wanted)
         self.held[wanted] = environment = Environment(handle)
+        self._sessions[wanted] = environment.id  # one that broke down can tell it no more
         for callback in self._lent:
             callback(wanted, handle, environment)
 
@@ -281,7 +281,8 @@ class EnvironmentPool:
         """Give back what is held, and take down what this process owns; tell whether Ctrl-C came meanwhile."""
         for wanted in list(self.held):
             self.give_back(wanted)
-        if not self.owns:
+        if isinstance(self.lender, Borrower):
+            self.lender.close()
             return False
         words = words_of(self.config)
         self.owner.close(partial(_say, self.config))
