@@ -22,8 +22,11 @@ from _pytest.outcomes import Failed  # pytest.fail.Exception, as a class that ca
 
 SIGNAL = signal.SIGRTMIN + 5
 """Nobody's: debuggers, profilers, runtimes and pytest-timeout use others."""
-MACHINERY = tuple(f"{Path(file).parent}{os.sep}" for file in (str(pluggy.__file__), str(_pytest.__file__), __file__))
-"""Where a test is about to begin or has just ended: raising there, pytest would not know whose failure it is."""
+PLUGGY, PYTEST, OURS = (f"{Path(str(file)).parent}{os.sep}" for file in (pluggy.__file__, _pytest.__file__, __file__))
+PYTESTER = f"{PYTEST}pytester.py"
+"""A part of pytest's that tests call, and not the other way round."""
+ENTRANCES = frozenset({"call_fixture_func", "pytest_pyfunc_call", "runtest", "_call_with_optional_argument"})
+"""Functions of pytest that call fixtures and tests, and take whatever they raise."""
 PERIOD = 0.01
 """Seconds until the signal is sent again to a thread that was in the machinery."""
 LATE = 0.5
@@ -101,14 +104,30 @@ class Interrupter:
     def _handle(self, _number: int, frame: FrameType | None) -> None:
         __tracebackhide__ = True
         order = self._order
-        if order is None or order.round != self._round or _is_machinery(frame):
+        if order is None or order.round != self._round or not _is_in_a_test(frame):
             return
         self._order = None
         raise EnvironmentBroken(order.sentence)
 
 
-def _is_machinery(frame: FrameType | None) -> bool:
-    return frame is None or frame.f_code.co_filename.startswith(MACHINERY)
+def _is_in_a_test(frame: FrameType | None) -> bool:
+    """Whether this is a test, a fixture, a hook, or what they called, and not one of pytest's own steps between them.
+
+    Raising in those would leave pytest half way: it would not know whose failure it is, or what was set up. Neither may
+    it be where environments are lent, since what is asked of another process there has to be answered.
+    """
+    entered = False
+    innermost = frame
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file.startswith(OURS) or frame.f_lineno is None:  # pytest cannot show a traceback without a line
+            return False
+        if not entered and file.startswith((PLUGGY, PYTEST)) and file != PYTESTER:
+            if frame is innermost or (file.startswith(PYTEST) and frame.f_code.co_name not in ENTRANCES):
+                return False
+            entered = True
+        frame = frame.f_back
+    return entered
 
 
 def stacks() -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from envspec.pytest_plugin.bundling import Bundling
 from envspec.pytest_plugin.evidence import Evidence
+from envspec.pytest_plugin.fault_marker import FaultMarker
 from envspec.pytest_plugin.hosting import Hosting
 from envspec.pytest_plugin.lending import Lending
 from envspec.pytest_plugin.pool import EnvironmentPool
@@ -23,6 +24,7 @@ WHERE_TESTS_RUN: dict[str, Part] = {
     "timing": Timing,
     "watching": Watching,
     "evidence": Evidence,
+    "fault marker": FaultMarker,
 }
 """In the one process, and in each worker of xdist."""
 

@@ -21,7 +21,7 @@ from envspec.pytest_plugin.meeting import BROKER
 from envspec.pytest_plugin.model_needs import is_skipped
 from envspec.pytest_plugin.naming import Naming
 from envspec.pytest_plugin.owner import OnEvent, OnHandle, Owner
-from envspec.pytest_plugin.start import TTL, Started, start
+from envspec.pytest_plugin.start import TTL, Started, Stay, start
 from envspec.pytest_plugin.terminal import say
 from envspec.pytest_plugin.text import one_line, ports_table, reason, whole_story
 from envspec.pytest_plugin.wanted import Groups, Wanted
@@ -258,10 +258,7 @@ class EnvironmentPool:
         return start(
             self.naming.file(wanted.name),
             sets,
-            keep=option("--env-keep"),
-            attach=option("--env-attach"),
-            warm=option("--env-warm"),
-            ttl=option("--env-ttl") or TTL,
+            Stay(option("--env-keep"), option("--env-attach"), option("--env-warm"), option("--env-ttl") or TTL),
             tell=lambda line: self.owner.lines.append(f"envspec: {line}"),
             on_event=on_event,
             on_handle=on_handle,

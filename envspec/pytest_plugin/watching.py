@@ -19,7 +19,7 @@ from envspec.agent.identity import stat_fields
 from envspec.errors import EnvspecError
 from envspec.plan.events import Event, SessionFailed
 from envspec.pytest_plugin.culprit import Loss, Losses
-from envspec.pytest_plugin.interrupt import Interrupter
+from envspec.pytest_plugin.interrupt import EnvironmentBroken, Interrupter
 from envspec.pytest_plugin.markers import wanted_of
 from envspec.pytest_plugin.pool import EnvironmentPool
 from envspec.pytest_plugin.wanted import Wanted
@@ -178,13 +178,15 @@ class Watching:
                 test.armed = False
 
     @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_runtest_teardown(self) -> Wrapper:
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Wrapper:
         """Put aside what has broken before it is given back."""
         try:
             return (yield)
         finally:
             with self._news:
-                self._test = None
+                test, self._test = self._test, None
+            if test is not None and test.broken:
+                _forget_interrupted(item)
             self._settle()
 
     def _settle(self) -> None:
@@ -208,7 +210,6 @@ class Watching:
         with self._news:
             broken, test.told = test.broken and not test.told, test.told or call.when == "call" or report.failed
         if broken:
-            test.told = True
             _blame(report, test)
         return report
 
@@ -247,3 +248,14 @@ def _blame(report: pytest.TestReport, test: Test) -> None:
             crash.message = f"{test.broken}; then {crash.message}"
     if test.stacks:
         report.sections.append(("envspec: where the test was when it should have ended", test.stacks))
+
+
+def _forget_interrupted(item: pytest.Item) -> None:
+    """Let fixtures be set up anew whose setup was interrupted: pytest keeps a failure for as long as a value."""
+    known: Any = getattr(item.session, "_fixturemanager", None)
+    request = getattr(item, "_request", None)  # a doctest, or an item of another plugin, may have none
+    for fixtures in tuple(getattr(known, "_arg2fixturedefs", {}).values()):
+        for fixture in fixtures:
+            cached = fixture.cached_result
+            if cached is not None and cached[2] is not None and isinstance(cached[2][0], EnvironmentBroken) and request:
+                fixture.finish(request)

@@ -297,6 +297,37 @@ def test_x(environment, slow):
     result.stdout.re_match_lines([r"E +EnvironmentBroken: services\.worker\.1 died of SIGKILL, .* into test_x"])
 
 
+def test_a_fixture_of_the_whole_run_whose_setup_was_interrupted_is_set_up_anew(project: pytest.Pytester) -> None:
+    result = run(
+        project,
+        """
+tries = []
+
+@pytest.fixture(scope="session")
+def of_the_run():
+    tries.append(1)
+    if len(tries) == 1:
+        block()
+    return "there"
+
+@pytest.fixture
+def dies(environment):
+    kill(environment, "worker.1")
+
+def test_x(dies, of_the_run):
+    pass
+
+@pytest.mark.parametrize("number", range(2))
+def test_next(environment, of_the_run, number):
+    assert of_the_run == "there"
+    assert len(tries) == 2
+""",
+        "--env-on-crash=restart",
+    )
+
+    result.assert_outcomes(errors=1, passed=2)
+
+
 def test_the_signal_is_given_back(project: pytest.Pytester) -> None:
     project.makeconftest("""
 import signal
@@ -311,3 +342,27 @@ def pytest_unconfigure(config):
 
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["given back: True"])
+
+
+@pytest.mark.parametrize("options", [(), ("-n1",)], ids=["alone", "xdist"])
+def test_an_environment_that_was_lost_is_replaced_where_that_was_asked_for(
+    project: pytest.Pytester, options: tuple[str, ...]
+) -> None:
+    result = run(
+        project,
+        """
+def test_x(environment):
+    import json
+    agents = json.loads((environment.dir / "processes.json").read_text())
+    for half in ("guardian", "agent"):
+        os.kill(agents[half]["pid"], signal.SIGKILL)
+    block()
+
+def test_next(environment):
+    assert environment.state == "healthy"
+""",
+        "--env-on-crash=restart",
+        *options,
+    )
+
+    result.assert_outcomes(failed=1, passed=1)
