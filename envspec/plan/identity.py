@@ -11,9 +11,11 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from envspec.plan.codec import to_json
 from envspec.plan.outline import Outline
 from envspec.plan.plan import Bindings, Check, ModelPlan, Plan, PortRequest, ReplicaPlan, ServicePlan
 
@@ -27,6 +29,7 @@ INHERITED = (
 """Variables, as patterns, that count although the file does not speak of them: they decide which programs are run, and
 how an inference stack behaves. All others (a terminal's size, the name of the CI job) differ between runs that are
 the same."""
+FAULTS = "faults"
 LONGEST = 1000
 """Characters of a value; of a longer one the beginning and a digest are kept."""
 SHOWN = 200
@@ -86,7 +89,7 @@ def described(plan: Plan, outline: Outline, secrets: Iterable[str]) -> Document:
     bindings = stand_in(outline)
     numbers = list(_named_ports(outline, bindings))
     document = {"environment": plan.environment, "start_timeout": str(plan.start_timeout)}
-    document |= _checks("ready", plan.ready)
+    document |= _checks("ready", plan.ready) | _faults(plan)
     for model in plan.models:
         document |= _model(model)
     write = _writer(bindings, numbers, "", secrets)
@@ -102,6 +105,12 @@ def described(plan: Plan, outline: Outline, secrets: Iterable[str]) -> Document:
             document |= {f"services.{label}.{key}": own.get(key, UNSET) for key in _new(own, first)}
             first = first or own
     return document
+
+
+def _faults(plan: Plan) -> Document:
+    """Return the faults that the file orders, without where it does so."""
+    bare = [replace(fault, where="", position="") for fault in plan.faults]
+    return {f"{FAULTS}[{number}]": json.dumps(to_json(fault), sort_keys=True) for number, fault in enumerate(bare)}
 
 
 def _new(own: Document, first: Document) -> list[str]:

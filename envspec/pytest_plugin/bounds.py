@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -15,7 +14,7 @@ from envspec.pytest_plugin.naming import Naming
 from envspec.pytest_plugin.turns import Turns
 from envspec.pytest_plugin.wanted import Wanted
 from envspec.session.draft import draft
-from envspec.session.request import Request, assignments
+from envspec.session.request import Request, assignments, environ_of_tests
 
 
 def turns_of(config: pytest.Config, naming: Naming, *, bounded: bool) -> Turns:
@@ -26,7 +25,7 @@ def turns_of(config: pytest.Config, naming: Naming, *, bounded: bool) -> Turns:
     def memory(name: str) -> int:
         try:
             sets = assignments("--env-set", config.getoption("--env-set"))
-            request = Request(file=naming.file(name), sets=sets, environ=dict(os.environ))
+            request = Request(file=naming.file(name), sets=sets, environ=environ_of_tests())
             return draft(request).outline.requires.memory
         except EnvspecError:
             return 0  # its start will say what is wrong

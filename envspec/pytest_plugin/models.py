@@ -21,7 +21,7 @@ from envspec.pytest_plugin.terminal import say
 from envspec.pytest_plugin.text import one_line, whole_story
 from envspec.session.draft import draft
 from envspec.session.model_loader import ModelLoader
-from envspec.session.request import Request, assignments
+from envspec.session.request import Request, assignments, environ_of_tests
 from envspec.session.requirements import check_requirements
 from envspec.spec.find import find
 
@@ -68,7 +68,7 @@ class ModelPool:
             try:
                 sets = assignments("--env-set", self._config.getoption("--env-set"))
                 file = find(environment, self._config.rootpath)
-                self._outlines[environment] = draft(Request(file=file, sets=sets, environ=dict(os.environ))).outline
+                self._outlines[environment] = draft(Request(file=file, sets=sets, environ=environ_of_tests())).outline
             except EnvspecError:
                 self._outlines[environment] = None
         return self._outlines[environment]

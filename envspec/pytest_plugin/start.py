@@ -6,16 +6,30 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from envspec.plan.events import Event
 from envspec.session.lending import Loan, borrow
 from envspec.session.live import Environment, Handle
-from envspec.session.request import Request
+from envspec.session.request import Request, environ_of_tests
 from envspec.session.status import SessionStatus
 from envspec.units import format_seconds
 
 TTL = 1800.0
 """Seconds that `--env-warm` leaves an environment up after its last user."""
+
+
+class Stay(NamedTuple):
+    """Whether an environment outlives the run, and whether one that runs already will do.
+
+    `keep` leaves it up until somebody stops it. `attach` borrows one that is there; `warm` does, too, and what had to
+    be started can be borrowed by others then: it ends when nobody has used it for `ttl` seconds.
+    """
+
+    keep: bool = False
+    attach: bool = False
+    warm: bool = False
+    ttl: float = TTL
 
 
 @dataclass(frozen=True)
@@ -36,8 +50,10 @@ class Started:
         return self.handle.status()
 
     def stop(self, *, force: bool = False) -> None:
-        """Take it down, and wait until nothing is left; with `force`, services get a second. One that was borrowed is
-        given back instead."""
+        """Take it down, and wait until nothing is left; with `force`, services get a second.
+
+        One that was borrowed is given back instead.
+        """
         if self.loan is not None:
             self.loan.close()
         else:
@@ -56,38 +72,35 @@ class Started:
 def start(
     file: Path,
     sets: Mapping[str, str],
+    stay: Stay,
     *,
-    keep: bool,
-    attach: bool = False,
-    warm: bool = False,
-    ttl: float = TTL,
     tell: Callable[[str], None] | None = None,
     on_event: Callable[[Event], None] | None = None,
     on_handle: Callable[[Handle], None] | None = None,
 ) -> Started:
     """Start the environment and return when it is healthy.
 
-    With `attach`, a session that runs already and is what would be started is borrowed instead; `tell` hears, a line
-    at a time, why one is not. With `warm` as well, and what had to be started can be borrowed by others then: it ends
-    when nobody has used it for `ttl` seconds.
+    Where `stay` allows that, a session that runs already and is what would be started is borrowed instead; `tell`
+    hears, a line at a time, why one is not.
     `on_event` hears what happens meanwhile, and later where the session is ours. `on_handle` gets, before anything is
     started, what can stop it from another thread; a detached one ends with the process that started it.
 
     Raises:
         EnvspecError: it did not start; nothing of it is left.
     """
-    request = Request(file=file, sets=sets, environ=dict(os.environ))
+    request = Request(file=file, sets=sets, environ=environ_of_tests())
     us = f"pytest in {Path.cwd()} (pid {os.getpid()})"
-    if attach or warm:
-        loan = borrow(request, us, tell or (lambda _: None), ttl=ttl if warm else None, replace=warm)
+    if stay.attach or stay.warm:
+        ttl = stay.ttl if stay.warm else None
+        loan = borrow(request, us, tell or (lambda _: None), ttl=ttl, replace=stay.warm)
         if loan is not None:
             return Started(Environment(loan.control), loan.control, kept=True, loan=loan)
-    if warm:
+    if stay.warm:
         from envspec.session.detach import start_lent
 
-        loan = start_lent(request, us, ttl, on_event)
-        return Started(Environment(loan.control), loan.control, kept=True, loan=loan, ttl=ttl)
-    if keep:
+        loan = start_lent(request, us, stay.ttl, on_event)
+        return Started(Environment(loan.control), loan.control, kept=True, loan=loan, ttl=stay.ttl)
+    if stay.keep:
         from envspec.session.detach import start_detached
 
         handle: Handle = start_detached(request, on_event)
@@ -98,4 +111,4 @@ def start(
         if on_handle is not None:
             on_handle(handle)
         handle.start(on_event)
-    return Started(Environment(handle), handle, kept=keep)
+    return Started(Environment(handle), handle, kept=stay.keep)

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from envspec.agent.wire import decode, encode, error_from_json
 from envspec.errors import EnvspecError, ServiceError
-from envspec.plan.identity import UNSET, differences, stand_in
+from envspec.plan.identity import FAULTS, UNSET, differences, stand_in
 from envspec.session import identity as identities
 from envspec.session.control import Control
 from envspec.session.draft import draft
@@ -59,6 +59,9 @@ def borrow(request: Request, to: str, tell: Tell, *, ttl: float | None = None, r
         return None
     ours = _our_identity(request)
     known = [(entry, identities.read(entry.directory)) for entry in reversed(candidates)]
+    if any(key.startswith(f"{FAULTS}[") for key in ours.document):
+        tell(f"{known[0][0].id} is not used: the faults of the file have happened to it")
+        return None
     same = [entry for entry, identity in known if identity is not None and identity.hash == ours.hash]
     for entry in same:
         control = Control(entry.directory)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from envspec.errors import UsageError
+
+OF_PYTEST = ("PYTEST_CURRENT_TEST", "PYTEST_VERSION")
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,14 @@ class Request:
     keep_on_failure: bool = False
     backend: str = "local"
     detached: bool = False
+
+
+def environ_of_tests() -> dict[str, str]:
+    """Return our variables without those that pytest sets by the moment: services would keep them for ever.
+
+    So, too, an environment is the same at whatever moment of a run it is asked for, and in a shell without pytest.
+    """
+    return {name: value for name, value in os.environ.items() if name not in OF_PYTEST}
 
 
 def assignments(option: str, texts: Iterable[str]) -> dict[str, str]:

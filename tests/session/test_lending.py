@@ -206,6 +206,15 @@ def test_one_that_lost_a_service_is_not_lent(lent: Lent) -> None:
     assert line.startswith(f"{control.directory.name} is not used: it is degraded: web")
 
 
+def test_one_that_faults_were_ordered_for_is_not_lent(lent: Lent) -> None:
+    text = "faults: [{after: healthy + 1h, pause: web}]\nservices: {web: {use: http-server}}"
+    request = lent.bench.request(text)
+    control = start_detached(request)
+    assert lent.refused(request) == [
+        f"{control.directory.name} is not used: the faults of the file have happened to it"
+    ]
+
+
 def test_one_that_hangs_is_not_lent(lent: Lent) -> None:
     text = "services: {web: {use: http-server, health: [{http: {port: http, path: /, timeout: 100ms}}]}}"
     request = lent.bench.request(text)
