@@ -63,8 +63,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, and name a directory for what all processes of this run must agree on."""
     config.addinivalue_line(
         "markers",
-        "environment(*names, scope='session'): run this test in the named environments, whatever --env says; "
-        "scope='module' or 'function' gives each module or test its own",
+        "environment(*names, scope='session', faults=()): run this test in the named environments, whatever --env "
+        "says; scope='module' or 'function' gives each module or test its own; what faults=[{'after': '2s', 'kill': "
+        "'worker.1'}] says is done to its services while it runs",
     )
     config.addinivalue_line("markers", "model(*names, revision): fetch these models before the first test runs")
     if config.getoption("dist", "no") != "no" and config.getoption("tx") and not config.option.collectonly:

@@ -25,14 +25,21 @@ def names_of(definition: pytest.Item, config: pytest.Config) -> list[str]:
 
 def wrong_with(marker: pytest.Mark) -> str:
     """Return what is wrong with a marker, and what to write instead; empty where it names environments."""
-    if odd := [key for key in marker.kwargs if key != "scope"]:
-        message = f"the marker environment takes names and scope=, not {odd[0]}="
+    if odd := [key for key in marker.kwargs if key not in ("scope", "faults")]:
+        message = f"the marker environment takes names, scope= and faults=, not {odd[0]}="
         return f"{message}\nhint: vars of environments are set by --env-set KEY=VALUE"
     if not marker.args and not marker.kwargs:
         return "the marker environment names no environment\nhint: write @pytest.mark.environment('NAME')"
     if (scope := marker.kwargs.get("scope", "session")) not in SCOPES:
         return f"the marker environment has no scope {scope!r}\nhint: there are: {', '.join(SCOPES)}"
-    return ""
+    return _wrong_with_faults(marker.kwargs.get("faults", ()))
+
+
+def _wrong_with_faults(faults: object) -> str:
+    """Return what is wrong with `faults=` at first sight: what they say is read when the environment is there."""
+    if isinstance(faults, list | tuple) and all(isinstance(fault, dict) for fault in faults):
+        return ""
+    return 'faults= of the marker environment is a list of mappings\nhint: faults=[{"after": "2s", "kill": "worker.1"}]'
 
 
 def instance_of(item: pytest.Item) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any
 
 from envspec.errors import EnvspecError
 from envspec.plan import events as e
@@ -26,40 +27,45 @@ class FaultSchedule:
         self._do = do
         self._refused = refused
         self._milestones = Milestones(services)
-        self._tasks = {fault: asyncio.create_task(self._see_to(fault)) for fault in faults}
+        self._left = asyncio.Event()
         self._due: set[Fault] = set()
-        self._is_over = False
+        self._tasks = {fault: asyncio.create_task(self._see_to(fault)) for fault in faults}
 
     def hear(self, event: e.Event) -> None:
         """Take in what happened; faults whose moment this is begin to count. A session that stops ends them all."""
         self._milestones.hear(event)
-        if isinstance(event, e.SessionStopping):
-            self._is_over = True  # and what is down stays down
-            self._cancel()
+        if isinstance(event, e.SessionStopping):  # what is down stays down
+            for task in self._tasks.values():
+                task.cancel()
 
     async def leave(self) -> list[Fault]:
-        """End it: what was to last for a time ends now, what is not due yet never comes and is returned."""
-        self._cancel()
+        """End it: what was to last for a time ends now, and what is not due yet never comes and is returned."""
+        self._left.set()
         if self._tasks:
             await asyncio.wait(self._tasks.values())
         return [fault for fault in self._tasks if fault not in self._due]
 
-    def _cancel(self) -> None:
-        for task in self._tasks.values():
-            task.cancel()
-
     async def _see_to(self, fault: Fault) -> None:
-        await self._milestones.reached(fault.after)
-        await asyncio.sleep(fault.after.delay)
-        self._due.add(fault)
-        undone_by = UNDONE_BY.get(fault.order.action) if fault.lasts is not None else None
-        if not await self._order(fault.order, fault) or undone_by is None:
+        if not await self._comes(self._milestones.reached(fault.after)):
             return
+        if not await self._comes(asyncio.sleep(fault.after.delay)):
+            return
+        self._due.add(fault)
+        done = await self._order(fault.order, fault)
+        undone_by = UNDONE_BY.get(fault.order.action)
+        if done and undone_by is not None and fault.lasts is not None:
+            await self._comes(asyncio.sleep(fault.lasts))
+            await self._order(Order(undone_by, fault.order.target), fault)
+
+    async def _comes(self, moment: Coroutine[Any, Any, None]) -> bool:
+        """Wait for a moment; return whether it came before this was left."""
+        waiting, left = asyncio.create_task(moment), asyncio.create_task(self._left.wait())
         try:
-            await asyncio.sleep(fault.lasts or 0.0)
+            await asyncio.wait([waiting, left], return_when=asyncio.FIRST_COMPLETED)
+            return waiting.done()
         finally:
-            if not self._is_over:
-                await self._order(Order(undone_by, fault.order.target), fault)
+            waiting.cancel()
+            left.cancel()
 
     async def _order(self, order: Order, fault: Fault) -> bool:
         try:

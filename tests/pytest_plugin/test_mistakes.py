@@ -74,7 +74,7 @@ def test_a_marker_of_an_unknown_environment_is_one_error(project: pytest.Pyteste
     ("marker", "wrong"),
     [
         ("environment()", "the marker environment names no environment"),
-        ("environment('web', nope=1)", "the marker environment takes names and scope=, not nope="),
+        ("environment('web', nope=1)", "the marker environment takes names, scope= and faults=, not nope="),
     ],
 )
 def test_a_marker_that_says_nothing_or_too_much(
