@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shlex
@@ -18,6 +19,7 @@ from envspec.plan.redact import secrets_of
 from envspec.pytest_plugin import words_of
 from envspec.pytest_plugin.pool import EnvironmentPool
 from envspec.report.bundle import FailedTest, Recorded, Run, write_bundle
+from envspec.session.state import RECORD
 
 UNFAILED = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 
@@ -54,23 +56,27 @@ class Bundling:
         ]
         command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
         lines = words_of(config).lines
+        versions = {**_versions(), **_packages(session.directory for session in sessions)}
         try:
-            write_bundle(path, Run(command, sessions, self._failed, {**_versions(), **self._packages()}))
+            write_bundle(path, Run(command, sessions, self._failed, versions))
         except OSError as error:
             lines.append(f"envspec: the report could not be written to {path}: {error.strerror or error}")
         else:
             lines.append(f"envspec: what is known of this run is in {path}")
 
-    def _packages(self) -> dict[str, str]:
-        """Return the versions of the packages that environments of this run require."""
-        from envspec.spec.load import load
 
-        modules: dict[str, None] = {}
-        for wanted in dict.fromkeys(one for group in self._pool.groups.values() for one in group):
-            with suppress(EnvspecError, OSError):
-                environment = load(self._pool.naming.file(wanted.name), environ=os.environ)
-                modules.update(dict.fromkeys(environment.requires.modules))
-        return _versions_of(modules)
+def _packages(directories: Iterable[Path]) -> dict[str, str]:
+    """Return the versions of the packages that the environments of these sessions require."""
+    from envspec.spec.load import load
+
+    modules: dict[str, None] = {}
+    for directory in directories:
+        with suppress(
+            EnvspecError, OSError, ValueError, KeyError
+        ):  # its file may be gone, or in the middle of a change
+            file = Path(json.loads((directory / RECORD).read_bytes())["file"])
+            modules.update(dict.fromkeys(load(file, environ=os.environ).requires.modules))
+    return _versions_of(modules)
 
 
 def _versions_of(modules: Iterable[str]) -> dict[str, str]:

@@ -98,7 +98,7 @@ class Evidence:
         report = yield
         if report.failed and call.when != "teardown":
             for one in wanted_of(item, self._pool.naming):
-                if one in self._files:
+                if one in self._files and one not in self._pool.broken:
                     report.sections += self._sections(self._files[one])
         return report
 

@@ -1,0 +1,109 @@
+"""`--env-report`: after a run that failed, what somebody else needs to understand it; after another one, nothing."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+WEB = """
+version: 1
+requires: {modules: [requests]}
+services:
+  web:
+    shell: echo "speaks of hunter2hunter2"; exec sleep 1000
+    env: {API_TOKEN: hunter2hunter2, SHORT_KEY: abc, PLAIN: seen}
+    health: [{log: {match: speaks}}]
+"""
+BROKEN = """
+version: 1
+services:
+  web: {shell: "echo gone; exit 3", health: [{log: {match: never}}]}
+"""
+FAILS = """
+def test_x(environment):
+    assert environment["web"].logs() == "hunter2hunter2"
+
+def test_fine(environment):
+    pass
+"""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    environments = pytester.mkdir("environments")
+    (environments / "web.yaml").write_text(WEB)
+    (environments / "broken.yaml").write_text(BROKEN)
+    pytester.makepyprojecttoml("[tool.pytest.ini_options]\naddopts = ['-p', 'no:cacheprovider']\n")
+    pytester.makepyfile(FAILS)
+    return pytester
+
+
+def files(directory: Path) -> dict[str, str]:
+    return {str(path.relative_to(directory)): path.read_text() for path in directory.rglob("*") if path.is_file()}
+
+
+def check(found: dict[str, str]) -> None:
+    """See that everything is there that a reader needs, and no secret."""
+    session = next(name.partition("/")[0] for name in found if name.endswith("/plan.json"))
+    assert session.startswith("web-")
+    assert found[f"{session}/logs/web.log"] == "speaks of ***\n"
+    events = [json.loads(line)["event"] for line in found[f"{session}/events.jsonl"].splitlines()]
+    assert events[-1] == "session-stopped"
+    assert "session-healthy" in events
+    assert "critical path" in found[f"{session}/timeline.txt"]
+    variables = json.loads(found[f"{session}/variables.json"])
+    assert variables["all"]["API_TOKEN"] == variables["all"]["SHORT_KEY"] == "***"
+    assert variables["all"]["PLAIN"] == "seen"
+    assert json.loads(found[f"{session}/plan.json"])["services"][0]["name"] == "web"
+    versions = json.loads(found["versions.json"])
+    assert {"command", "envspec", "pytest", "python", "kernel", "requests"} <= versions.keys()
+    [failed] = [text for name, text in found.items() if name.startswith("failed/")]
+    assert "test_x" in failed
+    assert "assert" in failed
+    for name in found:
+        assert name == "README.txt" or name in found["README.txt"]
+    assert not [name for name, text in found.items() if "hunter2hunter2" in text]
+
+
+@pytest.mark.parametrize(
+    "options", [(), ("-n2",), ("-n1", "--env-per-worker")], ids=["alone", "xdist", "each-worker-its-own"]
+)
+def test_a_failed_run_leaves_a_folder_that_tells_all(project: pytest.Pytester, options: tuple[str, ...]) -> None:
+    result = project.runpytest_subprocess("--env=web", "--env-report=told", *options)
+
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines([f"envspec: what is known of this run is in {project.path}/told"])
+    check(files(project.path / "told"))
+
+
+def test_a_zip_holds_the_same(project: pytest.Pytester) -> None:
+    project.runpytest_subprocess("--env=web", "--env-report=deep/told.zip").assert_outcomes(failed=1, passed=1)
+
+    with zipfile.ZipFile(project.path / "deep" / "told.zip") as archive:
+        check({name.removeprefix("told/"): archive.read(name).decode() for name in archive.namelist()})
+    assert [path.name for path in (project.path / "deep").iterdir()] == ["told.zip"]
+
+
+def test_a_run_that_passed_leaves_nothing(project: pytest.Pytester) -> None:
+    project.runpytest_subprocess("--env=web", "--env-report=told", "-k", "fine").assert_outcomes(passed=1, deselected=1)
+
+    assert not (project.path / "told").exists()
+
+
+def test_a_start_that_failed_is_told_with_its_logs(project: pytest.Pytester) -> None:
+    project.runpytest_subprocess("--env=broken", "--env-report=told").assert_outcomes(errors=2)
+
+    found = files(project.path / "told")
+    [log] = [text for name, text in found.items() if name.endswith("logs/web.log")]
+    assert log == "gone\n"
+
+
+def test_a_place_that_cannot_be_written_is_told_and_changes_nothing(project: pytest.Pytester) -> None:
+    (project.path / "told").touch()
+    result = project.runpytest_subprocess("--env=web", "--env-report=told")
+
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["envspec: the report could not be written to */told: *"])
