@@ -173,7 +173,8 @@ class ReplicaStopped(Event):
 class FaultOrdered(Event):
     """Somebody asked for a fault, and it is about to be done.
 
-    `action` is kill, pause, resume, stop, start, restart or kill_child. `signal` is what a kill sends, `child` the
+    `action` is kill, pause, resume, stop, start, restart or kill_child, or for what passes through the port `endpoint`,
+    latency, drop, throttle, reset or heal, of which `detail` says how much. `signal` is what a kill sends, `child` the
     descendant that kill_child found ("pid command"), `wipe` whether the replica's directory is emptied. `position` is
     where the fault is written, empty for what was ordered by hand.
     """
@@ -184,6 +185,8 @@ class FaultOrdered(Event):
     child: str = ""
     wipe: bool = False
     position: str = ""
+    endpoint: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from envspec.plan.toxics import NOTHING, Toxics
+
 FaultAction = Literal["kill", "pause", "resume", "stop", "start", "restart", "kill_child"]
+EndpointAction = Literal["latency", "drop", "throttle", "reset", "heal"]
 Milestone = Literal["", "started", "listening", "healthy", "first_healthy"]
 
 UNDONE_BY: dict[str, str] = {"pause": "resume", "stop": "start"}
@@ -14,10 +17,11 @@ UNDONE_BY: dict[str, str] = {"pause": "resume", "stop": "start"}
 
 @dataclass(frozen=True)
 class Order:
-    """One thing to do to a service, or to one replica of it.
+    """One thing to do to a service, or to one replica of it, or to what passes through its `port`.
 
     `signal` (a name, without SIG) is for kill and kill_child, which sends it to the one descendant whose name or
     command line contains `child`. `wipe` empties the replica's directory after a stop, or within a restart.
+    An action on a port takes what it says from `toxics`; `heal` ends the action `heals`, or all of them.
     """
 
     action: str
@@ -25,9 +29,12 @@ class Order:
     signal: str = "KILL"
     child: str = ""
     wipe: bool = False
+    port: str = ""
+    toxics: Toxics = NOTHING
+    heals: str = ""
 
     def __str__(self) -> str:
-        return f"{self.action} {self.target}"
+        return f"{self.action} {self.target}{f'.{self.port}' if self.port else ''}"
 
 
 @dataclass(frozen=True)

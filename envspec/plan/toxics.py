@@ -20,3 +20,7 @@ class Toxics:
     rate: float | None = None
     reset: bool = False
     after_bytes: int = 0
+
+
+NOTHING = Toxics()
+"""Everything passes as if there were no relay."""

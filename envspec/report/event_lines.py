@@ -91,11 +91,12 @@ def _stopped(event: e.ReplicaStopped) -> str:
 
 
 def fault_words(event: e.FaultOrdered) -> str:
-    """Say what was ordered of a replica: `kill (SIGTERM)`, `kill_child (SIGKILL to 123 EngineCore)`."""
+    """Say what was ordered of a replica: `kill (SIGTERM)`, `kill_child (SIGKILL to 123 EngineCore)`, `drop of http`."""
     signal = f"SIG{event.signal}" if event.signal else ""
-    details = [f"{signal} to {event.child}" if event.child else signal, "wiped" if event.wipe else ""]
+    details = [f"{signal} to {event.child}" if event.child else signal, "wiped" if event.wipe else "", event.detail]
     said = ", ".join(filter(None, details))
-    return f"{event.action} ({said})" if said else event.action
+    action = f"{event.action} of {event.endpoint}" if event.endpoint else event.action
+    return f"{action} ({said})" if said else action
 
 
 _WORDS: dict[type[e.Event], Callable[[Any], tuple[str, str, str]]] = {

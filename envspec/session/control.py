@@ -63,8 +63,12 @@ class Control:
 
     def fault(self, action: str, name: str, signal: str = "KILL", *, child: str = "", wipe: bool = False) -> None:
         """Do kill, kill_child, pause, resume, restart, stop or start to a service or a replica; returns when done."""
+        self.carry_out(Order(action, name, signal, child, wipe))
+
+    def carry_out(self, order: Order) -> None:
+        """Do what is ordered to a service or to what passes through its ports; returns when done."""
         self.status()
-        self._ask("fault", **to_json(Order(action, name, signal, child, wipe)))
+        self._ask("fault", **to_json(order))
 
     def log(self, replica: str, offset: int, limit: int) -> LogChunk:
         """Return a piece of what a replica wrote; a negative `offset` counts from the end."""

@@ -13,6 +13,7 @@ from envspec.plan import events as e
 from envspec.plan.fault import Fault, FaultAction, Order
 from envspec.plan.plan import Plan
 from envspec.session.child import Child, the_child
+from envspec.session.endpoint_faults import EndpointFaults
 from envspec.session.event_log import EventLog
 from envspec.session.fault_schedule import FaultSchedule
 from envspec.session.replica import Replica
@@ -32,6 +33,7 @@ class Faults:
     def __init__(self, supervisor: Supervisor, log: EventLog, plan: Plan) -> None:
         self._supervisor = supervisor
         self._log = log
+        self._endpoints = EndpointFaults(supervisor, log)
         self._turns = {name: asyncio.Lock() for name in supervisor.replicas}
         self._actions: dict[str, Doing] = {
             "kill": self._kill,
@@ -56,9 +58,16 @@ class Faults:
             ServiceError: it did not become healthy again, or could not be stopped.
             StateDirectoryError: what it left cannot be wiped.
         """
+        if order.port:
+            await self._endpoints.carry_out(order, position)
+            return
         order = _sound(order)
         replicas = self._supervisor.select(order.target)
         await asyncio.gather(*(self._do(order, position, replica) for replica in replicas))
+
+    async def heal(self) -> None:
+        """End whatever is done to what passes through ports."""
+        await self._endpoints.heal()
 
     async def _on_schedule(self, order: Order, fault: Fault) -> None:
         await self.carry_out(order, fault.position)

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from envspec.errors import UsageError
 from envspec.plan.events import Event
+from envspec.plan.fault import Order
 from envspec.session.breaking import Breakable
+from envspec.session.live_endpoint import LiveEndpoint
 from envspec.session.service_map import ServiceMap
 from envspec.session.status import ReplicaStatus, SessionStatus
 
@@ -33,11 +35,17 @@ class Handle(Protocol):
     def fault(self, action: str, name: str, signal: str = "KILL", *, child: str = "", wipe: bool = False) -> None:
         """Do kill, kill_child, pause, resume, stop, start or restart to a service or a replica (envspec.plan.fault)."""
 
+    def carry_out(self, order: Order) -> None:
+        """Do what is ordered to a service, or to what passes through its ports."""
+
     def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
         """Call `callback`, in a thread of its own, with every event, those so far first; returns what ends that."""
 
     def read_log(self, replica: str, offset: int, limit: int) -> tuple[bytes, int]:
         """Return bytes of a log and the offset after them."""
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return what must be masked in logs, which services write as they like."""
 
     def stop(self, reason: str, *, force: bool = False) -> None:
         """Take the environment down; returns when nothing is left of it. With `force`, services get a second."""
@@ -102,6 +110,10 @@ class Service(Breakable):
         """Return `host:port` of a named port."""
         __tracebackhide__ = True
         return self.url(name).partition("://")[2].partition("/")[0]
+
+    def endpoint(self, name: str = "http") -> LiveEndpoint:
+        """Return what lies between a named port and those who use it, to be slowed, silenced or cut."""
+        return LiveEndpoint(self._handle, self.name, name)
 
     def http(self, port: str = "http") -> Session:
         """Return a requests session for a port: relative URLs are joined to its own, and a hung service ends them."""

@@ -28,11 +28,14 @@ class Renewal:
         self._faults = faults
 
     async def renew(self) -> None:
-        """Ask every replica's `health` once, all at a time, then reset each service after those that it depends on.
+        """End what is done to endpoints, ask every replica's `health` once, all at a time, then reset each service.
+
+        A service is reset after those that it depends on.
 
         Raises:
             ServiceError: one of them does not run, is not healthy, or could not be reset.
         """
+        await self._faults.heal()
         await _all(self._verify(replica) for replica in self._replicas)
         order = TopologicalSorter({service.name: service.depends_on for service in self._plan.services})
         order.prepare()

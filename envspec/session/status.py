@@ -155,6 +155,8 @@ def _exited(event: Any) -> dict[str, Any]:
 
 
 def _fault(event: Any) -> dict[str, Any]:
+    if event.endpoint:
+        return {}  # done to what comes and goes, not to the replica
     if event.action in ("pause", "resume"):
         return {"paused": event.action == "pause"}
     return {"killed_at": event.at if event.action in ("kill", "kill_child") else None}

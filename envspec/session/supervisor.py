@@ -18,6 +18,7 @@ from envspec.session.explain import environment_not_ready
 from envspec.session.models import Models
 from envspec.session.notices import tell
 from envspec.session.order import Order, in_reverse
+from envspec.session.relays import Relays
 from envspec.session.replica import Replica
 from envspec.session.run import Run
 from envspec.session.unknown_name import unknown_name
@@ -41,6 +42,7 @@ class Supervisor:
             replica.name: Replica(run, service, replica) for service in plan.services for replica in service.replicas
         }
         self._failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+        self.relays = Relays(plan, agent)
         self._models = Models(run, complete, self._fail)
         self._lost: set[str] = set()
         self._started = False
@@ -59,6 +61,7 @@ class Supervisor:
         Raises:
             EnvspecError: something failed; whatever runs, goes on running.
         """
+        await self.relays.open()
         for replica in self.replicas.values():
             replica.begin(wait=True)
         self._models.begin()

@@ -114,12 +114,20 @@ class BackgroundSession:
 
     def fault(self, action: str, name: str, signal: str = "KILL", *, child: str = "", wipe: bool = False) -> None:
         """Do kill, kill_child, pause, resume, restart, stop or start to a service or a replica; returns when done."""
-        self._call(self.session.fault(Order(action, name, signal, child, wipe)))
+        self.carry_out(Order(action, name, signal, child, wipe))
+
+    def carry_out(self, order: Order) -> None:
+        """Do what is ordered to a service or to what passes through its ports; returns when done."""
+        self._call(self.session.fault(order))
 
     def read_log(self, replica: str, offset: int, limit: int) -> tuple[bytes, int]:
         """Return bytes of a log and the offset after them."""
         chunk = self._call(self.session.read_log(replica, offset, limit))
         return chunk.data, chunk.end
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return what must be masked in logs, which services write as they like."""
+        return self.session.secrets
 
     def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
         """Call `callback` with every event, those so far first, in a thread of its own; returns what ends that."""

@@ -1,0 +1,113 @@
+"""Faults between a service and its users, which its relay carries out: the wire is slow, silent or cut."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import get_args
+
+from envspec.errors import UsageError
+from envspec.plan import events as e
+from envspec.plan.fault import EndpointAction, Order
+from envspec.plan.plan import ReplicaPlan
+from envspec.plan.toxics import NOTHING, Toxics
+from envspec.session.event_log import EventLog
+from envspec.session.supervisor import Supervisor
+from envspec.units import format_seconds, format_size
+
+ACTIONS: tuple[EndpointAction, ...] = get_args(EndpointAction)
+SAYS: Mapping[str, tuple[str, ...]] = {
+    "latency": ("latency", "jitter"),
+    "drop": ("drop",),
+    "throttle": ("rate",),
+    "reset": ("reset", "after_bytes"),
+}
+"""Which toxics an action sets, and its end takes back."""
+
+
+class EndpointFaults:
+    """Carries out orders on ports. Actions of different kinds add up; one of the same kind replaces the former."""
+
+    def __init__(self, supervisor: Supervisor, log: EventLog) -> None:
+        self._supervisor = supervisor
+        self._log = log
+
+    async def carry_out(self, order: Order, position: str = "") -> None:
+        """Do what is ordered to the port of a replica, or of all replicas of a service; returns when it is so.
+
+        Raises:
+            UsageError: there is no such action, service or port, or no relay before it; says how to get one.
+            BackendError: the relay is gone.
+        """
+        _must_be_sound(order)
+        plans = [replica.plan for replica in self._supervisor.select(order.target)]
+        for plan in plans:
+            _must_be_relayed(plan, order.port)
+        await asyncio.gather(*(self._do(order, position, plan.name) for plan in plans))
+
+    async def heal(self) -> None:
+        """End whatever is done to ports."""
+        await asyncio.gather(
+            *(self._do(Order("heal", name, port=port), "", name) for name, port in self._supervisor.relays.ailing())
+        )
+
+    async def _do(self, order: Order, position: str, replica: str) -> None:
+        relays, detail = self._supervisor.relays, _detail(order)
+        self._log.record(
+            e.FaultOrdered(replica=replica, action=order.action, endpoint=order.port, detail=detail, position=position)
+        )
+        await relays.do(replica, order.port, _changed(relays.toxics(replica, order.port), order))
+
+
+def _changed(toxics: Toxics, order: Order) -> Toxics:
+    """Return what is done once an order is carried out."""
+    if order.action == "heal":
+        return _taken(toxics, NOTHING, order.heals) if order.heals else NOTHING
+    return _taken(toxics, order.toxics, order.action)
+
+
+def _taken(toxics: Toxics, others: Toxics, action: str) -> Toxics:
+    """Return `toxics` with what an action says taken from `others`."""
+    return replace(toxics, **{name: getattr(others, name) for name in SAYS[action]})
+
+
+def _detail(order: Order) -> str:
+    """Say how much of it is ordered."""
+    toxics = order.toxics
+    match order.action:
+        case "latency":
+            spread = f" ± {format_seconds(toxics.jitter)}" if toxics.jitter else ""
+            return f"{format_seconds(toxics.latency)}{spread}"
+        case "throttle":
+            return f"{format_size(toxics.rate or 0)}/s"
+        case "reset":
+            return f"after {format_size(toxics.after_bytes)}" if toxics.after_bytes else ""
+        case "heal":
+            return order.heals
+    return ""
+
+
+def _must_be_sound(order: Order) -> None:
+    toxics = order.toxics
+    if order.action not in ACTIONS or order.heals not in ("", *SAYS):
+        raise UsageError(
+            f"there is no fault {order.heals or order.action!r} of an endpoint", hint=f"there are: {', '.join(ACTIONS)}"
+        )
+    if order.action == "latency" and not (toxics.latency > 0 and 0 <= toxics.jitter <= toxics.latency):
+        raise UsageError("a latency is more than no time, and its jitter no more than itself")
+    if order.action == "throttle" and not (toxics.rate or 0) > 0:
+        raise UsageError("a throttled endpoint lets some bytes a second pass", hint="drop() lets none pass")
+    if order.action == "reset" and toxics.after_bytes < 0:
+        raise UsageError("a connection is reset after some bytes, or after none: after_bytes is not negative")
+
+
+def _must_be_relayed(plan: ReplicaPlan, port: str) -> None:
+    if port in plan.relayed:
+        return
+    if port not in plan.ports:
+        raise UsageError(f"{plan.name} has no port {port!r}", hint=f"its ports: {', '.join(plan.ports) or 'none'}")
+    raise UsageError(
+        f"{plan.name}.{port} has no relay, so nothing can be done to what passes through it",
+        hint=f"under services.{plan.service}.ports write {port}: {{proxy: true}}",
+    )

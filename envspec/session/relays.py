@@ -1,0 +1,55 @@
+"""The relays of a session's ports: opened before anything starts, and told what to do to what passes."""
+
+from __future__ import annotations
+
+import asyncio
+
+from envspec.plan.codec import to_json
+from envspec.plan.plan import CONNECTABLE, Plan, ReplicaPlan
+from envspec.plan.toxics import NOTHING, Toxics
+from envspec.session.agent_client import AgentClient
+
+
+class Relays:
+    """What is done at each port that has a relay, by replica and port."""
+
+    def __init__(self, plan: Plan, agent: AgentClient) -> None:
+        self._agent = agent
+        self._replicas = {replica.name: replica for replica in plan.replicas if replica.relayed}
+        self._toxics = {(name, port): NOTHING for name, replica in self._replicas.items() for port in replica.relayed}
+
+    async def open(self) -> None:
+        """Let the relay listen at all of them.
+
+        Raises:
+            BackendError: it cannot.
+        """
+        await asyncio.gather(*(self._tell(self._replicas[name], port) for name, port in self._toxics))
+
+    def toxics(self, replica: str, port: str) -> Toxics:
+        """Return what is done there now."""
+        return self._toxics[replica, port]
+
+    async def do(self, replica: str, port: str, toxics: Toxics) -> None:
+        """Do this there from now on; returns when it is so.
+
+        Raises:
+            BackendError: there is no relay any more, and no other one can be started.
+        """
+        self._toxics[replica, port] = toxics
+        await self._tell(self._replicas[replica], port)
+
+    def ailing(self) -> list[tuple[str, str]]:
+        """Return the replicas and ports at which something is done."""
+        return [place for place, toxics in self._toxics.items() if toxics != NOTHING]
+
+    async def _tell(self, replica: ReplicaPlan, port: str) -> None:
+        (seen,), own = replica.endpoints[port], replica.relayed[port]
+        await self._agent.request(
+            "relay",
+            key=f"{replica.name}.{port}",
+            host=seen.host,
+            number=seen.port,
+            to=(CONNECTABLE.get(own.host, own.host), own.port),
+            toxics=to_json(self._toxics[replica.name, port]),
+        )
