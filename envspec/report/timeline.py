@@ -1,7 +1,7 @@
 """Where the start-up time of a session went, computed from its events and nothing else.
 
 All times are seconds since the session began. Only the first start of a replica counts, and nothing that happens after
-the start is over: somebody may restart what failed.
+the start is over but faults: somebody may restart what failed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from envspec.plan import events as e
 from envspec.plan.codec import to_json
+from envspec.report.event_lines import fault_words
 from envspec.report.replicas import short_check
 from envspec.report.text import one_line
 from envspec.units import format_seconds
@@ -57,8 +58,18 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Done:
+    """What was done to a replica on purpose, when, and where that is written: empty for what was ordered by hand."""
+
+    at: float
+    replica: str
+    fault: str
+    position: str = ""
+
+
+@dataclass(frozen=True)
 class Timeline:
-    """A session's start. `seconds` is None where it never became healthy."""
+    """A session's start, and the faults that were ordered in it. `seconds` is None where it never became healthy."""
 
     session: str
     environment: str
@@ -67,6 +78,7 @@ class Timeline:
     end: float
     tracks: tuple[Track, ...]
     critical_path: tuple[Step, ...]
+    faults: tuple[Done, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the shape that docs/json.md documents."""
@@ -80,7 +92,10 @@ def timeline(events: Iterable[e.Event]) -> Timeline:
     tracks: dict[str, Track] = {}
     about: dict[str, Any] = {"session": "", "environment": "", "state": "starting", "seconds": None}
     end, ready_asked = 0.0, False
+    faults = []
     for event in events:
+        if isinstance(event, e.FaultOrdered):
+            faults.append(Done(event.at, event.replica, fault_words(event), event.position))
         if about["state"] == "starting":
             end = event.at
             ready_asked |= isinstance(event, e.CheckAnswered) and not event.replica
@@ -89,7 +104,7 @@ def timeline(events: Iterable[e.Event]) -> Timeline:
     path = _critical_path(tracks, end, ready_asked=ready_asked)
     critical = {step.name for step in path}
     marked = tuple(replace(track, critical=track.name in critical) for track in tracks.values())
-    return Timeline(**about, end=end, tracks=marked, critical_path=tuple(path))
+    return Timeline(**about, end=end, tracks=marked, critical_path=tuple(path), faults=tuple(faults))
 
 
 def _about_session(event: e.Event, state: str) -> dict[str, Any]:

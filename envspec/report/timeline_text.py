@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from envspec.report import states
 from envspec.report.text import BLANK, Line, Span, clip, columns, indent, line
-from envspec.report.timeline import Step, Timeline, Track, reason
+from envspec.report.timeline import Done, Step, Timeline, Track, reason
 from envspec.units import format_seconds
 
 LEGEND = "· waits   ─ until it listens   ━ until it is healthy   ◆ on the critical path"
@@ -26,6 +26,7 @@ def timeline_text(timeline: Timeline, width: int) -> list[Line]:
         *_section("critical path", [_step_row(step) for step in timeline.critical_path]),
         BLANK,
         *_section("slowest first", _slowest(timeline.tracks)),
+        *([BLANK, *_section("faults", _faults(timeline.faults))] if timeline.faults else []),
     ]
     return [clip(item, width) for item in picture]
 
@@ -91,6 +92,13 @@ def _section(title: str, rows: Sequence[Sequence[Span]]) -> list[Line]:
 def _step_row(step: Step) -> list[Span]:
     seconds = format_seconds(step.end - step.begin)
     return [(f"{step.begin:.2f} s", "dim"), (f"+{seconds}", "bold"), (step.name, ""), (step.reason, "dim")]
+
+
+def _faults(faults: Sequence[Done]) -> list[list[Span]]:
+    return [
+        [(f"{done.at:.2f} s", "dim"), (done.fault, "yellow"), (done.replica, ""), (done.position, "dim")]
+        for done in faults
+    ]
 
 
 def _slowest(tracks: Sequence[Track]) -> list[list[Span]]:

@@ -132,6 +132,20 @@ def test_faults_by_hand(envspec: Any, web: str) -> None:
     assert killed["signal"] == "SIGKILL"
 
 
+def test_a_kill_takes_a_signal_and_a_child_and_a_restart_may_wipe(envspec: Any) -> None:
+    envspec.write("services: {web: {command: [sh, -c, 'touch made; sleep 1001 & wait $!; exit 9'], replicas: 2}}")
+    session = envspec.json("up", "-d")
+    directory = Path(session["dir"]) / "replicas" / "web.0"
+    (directory / "left").touch()
+    assert envspec("restart", "web.0", "--wipe").returncode == 0
+    assert [path.name for path in directory.iterdir()] == ["made"]
+    assert envspec("kill", "web.1", "--signal", "TERM", "--child", "sleep 1001").returncode == 0
+    refused = envspec("kill", "web.0", "--child", "EngineCore")
+    assert refused.returncode == 2
+    assert "no process below web.0 has 'EngineCore' in its name or command line" in refused.stderr
+    assert "sleep 1001" in refused.stderr
+
+
 def test_resuming_what_is_not_paused_says_so(envspec: Any, web: str) -> None:
     envspec.write(web)
     session = envspec.json("up", "-d")

@@ -18,7 +18,8 @@ from tests.house.blocks import Block, blocks
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
-RUN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "python.md", ROOT / "docs" / "pytest.md"]
+DOCS = ROOT / "docs"
+RUN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(DOCS / f"{page}.md" for page in ("python", "pytest", "faults"))]
 ALL = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"\[[^\]]+\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 
