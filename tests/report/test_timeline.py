@@ -147,7 +147,7 @@ def test_faults_are_shown_whenever_they_were_ordered(events: list[e.Event]) -> N
     fault = e.FaultOrdered(at=9.5, replica="worker.1", action="kill", signal="TERM", position="env.yaml:9:5")
     computed = timeline([*events, fault, e.FaultOrdered(at=9.75, replica="etcd", action="restart", wipe=True)])
     assert [done["fault"] for done in computed.to_json()["faults"]] == ["kill (SIGTERM)", "restart (wiped)"]
-    text = [plain(row).split() for row in timeline_text(computed, 100)]
+    text = [row.split() for row in plain(timeline_text(computed, 100)).splitlines()]
     assert ["9.50", "s", "kill", "(SIGTERM)", "worker.1", "env.yaml:9:5"] in text
     assert ["9.75", "s", "restart", "(wiped)", "etcd"] in text
 
