@@ -20,6 +20,7 @@ class Naming:
     def __init__(self, config: pytest.Config) -> None:
         self._root = config.rootpath
         self._names: dict[Path, str] = {}
+        self._first: dict[str, str] = {}
         self._all: dict[Wanted, Wanted] = {}
         self.chosen = [self.wanted(name) for name in dict.fromkeys(config.getoption("--env"))]
 
@@ -36,10 +37,16 @@ class Naming:
 
         (pytest takes the value of a fixture for the same one only if it is the same object.)
         """
-        with suppress(EnvspecError):  # the test that wants it will say so
-            name = self._names.setdefault(self.file(name).resolve(), name)
-        wanted = Wanted(name, instance)
+        wanted = Wanted(self._first_name(name), instance)
         return self._all.setdefault(wanted, wanted)
+
+    def _first_name(self, name: str) -> str:
+        """Return by which name or path an environment was named first; looked up once, since each test asks."""
+        if name not in self._first:
+            self._first[name] = name
+            with suppress(EnvspecError):  # the test that wants it will say so
+                self._first[name] = self._names.setdefault(self.file(name).resolve(), name)
+        return self._first[name]
 
     def exists(self, wanted: Wanted) -> bool:
         """Tell whether there is a file of it."""
