@@ -33,8 +33,21 @@ class Order:
     toxics: Toxics = NOTHING
     heals: str = ""
 
+    @property
+    def whom(self) -> str:
+        """Whom it is done to: a service, a replica, or an endpoint of either."""
+        return f"{self.target}.{self.port}" if self.port else self.target
+
     def __str__(self) -> str:
-        return f"{self.action} {self.target}{f'.{self.port}' if self.port else ''}"
+        return f"{self.action} {self.whom}"
+
+
+def undoing(order: Order) -> Order | None:
+    """Return what ends that which an order begins; None where that does not last."""
+    if order.port and order.action != "heal":
+        return Order("heal", order.target, port=order.port, heals=order.action)
+    action = UNDONE_BY.get(order.action)
+    return Order(action, order.target) if action is not None else None
 
 
 @dataclass(frozen=True)
@@ -53,7 +66,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Fault:
-    """An order for later. One that `lasts` so many seconds is undone then (UNDONE_BY).
+    """An order for later. One that `lasts` so many seconds is undone then (`undoing`).
 
     `where` names it for people, `faults[0]`; `position` is its `file:line:column`.
     """

@@ -15,6 +15,7 @@ from envspec.plan.codec import to_json
 from envspec.plan.fault import Fault
 from envspec.plan.outline import Outline, Requirements
 from envspec.plan.plan import Bindings, Check, Endpoint, Plan, PortRequest, ReplicaPlan, ServicePlan
+from envspec.plan.toxics import Toxics
 
 FIRST = 7_000_500_000
 STEP = 1_000_000
@@ -110,11 +111,19 @@ def _service(service: ServicePlan, requests: tuple[PortRequest, ...], inherited:
 def _fault(fault: Fault) -> dict[str, Any]:
     order, after = fault.order, fault.after
     event = ".".join(filter(None, (after.target, after.milestone)))
-    data = {"after": f"{event} + {after.delay:g}s" if after.delay else event, order.action: order.target}
+    data = {"after": f"{event} + {after.delay:g}s" if after.delay else event, order.action: order.whom}
+    data |= _toxics(order.toxics)
     data |= {"child": order.child} if order.child else {}
     data |= {"signal": order.signal} if order.action in ("kill", "kill_child") else {}
     data |= {"for": f"{fault.lasts:g}s"} if fault.lasts is not None else {}
     return {**data, "wipe": True} if order.wipe else data
+
+
+def _toxics(toxics: Toxics) -> dict[str, Any]:
+    data: dict[str, Any] = {"by": f"{toxics.latency:g}s"} if toxics.latency else {}
+    data |= {"jitter": f"{toxics.jitter:g}s"} if toxics.jitter else {}
+    data |= {"rate": f"{toxics.rate:g}B"} if toxics.rate else {}
+    return {**data, "after_bytes": f"{toxics.after_bytes}B"} if toxics.after_bytes else data
 
 
 def _written(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pydantic import ValidationError
 
 from envspec.plan.fault import Fault
+from envspec.spec.diagnostics import suggest
 from envspec.spec.environment import Environment, position
-from envspec.spec.fault_spec import FaultSpec, problems
+from envspec.spec.fault_spec import OF_ENDPOINTS, FaultSpec, Problem, problems
 from envspec.spec.findings import Findings, growth
 from envspec.spec.nodes import ListNode, MapNode, Node, node_at, plain_data
 
@@ -22,7 +25,7 @@ def faults_of(nodes: Node, environment: Environment, findings: Findings) -> tupl
             continue  # which has been told
         new = growth(findings)
         _note_unanchored(fault, node, findings)
-        for problem in problems(fault, services, attached):
+        for problem in (*problems(fault, services, attached), *_unrelayed(fault, environment, findings)):
             mark = node_at(node, (problem.key,))[0].mark
             findings.add(mark, problem.code, problem.message, problem.hint)
         if new or not all(services[name.partition(".")[0]] for name in (fault.order.target, *_awaited(fault))):
@@ -37,6 +40,22 @@ def _well_formed(node: Node) -> FaultSpec | None:
         return FaultSpec.model_validate(plain_data(node))
     except ValidationError:
         return None
+
+
+def _unrelayed(fault: FaultSpec, environment: Environment, findings: Findings) -> Iterator[Problem]:
+    """Yield what is wrong with the port of an endpoint's fault, where its service is started here."""
+    actions = [action for action in OF_ENDPOINTS if getattr(fault, action) is not None]
+    if len(actions) != 1:
+        return
+    name, port = fault.order.target.partition(".")[0], fault.order.port
+    service = environment.services.get(name)
+    if service is None or service.attached is not None or ("services", name) in findings.spoiled:
+        return
+    if port not in service.ports:
+        yield Problem(actions[0], "unknown-port", f"{name} has no port '{port}'", suggest(port, service.ports))
+    elif not service.ports[port].behind:
+        message = f"{name}.{port} has no relay, so nothing can be done to what passes through it"
+        yield Problem(actions[0], "no-relay", message, f"under services.{name}.ports write {port}: {{proxy: true}}")
 
 
 def _awaited(fault: FaultSpec) -> tuple[str, ...]:

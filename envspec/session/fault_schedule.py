@@ -8,7 +8,7 @@ from typing import Any
 
 from envspec.errors import EnvspecError
 from envspec.plan import events as e
-from envspec.plan.fault import UNDONE_BY, Fault, Milestone, Moment, Order
+from envspec.plan.fault import Fault, Milestone, Moment, Order, undoing
 
 Do = Callable[[Order, Fault], Awaitable[None]]
 Refused = Callable[[Fault, EnvspecError], None]
@@ -52,10 +52,10 @@ class FaultSchedule:
             return
         self._due.add(fault)
         done = await self._order(fault.order, fault)
-        undone_by = UNDONE_BY.get(fault.order.action)
-        if done and undone_by is not None and fault.lasts is not None:
+        end = undoing(fault.order)
+        if done and end is not None and fault.lasts is not None:
             await self._comes(asyncio.sleep(fault.lasts))
-            await self._order(Order(undone_by, fault.order.target), fault)
+            await self._order(end, fault)
 
     async def _comes(self, moment: Coroutine[Any, Any, None]) -> bool:
         """Wait for a moment; return whether it came before this was left."""

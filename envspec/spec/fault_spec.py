@@ -11,17 +11,19 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from envspec.health.values import PositiveDuration
-from envspec.plan.fault import UNDONE_BY, FaultAction, Milestone, Moment, Order
+from envspec.plan.fault import UNDONE_BY, EndpointAction, FaultAction, Milestone, Moment, Order
+from envspec.plan.toxics import Toxics
 from envspec.spec.base import Spec
 from envspec.spec.diagnostics import suggest
-from envspec.units import DURATION_PATTERN, Duration
+from envspec.units import DURATION_PATTERN, ByteSize, Duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FaultSignal = Literal["KILL", "TERM", "INT", "QUIT", "HUP", "ABRT", "SEGV", "BUS", "USR1", "USR2"]
 
-ACTIONS: tuple[FaultAction, ...] = get_args(FaultAction)
+OF_ENDPOINTS: tuple[EndpointAction, ...] = get_args(EndpointAction)
+ACTIONS: tuple[FaultAction | EndpointAction, ...] = (*get_args(FaultAction), *OF_ENDPOINTS)
 OF_ALL = ("started", "first_healthy", "healthy")
 OF_ONE = ("started", "listening", "healthy")
 WRITTEN = "written like `healthy + 2s` or `worker.1.listening`"
@@ -32,10 +34,16 @@ AFTER_PATTERN = rf"^({_EVENT}( ?\+ ?{_DURATION})?|{_DURATION})$"
 USED_WITH: Mapping[str, tuple[str, ...]] = {
     "signal": ("kill", "kill_child"),
     "child": ("kill_child",),
-    "for": tuple(UNDONE_BY),
+    "for": (*UNDONE_BY, *OF_ENDPOINTS[:-1]),
     "wipe": ("stop", "restart"),
+    "by": ("latency",),
+    "jitter": ("latency",),
+    "rate": ("throttle",),
+    "after_bytes": ("reset",),
 }
 """Keys that say more of an action, and the actions of which they do."""
+NEEDS = {"kill_child": ("child", "a part of the child's command line"), "latency": ("by", "how much later")}
+NEEDS["throttle"] = ("rate", "how many bytes a second pass")
 
 
 def moment(text: object) -> Moment:
@@ -97,17 +105,49 @@ class FaultSpec(Spec):
     signal: FaultSignal = "KILL"
     """The signal of `kill` and `kill_child`, without SIG."""
     for_: PositiveDuration | None = Field(default=None, alias="for")
-    """How long a `pause` or a `stop` lasts. Default: until something ends it."""
+    """How long a `pause` or a `stop` lasts, or what is done to an endpoint. Default: until something ends it."""
     wipe: bool = False
     """Whether `stop` or `restart` empties the replica's directory; `files` are written again at the next start."""
+    latency: str | None = None
+    """The endpoint, `SERVICE.PORT` or `SERVICE.INDEX.PORT`, a port with `proxy: true`, whose answers come later `by` a
+    time, more or less by up to `jitter`."""
+    drop: str | None = None
+    """The endpoint where connections are accepted, and nothing passes."""
+    throttle: str | None = None
+    """The endpoint where `rate` bytes a second pass, in either direction of each connection."""
+    reset: str | None = None
+    """The endpoint whose connections are cut by RST, each after `after_bytes` of what the service says."""
+    heal: str | None = None
+    """The endpoint at which nothing is wrong any more."""
+    by: PositiveDuration | None = None
+    """How much later a `latency` lets answers come."""
+    jitter: Duration = Duration()
+    """By how much at most a `latency` is longer or shorter at random."""
+    rate: ByteSize | None = None
+    """How many bytes a second a `throttle` lets pass, such as `64KB`."""
+    after_bytes: ByteSize = ByteSize()
+    """What a service may say before its connection is `reset`, such as `2KB`. Default: nothing."""
 
     @property
     def order(self) -> Order:
         """What is to be done; `problems` says whether that can be told."""
         action, target = next(self._actions())
-        return Order(action, target, self.signal, self.child, self.wipe)
+        if action not in OF_ENDPOINTS:
+            return Order(action, target, self.signal, self.child, self.wipe)
+        target, _, port = target.rpartition(".")
+        return Order(action, target, port=port, toxics=self._toxics(action))
 
-    def _actions(self) -> Iterator[tuple[FaultAction, str]]:
+    def _toxics(self, action: str) -> Toxics:
+        return Toxics(
+            latency=float(self.by or 0),
+            jitter=float(self.jitter),
+            drop=action == "drop",
+            rate=self.rate and float(self.rate),
+            reset=action == "reset",
+            after_bytes=int(self.after_bytes),
+        )
+
+    def _actions(self) -> Iterator[tuple[FaultAction | EndpointAction, str]]:
         for action in ACTIONS:
             if (target := getattr(self, action)) is not None:
                 yield action, target
@@ -131,9 +171,17 @@ def problems(fault: FaultSpec, services: Mapping[str, tuple[str, ...]], attached
     (action,) = given
     written = {"for" if name == "for_" else name for name in fault.model_fields_set}
     found = [_unused(key, action) for key, users in USED_WITH.items() if key in written and action not in users]
-    if action == "kill_child" and not fault.child:
-        found.append(Problem("", "missing-key", "kill_child needs the key 'child': a part of the child's command line"))
+    if action in NEEDS and not getattr(fault, NEEDS[action][0]):
+        key, what = NEEDS[action]
+        found.append(Problem("", "missing-key", f"{action} needs the key '{key}': {what}"))
+    if action == "latency" and fault.by and fault.jitter > fault.by:
+        found.append(Problem("jitter", "wrong-value", "a latency varies by no more than itself"))
     target = fault.order.target
+    if action in OF_ENDPOINTS and not target:
+        return [
+            *found,
+            Problem(action, "wrong-value", f"{fault.order.port!r} names no port: it is written SERVICE.PORT"),
+        ]
     found += _unknown(action, target, services)
     if target.partition(".")[0] in attached:
         message = f"{target} is attached: envspec did not start it, and leaves it alone"
@@ -145,7 +193,12 @@ def problems(fault: FaultSpec, services: Mapping[str, tuple[str, ...]], attached
 
 def _unused(key: str, action: str) -> Problem:
     message = f"'{key}' says nothing of {action}"
-    return Problem(key, "unused-key", message, f"it is for {' and '.join(USED_WITH[key])}")
+    return Problem(key, "unused-key", message, f"it is for {_listed(USED_WITH[key])}")
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _unknown(key: str, name: str, services: Mapping[str, tuple[str, ...]]) -> Iterator[Problem]:

@@ -17,8 +17,10 @@ from envspec.agent import tree
 from envspec.errors import UsageError
 from envspec.plan import events as e
 from envspec.session.control import Control
+from envspec.session.detach import start_detached
 from envspec.session.live import Environment
 from envspec.session.live_endpoint import LiveEndpoint
+from tests.session.lent import Lent
 from tests.session.running import Bench, Running, eventually, is_gone
 
 SERVER = """
@@ -363,3 +365,30 @@ def test_others_meet_the_relay_and_it_ends_with_the_session(session: Running, en
     assert f"http.server {environment['twins.0'].port()}" not in tree.command_of(environment["twins.0"].pid or 0)
     session.stop()
     assert is_gone(pid)
+
+
+def test_a_file_says_what_is_done_to_endpoints_and_for_how_long(bench: Bench) -> None:
+    faults = "faults: [{after: healthy + 10ms, latency: web.http, by: 10m, for: 200ms}]"
+    session = bench.session(f"{SERVICES}\n{faults}").up()
+    told = session.wait_count(e.FaultOrdered, 2)
+    assert [(event.action, event.endpoint, event.detail) for event in told] == [
+        ("latency", "http", "10 min 0 s"),
+        ("heal", "http", "latency"),
+    ]
+    assert all(":1" in event.position for event in told)
+    with connected(Environment(session.background)) as one:
+        ask(one, "after/10")
+        assert answer(one) == 10
+
+
+def test_a_session_that_is_lent_again_is_healed_first(lent: Lent) -> None:
+    request = lent.bench.request("services: {web: {use: http-server, ports: {http: {proxy: true}}}}")
+    first = Environment(start_detached(request))
+    first["web"].endpoint("http").reset()
+    loan = lent.borrow(request)
+    again = Environment(loan.control)
+    assert again.id == first.id
+    with connected(again) as one:
+        ask(one, "")
+        assert answer(one)
+    loan.close()
