@@ -99,6 +99,10 @@ def fault_words(event: e.FaultOrdered) -> str:
     return f"{action} ({said})" if said else action
 
 
+def _left(ttl: float | None) -> str:
+    return "" if ttl is None else f", ends in {format_seconds(ttl)} unless it is lent again"
+
+
 _WORDS: dict[type[e.Event], Callable[[Any], tuple[str, str, str]]] = {
     e.SessionStarting: lambda x: (x.environment, f"session {x.session} in {x.directory}", "bold"),
     e.ModelFetching: _of_model("", _fetching),
@@ -122,6 +126,8 @@ _WORDS: dict[type[e.Event], Callable[[Any], tuple[str, str, str]]] = {
     e.SessionHealthy: lambda x: ("", f"environment healthy after {format_seconds(x.seconds)}", "bold green"),
     e.SessionDegraded: lambda x: (x.replica, f"environment degraded: {first_line(x.message)}", "yellow"),
     e.SessionRecovered: lambda _: ("", "environment healthy again", "green"),
+    e.SessionLent: lambda x: ("", f"lent to {x.to}", "dim"),
+    e.SessionReturned: lambda x: ("", "given back" + _left(x.ttl), "dim"),
     e.SessionFailed: lambda x: ("", f"environment failed: {first_line(x.message)}", "bold red"),
     e.SessionStopping: lambda x: ("", f"stopping: {x.reason}", "bold"),
     e.SessionStopped: lambda x: ("", f"stopped after {format_seconds(x.seconds)}", "bold"),

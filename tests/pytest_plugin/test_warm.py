@@ -133,9 +133,9 @@ def test_the_workers_of_a_run_share_what_it_borrowed(project: pytest.Pytester) -
 
 def _run(project: pytest.Pytester, *options: str) -> subprocess.Popen[bytes]:
     argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--env=web", *options]
-    return project.popen(
-        argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )  # with the variables that its other runs have
+    nobody = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process: subprocess.Popen[bytes] = project.popen(argv, **nobody)  # with the variables that its other runs have
+    return process
 
 
 def test_of_two_runs_at_once_one_borrows_it(project: pytest.Pytester) -> None:

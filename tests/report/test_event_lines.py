@@ -8,7 +8,7 @@ from envspec.plan import events as e
 from envspec.report.event_lines import event_line
 from envspec.report.text import plain
 
-SILENT = {"ports-leased", "replica-starting"}
+SILENT = {"ports-leased", "replica-starting", "session-identified"}
 """Events that change nothing a person would want a line for."""
 
 
@@ -34,6 +34,9 @@ def test_the_start_of_an_environment_reads_as_a_story(events: list[e.Event]) -> 
 @pytest.mark.parametrize(
     ("event", "words"),
     [
+        (e.SessionLent(to="pytest in /home (pid 3)"), "lent to pytest in /home (pid 3)"),
+        (e.SessionReturned(ttl=1800.0), "given back, ends in 30 min 0 s unless it is lent again"),
+        (e.SessionReturned(ttl=None), "given back"),
         (e.ReplicaExited(replica="x", pid=1, exit_code=3, signal=None, expected=False), "exited with code 3"),
         (
             e.ReplicaExited(replica="x", pid=1, exit_code=None, signal="SIGTERM", expected=True, ordered=True),
