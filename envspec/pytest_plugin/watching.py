@@ -252,10 +252,9 @@ def _blame(report: pytest.TestReport, test: Test) -> None:
 
 def _forget_interrupted(item: pytest.Item) -> None:
     """Let fixtures be set up anew whose setup was interrupted: pytest keeps a failure for as long as a value."""
-    known: Any = getattr(item.session, "_fixturemanager", None)
-    request = getattr(item, "_request", None)  # a doctest, or an item of another plugin, may have none
-    for fixtures in tuple(getattr(known, "_arg2fixturedefs", {}).values()):
+    request: Any = getattr(item, "_request", None)  # an item of another plugin may have none
+    for fixtures in tuple(getattr(request, "_arg2fixturedefs", {}).values()):
         for fixture in fixtures:
             cached = fixture.cached_result
-            if cached is not None and cached[2] is not None and isinstance(cached[2][0], EnvironmentBroken) and request:
+            if cached is not None and cached[2] is not None and isinstance(cached[2][0], EnvironmentBroken):
                 fixture.finish(request)
