@@ -192,6 +192,7 @@ def test_a_service_that_restarts_by_itself_is_awaited(bench: Bench) -> None:
     before = [replica.pid for replica in web.replicas]
     bench.touch("broken")
     web.kill()
+    session.wait_count(e.ReplicaSpawned, 4)
     assert [replica.wait_exited(timeout=20) for replica in web.replicas] == ["SIGKILL", "SIGKILL"]
     session.wait_count(e.CheckAnswered, 2, passed=False)
     with pytest.raises(ServiceWaitError, match=r"web.0 is starting \(.*exec.* says: .*exit"):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from envspec.agent.identity import stat_fields
 from envspec.plan import events as e
+from envspec.plan.fault import Fault, Moment, Order
+from envspec.session.fault_schedule import FaultSchedule
 from tests.session.running import Bench, Running, eventually
 
 SERVICES = """
@@ -108,6 +112,28 @@ def test_a_session_that_stops_does_not_bring_back_what_a_fault_took_down(bench: 
     session.stop()
     assert ordered(session) == [("stop", "worker.1")]
     assert session.of(e.Warned) == []
+
+
+def test_what_lasts_is_undone_by_the_end_of_a_schedule_and_not_by_that_of_its_session() -> None:
+    async def orders(*, stopping: bool) -> list[str]:
+        done: list[str] = []
+        news = asyncio.Event()
+
+        async def do(order: Order, _fault: Fault) -> None:
+            done.append(str(order))
+            news.set()
+
+        fault = Fault(Moment("healthy"), Order("stop", "store"), lasts=3600.0)
+        schedule = FaultSchedule([fault], {"store": ["store"]}, do, lambda _fault, _error: None)
+        schedule.hear(e.SessionHealthy(seconds=1.0))
+        await news.wait()
+        if stopping:
+            schedule.hear(e.SessionStopping(reason="the test wants it"))
+        assert await schedule.leave() == []
+        return done
+
+    assert asyncio.run(orders(stopping=False)) == ["stop store", "start store"]
+    assert asyncio.run(orders(stopping=True)) == ["stop store"]
 
 
 @pytest.mark.parametrize("enabled", ["true", "false"])
