@@ -131,7 +131,8 @@ class Agent:
         self._renew()
         from envspec.agent.parts import verbs
 
-        own = {"relay": self._relays.relay, "tie": self._tied.tie, "close": self._close}
+        relays = {"prepare_relay": self._relays.prepare, "relay": self._relays.relay}
+        own = {**relays, "tie": self._tied.tie, "close": self._close}
         self._verbs = {**verbs(node, record, self._prober), **own}
 
     def _renew(self) -> None:

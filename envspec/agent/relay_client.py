@@ -30,6 +30,11 @@ class RelayClient:
         self._deaths = 0
         self._closed = False
 
+    def prepare(self, call: Call) -> None:
+        """Verb: let the relay come up, which takes 0.1 s, while it is not known yet what for."""
+        self._spawn()
+        call.reply()
+
     def relay(self, call: Call) -> None:
         """Verb: listen at `host`, `number` for what is at `to`, and do what `toxics` says; answers when that is so."""
         order = {name: call[name] for name in ("key", "host", "number", "to", "toxics")}
@@ -50,7 +55,7 @@ class RelayClient:
             self._child.kill()
 
     def _spawn(self) -> None:
-        if self._closed:
+        if self._closed or self._child is not None:
             return
         self._started = time.monotonic()
         program = Program((self._node.python, "-P", "-m", "envspec.agent.relay"), "/", self._node.directory / LOG)
@@ -87,9 +92,9 @@ class RelayClient:
             said = last_line(self._node.directory / LOG)
             self._unavailable(f"the relay died {self._deaths} times in a row ({ending}): {said}")
             return
-        ports = ", ".join(self._orders)
-        what = "connections through it were cut, and it is started again"
-        self._node.notify("warning", message=f"the relay before {ports} died ({ending}): {what}")
+        if self._orders:
+            what = "connections through it were cut, and it is started again"
+            self._node.notify("warning", message=f"the relay before {', '.join(self._orders)} died ({ending}): {what}")
         self._spawn()
 
     def _unavailable(self, text: str) -> None:

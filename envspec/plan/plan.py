@@ -94,6 +94,11 @@ def behind(port: str) -> str:
     return f"{port}.own"
 
 
+def is_behind(name: str) -> bool:
+    """Return whether it is such a name."""
+    return "." in name
+
+
 @dataclass(frozen=True)
 class PortRequest:
     """A named port of a replica, before it has a number.

@@ -14,7 +14,7 @@ from envspec.agent.wire import Message
 from envspec.plan.codec import to_json
 from envspec.plan.events import SessionStarting
 from envspec.plan.outline import Outline
-from envspec.plan.plan import Bindings, Plan
+from envspec.plan.plan import Bindings, Plan, is_behind
 from envspec.session.agent_client import AgentClient
 from envspec.session.draft import Draft, draft
 from envspec.session.event_log import EventLog, Redact
@@ -102,6 +102,8 @@ async def supply(outline: Outline, agent: AgentClient, directory: Path, tmp: str
         PortUnavailableError: one of the ports cannot be had; none is held then.
         ModelUnavailableError: where a model will be hangs on its commit, and the hub cannot be asked for that.
     """
+    if any(is_behind(request.port) for request in outline.ports):
+        await agent.request("prepare_relay")
     ports, models = await asyncio.gather(_lease(outline, agent), _find(outline, agent))
     bindings = Bindings(
         session=directory.name,
