@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from envspec.errors import BackendError, EnvspecError, StoppedError
@@ -201,6 +202,7 @@ class Owner:
             self._is_up(entry, started.handle, started.status())
         except EnvspecError as error:
             failure = error
+            self._remember(entry)
         finally:
             self._settle(entry, started, failure)
 
@@ -210,6 +212,12 @@ class Owner:
         for callback in tuple(self._when_up):
             callback(entry.wanted, status)
 
+    def _remember(self, entry: _Entry) -> None:
+        """Keep what there is of a session that failed to start: its logs say more than the error."""
+        with suppress(EnvspecError):  # it never came to be
+            if entry.handle is not None and not entry.session and entry.handle.status().id:
+                self.sessions.append(SessionRecord.of(entry.handle))
+
     def _settle(self, entry: _Entry, started: Started | None, failure: EnvspecError) -> None:
         """Let those know who wait for an environment."""
         with self._changed:
@@ -217,8 +225,6 @@ class Owner:
                 entry.handle, entry.started = started.handle, started
             else:
                 entry.failure = failure
-                if entry.handle is not None and entry.handle.status().id:
-                    self.sessions.append(SessionRecord.of(entry.handle))
                 if not self._closed:
                     self.failed[entry.wanted] = failure
             self._advance()
