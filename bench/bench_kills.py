@@ -123,7 +123,7 @@ def main() -> None:
         ("p95", f"{statistics.quantiles(seconds, n=20)[-1] * 1000:.0f} ms", ""),
         ("slowest", f"{max(seconds) * 1000:.0f} ms", f"{BOUND * 1000:.0f} ms"),
         ("processes left", len(processes), "0"),
-        ("descriptors left in pytest", left["descriptors"], "0"),
+        ("descriptors left in pytest", max(0, left["descriptors"]), "0"),
         ("threads left in pytest", len(left["threads"]), "0"),
         ("shared memory left", len(memory), "0"),
     ]
