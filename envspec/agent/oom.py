@@ -12,14 +12,14 @@ class OomKills(NamedTuple):
     """How many processes of a cgroup the kernel has killed for want of memory, and the file that says so."""
 
     file: Path
-    count: int
+    kills: int
 
 
 def evidence(before: OomKills | None, now: OomKills | None) -> str:
     """Return what speaks for memory having run out in between, in words; empty where nothing does."""
-    if before is None or now is None or now.file != before.file or now.count <= before.count:
+    if before is None or now is None or now.file != before.file or now.kills <= before.kills:
         return ""
-    return f"oom_kill in {now.file} rose from {before.count} to {now.count}"
+    return f"oom_kill in {now.file} rose from {before.kills} to {now.kills}"
 
 
 def oom_kills() -> OomKills | None:

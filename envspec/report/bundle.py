@@ -110,7 +110,9 @@ def _put_session(session: Recorded, put: Put) -> list[tuple[str, str]]:
         put(f"{session.id}/variables.json", _json(_variables(plan)))
         put(f"{session.id}/plan.json", _json(_masked(plan)))
         rows.append((f"{session.id}/plan.json", "the environment, resolved: commands, ports, files, checks"))
-        rows.append((f"{session.id}/variables.json", "the variables that all processes have, and what each has beside them"))
+        rows.append(
+            (f"{session.id}/variables.json", "what all processes have in their environment, and each beside that")
+        )
     if events := read_events(session.directory / EVENTS):
         put(f"{session.id}/{EVENTS}", _content(session.directory / EVENTS, secrets))
         put(f"{session.id}/timeline.txt", plain(timeline_text(timeline(events), WIDTH)).encode())

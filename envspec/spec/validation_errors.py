@@ -109,7 +109,7 @@ class _Mistake:
                 path.append(step)
             elif fork is None and step != "[key]":
                 fork, branch = tuple(path), str(step)
-        wanted = (WANTED[item["type"]],) if item["type"] in WANTED else ()
+        wanted: tuple[str, ...] = (WANTED[item["type"]],) if item["type"] in WANTED else ()
         context = item.get("ctx", {})
         if item["type"] == "literal_error" and fork is not None and not isinstance(node, Scalar):
             wanted = tuple(_options(context))  # a word was not even meant

@@ -17,6 +17,7 @@ from envspec.backends.local import LocalBackend, launch_early
 from envspec.backends.table import BACKENDS
 from envspec.errors import AgentLostError, EnvspecError, ServiceExitedError
 from envspec.plan import events as e
+from envspec.plan.fault import Order
 from envspec.session.agent_client import AgentClient
 from envspec.session.request import Request
 from envspec.session.session import Session
@@ -111,7 +112,7 @@ def test_a_whole_session_is_the_same_over_every_backend(make: MakeBackend, tmp_p
         again = asyncio.Event()
         session.subscribe(lambda event: again.set() if event in _starts(events, "client.1")[1:] else None)
         await session.start()
-        await session.fault("kill", "client.1")
+        await session.fault(Order("kill", "client.1"))
         await again.wait()
         log = await session.read_log("client.0", 0, 65536)
         assert b"config.json" in log.data
