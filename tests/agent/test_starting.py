@@ -120,7 +120,7 @@ def test_an_exit_is_told_with_its_code_or_signal(agent: AgentClient) -> None:
     agent.start("dies", "sh", "-c", "kill -SEGV $$")
     left = agent.wait_notice("exited", replica="leaves")
     died = agent.wait_notice("exited", replica="dies")
-    assert (left["exit_code"], left["signal"], left["stopping"], left["oom"]) == (7, None, False, False)
+    assert (left["exit_code"], left["signal"], left["stopping"], left["oom"]) == (7, None, False, "")
     assert (died["exit_code"], died["signal"]) == (None, "SIGSEGV")
 
 

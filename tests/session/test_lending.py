@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from envspec.plan import events as e
 from envspec.session import registry
 from envspec.session.detach import start_detached, start_lent
 from envspec.session.lending import Loan, borrow
+from envspec.session.unix_socket import connect
 from tests.session.lent import LONG, Lent, status
 from tests.session.running import eventually, is_gone
 
@@ -241,8 +241,7 @@ def test_one_that_still_starts_is_not_lent(lent: Lent) -> None:
 
 def test_a_request_without_sense_is_answered(lent: Lent) -> None:
     control = start_detached(lent.bench.request(WEB))
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(control.directory / "control.sock"))
+    with connect(control.directory / "control.sock") as connection:
         connection.sendall(b'{"do": "lend"}\n')
         assert b"its identity is" in connection.recv(65536)
 

@@ -113,12 +113,14 @@ def _heads(directory: Path) -> list[int]:
     return heads
 
 
-def _kill_pair(directory: Path) -> None:
-    """Kill guardian and agent where neither can act on the other's death."""
+def _kill_pair(directory: Path) -> list[int]:
+    """Kill guardian and agent where neither can act on the other's death, and return who they were."""
     processes = json.loads((directory / "processes.json").read_text())
+    pair: list[int] = [processes[half]["pid"] for half in ("guardian", "agent")]
     for number in (signal.SIGSTOP, signal.SIGKILL):
-        for half in ("guardian", "agent"):
-            os.kill(processes[half]["pid"], number)
+        for half in pair:
+            os.kill(half, number)
+    return pair
 
 
 def test_a_session_that_loses_guardian_and_agent_at_once_ends_what_daemonised(bench: Bench) -> None:
@@ -138,9 +140,9 @@ def test_who_meets_an_ended_session_ends_what_it_left(bench: Bench, monkeypatch:
     session = bench.session(ENVIRONMENT).up()
     directory = Path(session.background.status().dir)
     heads = _heads(directory)
-    _kill_pair(directory)
+    pair = _kill_pair(directory)
     session.wait(SessionFailed)
-    eventually(lambda: _ended(directory))
+    eventually(lambda: _ended(directory) and all(map(is_gone, pair)))
     assert not any(map(is_gone, heads))
     assert registry.sessions() == []
     assert all(map(is_gone, heads))
