@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from envspec.agent.loop import Loop
+
 MOUNT = Path("/sys/fs/cgroup")
+PERIOD = 1.0
+"""Seconds between two looks at the count. A death is compared with the look before the last, so with the count of one
+to two seconds ago: older kills, of whomever, are no evidence."""
 
 
 class OomKills(NamedTuple):
@@ -13,6 +19,37 @@ class OomKills(NamedTuple):
 
     file: Path
     kills: int
+
+
+class OomWatch:
+    """Looks at the count as long as something runs, so that what a death is compared with is young."""
+
+    def __init__(self, loop: Loop, look: Callable[[], OomKills | None] | None = None) -> None:
+        self._loop = loop
+        self._look = look or oom_kills
+        self._before: OomKills | None = None
+        self._last: OomKills | None = None
+        self._watching = False
+
+    def watch(self, needed: Callable[[], bool]) -> None:
+        """Look now and every PERIOD, until a look finds that it is not needed any more."""
+        if not self._watching:
+            self._watching = True
+            self._before = self._last = self._look()
+            self._again(needed)
+
+    def evidence(self) -> str:
+        """Return what speaks for memory having run out just now, in words; empty where nothing does."""
+        return evidence(self._before, self._look())
+
+    def _again(self, needed: Callable[[], bool]) -> None:
+        def look() -> None:
+            self._watching = needed()
+            if self._watching:
+                self._before, self._last = self._last, self._look()
+                self._again(needed)
+
+        self._loop.after(PERIOD, look)
 
 
 def evidence(before: OomKills | None, now: OomKills | None) -> str:

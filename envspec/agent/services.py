@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from envspec.agent.calls import Call, Node, serve
 from envspec.agent.family import Family
-from envspec.agent.oom import OomKills, evidence, oom_kills
+from envspec.agent.oom import OomWatch
 from envspec.agent.readiness import Readiness
 from envspec.agent.reaper import Exit
 from envspec.agent.record import Record
@@ -32,7 +32,6 @@ class Running:
     start: int
     pid: int
     stopping: Stopping
-    oom_kills: OomKills | None
     ordered: bool = False
     ending: bool = False
     exit: Exit = NOT_YET
@@ -49,6 +48,7 @@ class Services:
         self._readiness = readiness
         self._running: dict[str, Running] = {}
         self._postponed: dict[str, Call] = {}
+        self._oom = OomWatch(node.loop)
 
     def start(self, call: Call) -> None:
         """Verb: make a replica's directory and files, start it, and follow it until it is healthy.
@@ -126,7 +126,7 @@ class Services:
         start = int(call["start"])
         pid, log_start = (None, 0) if plan.attached else self._starter.spawn(plan)
         if pid is not None:
-            self._take_in(Running(plan, start, pid, Stopping(self._node, self._family, plan.name, pid), oom_kills()))
+            self._take_in(Running(plan, start, pid, Stopping(self._node, self._family, plan.name, pid)))
         call.reply(pid=pid, at=time.monotonic())
         self._readiness.begin(plan, start, log_start, lambda: self._look_at_memory(plan.name))
 
@@ -138,6 +138,7 @@ class Services:
         """
         name = running.plan.name
         self._running[name] = running
+        self._oom.watch(lambda: bool(self._running))
         self._family.add(name, running.pid)
         self._node.reaper.adopt(running.pid, lambda how: self._exited(running, how))
         running.stopping.when_done(lambda _: self._gone(running))
@@ -162,7 +163,7 @@ class Services:
             exit_code=how.exit_code,
             signal=how.signal,
             stopping=running.ordered,
-            oom=evidence(running.oom_kills, oom_kills()) if how.signal == "SIGKILL" else "",
+            oom=self._oom.evidence() if how.signal == "SIGKILL" else "",
         )
         if running.ending:
             running.stopping.look()

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from envspec.agent import oom
-from envspec.agent.oom import OomKills, evidence
+from envspec.agent.loop import Loop
+from envspec.agent.oom import OomKills, OomWatch, evidence
 
 COUNTER = Path("/sys/fs/cgroup/memory.events")
 
@@ -50,3 +51,16 @@ def test_the_count_of_our_own_group_is_read(layout: str, tmp_path: Path, monkeyp
     monkeypatch.setattr(oom, "MOUNT", tmp_path)
 
     assert oom.oom_kills() == OomKills(file, 7)
+
+
+def test_a_kill_of_long_ago_is_no_evidence_for_a_death_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else in the cgroup was killed for memory while our service ran on."""
+    monkeypatch.setattr(oom, "PERIOD", 0.001)
+    counts = [2, 3, 3, 3]
+    loop = Loop()
+    watch = OomWatch(loop, lambda: OomKills(COUNTER, counts.pop(0) if len(counts) > 1 else counts[0]))
+    watch.watch(lambda: True)
+    assert "from 2 to 3" in watch.evidence()
+    loop.after(0.1, loop.stop)
+    loop.run()
+    assert not watch.evidence()
