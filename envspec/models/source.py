@@ -16,16 +16,19 @@ class Host(NamedTuple):
     """This machine's model caches, and the environment of whoever asks (tokens, HF_ENDPOINT, HF_HUB_OFFLINE).
 
     `own_cache` is envspec's, `hub_cache` the one that huggingface_hub shares with everything else on the machine.
+    `asked` is what the network has told those who share this host, and what it is being asked: a branch is at one
+    commit for all of them.
     """
 
     own_cache: Path
     hub_cache: Path
     environ: Mapping[str, str]
+    asked: dict[Any, Any]
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Host:
         """Return the caches that these variables choose."""
-        return cls(own_cache(environ), hub_cache(environ), environ)
+        return cls(own_cache(environ), hub_cache(environ), environ, {})
 
 
 class Found(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -49,6 +50,19 @@ def test_a_tag_is_pinned_to_what_it_is_at(envspec: Any, hub: Hub) -> None:
     assert file.read_text() == (
         f"models: {{a: {{repo: org/one, revision: {old}}}, b: {{repo: org/one, revision: {hub.commit('org/one')}}}}}\n"
     )
+
+
+def test_models_of_one_branch_are_pinned_to_one_commit(envspec: Any, hub: Hub) -> None:
+    folder = write_model(hub.root, "org/one", 0.1)
+
+    def move(_path: str) -> None:
+        (folder / "README.md").write_text(str(hub.requests))
+
+    hub.before = move
+    file = envspec.write("models: {a: {repo: org/one}, b: {repo: org/one, tokenizer_only: true}}\n")
+    assert envspec("models", "pin").returncode == 0
+    assert len(set(re.findall("[0-9a-f]{40}", file.read_text()))) == 1
+    assert sum("/revision/" in request.path for request in hub.requests) == 1
 
 
 def test_a_model_of_a_base_is_pinned_in_the_base(envspec: Any, hub: Hub) -> None:

@@ -61,6 +61,22 @@ def test_what_several_environments_name_comes_once(envspec: Any, hub: Hub) -> No
     assert len([request for request in hub.requests if "/revision/" in request.path]) == 3
 
 
+def test_a_branch_that_moves_is_at_one_commit_for_all_that_is_pulled(envspec: Any, hub: Hub) -> None:
+    folder = write_model(hub.root, "org/moving", 0.1)
+
+    def move(path: str) -> None:
+        if "/revision/main" in path:
+            (folder / "README.md").write_text(str(hub.requests))
+
+    hub.before = move
+    only = "m2: {repo: org/moving, tokenizer_only: true}, m3: {repo: org/moving, include: ['*.json']}"
+    envspec.write(f"models: {{m: {{repo: org/moving}}, {only}}}\n")
+    result = envspec("models", "pull")
+    assert result.returncode == 0
+    assert len({line.rpartition("/snapshots/")[2] for line in result.stdout.splitlines()}) == 1
+    assert sum("/revision/" in request.path for request in hub.requests) == 1
+
+
 def test_vars_are_those_of_the_environments_that_are_named_beside_repositories(envspec: Any, hub: Hub) -> None:
     write_model(hub.root, "org/large", 0.1)
     write_model(hub.root, "org/other", 0.1)

@@ -198,11 +198,51 @@ def test_what_a_plan_says_is_fetched_although_the_branch_has_moved(machine: Mach
     with started(machine.host.own_cache, **machine.environ) as fetcher:
         was = fetcher.answer(do="resolve", **job)
         (folder / "config.json").write_text('{"another": "one"}')
-        assert fetcher.answer(do="resolve", **job)["commit"] != was["commit"]
+        with started(machine.host.own_cache, **machine.environ) as another:
+            assert another.answer(do="resolve", **job)["commit"] != was["commit"]
         got = fetcher.answer(**job, path=was["path"], commit=was["commit"])
 
     assert (got["path"], got["commit"]) == (was["path"], was["commit"])
     assert '"another"' not in (Path(got["path"]) / "config.json").read_text()
+
+
+def test_all_models_of_a_branch_that_moves_are_at_one_commit_and_it_is_asked_for_once(machine: Machine) -> None:
+    folder = write_model(machine.hub.root, "org/chat", 0.01)
+
+    def move(path: str) -> None:
+        if "/revision/main" in path:
+            (folder / "README.md").write_text(str(machine.hub.requests))
+
+    machine.hub.before = move
+    kinds: list[dict[str, Any]] = [{}, {"tokenizer_only": True}, {"include": ["*.json"]}, {"token_env": "ACME_TOKEN"}]
+    with started(machine.host.own_cache, **machine.environ) as fetcher:
+        for number, kind in enumerate(kinds):
+            fetcher.ask(str(number), do="resolve", source="repo", options={"repo": "org/chat", **kind})
+        commits = {fetcher.last(str(number))["commit"] for number in range(len(kinds))}
+
+    assert len(commits) == 1
+    # ACME_TOKEN is not set, and nor is HF_TOKEN: whoever asks is nobody
+    assert sum("/revision/" in request.path for request in machine.hub.requests) == 1
+
+
+def test_those_that_ask_the_same_in_vain_fail_together_and_the_next_asks_again(machine: Machine) -> None:
+    write_model(machine.hub.root, "org/chat", 0.01)
+    came = threading.Event()
+
+    def before(_path: str) -> None:
+        came.wait(PATIENCE)
+
+    machine.hub.before = before
+    machine.hub.fail(403, on="/revision/")
+    job: dict[str, Any] = {"do": "resolve", "source": "repo"}
+    with started(machine.host.own_cache, **machine.environ) as fetcher:
+        fetcher.ask("a", **job, options={"repo": "org/chat"})
+        fetcher.ask("b", **job, options={"repo": "org/chat", "tokenizer_only": True})
+        fetcher.answer(options={"vocab_size": 5, "architecture": "qwen3"})  # b was read before it
+        came.set()
+        assert "forbids org/chat" in fetcher.last("a")["message"]
+        assert fetcher.last("b")["notice"] in ("failed", "done")
+        assert fetcher.answer(**job, options={"repo": "org/chat"})["notice"] == "done"
 
 
 def test_what_was_here_before_is_not_counted(machine: Machine) -> None:

@@ -374,7 +374,24 @@ def test_path(environment, model_loader, number):
 """
     )
     project.runpytest_subprocess("--env=chat", "-n", "2").assert_outcomes(passed=4)
-    assert sum("/revision/main" in request.path for request in hub.requests) >= 1
+    assert sum("/revision/main" in request.path for request in hub.requests) == 1
+
+
+def test_workers_do_not_try_in_turn_what_no_hub_answers(project: pytest.Pytester, hub: Hub) -> None:
+    hub.fail(503, times=99, on="/revision/", headers={"Retry-After": "0"})
+    project.makepyfile(
+        """
+import pytest
+
+@pytest.mark.parametrize("number", range(4))
+@pytest.mark.model("org/one")
+def test_it(number): pass
+"""
+    )
+
+    project.runpytest_subprocess("-n2").assert_outcomes(errors=4)
+
+    assert sum("/revision/main" in request.path for request in hub.requests) == 7  # of one worker: attempts.TRIES
 
 
 @pytest.mark.usefixtures("hub")

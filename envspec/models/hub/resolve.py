@@ -7,7 +7,7 @@ from urllib.parse import quote
 from envspec.errors import ModelUnavailableError
 from envspec.models.hub.cache import cached_commit, find, is_offline, located, remember_commit
 from envspec.models.hub.options import COMMIT, Hub
-from envspec.models.hub.run_commits import note, noted
+from envspec.models.hub.run_commits import once, once_a_run
 from envspec.models.source import Found, Host, Retrying, Tell
 
 _TRIES_WITH_CACHE = 3  # half a second or so: what is cached will do
@@ -31,7 +31,7 @@ def resolve(options: Hub, host: Host, tell: Tell) -> Found:
             f"{options.repo} ({options.revision}) is not in the cache, and HF_HUB_OFFLINE forbids to download it",
             hint=f"unset HF_HUB_OFFLINE once to fetch it; the cache is {host.hub_cache}",
         )
-    commit = noted(options, host) or note(options, _ask_or_recall(options, host, tell), host)
+    commit = once(options, host, lambda: once_a_run(options, host, lambda: _ask_or_recall(options, host, tell)))
     found = located(options, commit, host)
     if found.complete:
         remember_commit(options, commit, host)
@@ -65,7 +65,7 @@ def current_commit(options: Hub, host: Host, tell: Tell) -> str:
             f"which commit {options.repo} ({options.revision}) is at cannot be asked: HF_HUB_OFFLINE forbids it",
             hint="unset HF_HUB_OFFLINE for this command",
         )
-    return _ask(options, host, tell, TRIES)
+    return once(options, host, lambda: _ask(options, host, tell, TRIES), what="now")
 
 
 def _ask(options: Hub, host: Host, tell: Tell, tries: int) -> str:
