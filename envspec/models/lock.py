@@ -32,14 +32,39 @@ def only_one(candidates: Sequence[Path], tell: Tell, session: str = "") -> Itera
     try:
         me = holder(session)
         _wait(descriptor, me, tell)
-        with suppress(OSError):  # another user's file can be locked, but not written
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, me.encode(errors="replace"), 0)
-        yield
-        with suppress(OSError):
-            os.ftruncate(descriptor, 0)
+        with _signed(descriptor, me):
+            yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def if_free(candidates: Sequence[Path]) -> Iterator[str]:
+    """Hold the lock as `only_one` does and yield nothing, unless somebody has it: then yield who, without waiting.
+
+    Raises:
+        ModelUnavailableError: none of them can be locked.
+    """
+    descriptor = _open_first(candidates)
+    try:
+        if _try(descriptor):
+            with _signed(descriptor, holder()):
+                yield ""
+        else:
+            yield _read(descriptor) or "another process"
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _signed(descriptor: int, me: str) -> Iterator[None]:
+    """Have the file say who holds it; another user's file can be locked, but not written."""
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, me.encode(errors="replace"), 0)
+    yield
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
 
 
 def holder(session: str = "") -> str:

@@ -19,7 +19,7 @@ _making: set[Path] = set()
 def remove_staged() -> None:
     """Remove what this process is making, as it is about to end in the midst of it."""
     for _ in range(_TRIES):
-        staged = [left for path in tuple(_making) for left in path.parent.glob(f"{_prefix(path)}*")]
+        staged = [left for path in tuple(_making) for left in staged_for(path)]
         for left in staged:
             shutil.rmtree(left, ignore_errors=True)
         if not staged:
@@ -40,7 +40,7 @@ def make_once(
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with only_one([path.with_name(f".{path.name}.lock")], tell, os.environ.get("ENVSPEC_SESSION", "")):
+        with only_one([lock_beside(path)], tell, os.environ.get("ENVSPEC_SESSION", "")):
             missing = not is_complete(path)
             if missing:
                 _replace(path, write)
@@ -52,8 +52,18 @@ def make_once(
     return missing
 
 
+def lock_beside(path: Path) -> Path:
+    """Return what is locked while a directory is made."""
+    return path.with_name(f".{path.name}.lock")
+
+
+def staged_for(path: Path) -> list[Path]:
+    """Return what is being made, or was when its maker was killed, to become `path`."""
+    return sorted(path.parent.glob(f"{_prefix(path)}*"))
+
+
 def _replace(path: Path, write: Callable[[Path], None]) -> None:
-    for left_behind in path.parent.glob(f"{_prefix(path)}*"):
+    for left_behind in staged_for(path):
         shutil.rmtree(left_behind)  # its maker is dead, for we have the lock
     _making.add(path)
     staged = Path(tempfile.mkdtemp(prefix=_prefix(path), dir=path.parent))

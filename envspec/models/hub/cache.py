@@ -57,6 +57,16 @@ def snapshot_of(options: Hub, commit: str, host: Host) -> Path:
     return host.hub_cache / f"models--{options.repo.replace('/', '--')}/snapshots/{commit}"
 
 
+def lock_folders(host: Host) -> list[Path]:
+    """Return where downloads lock: beside the files, so that all users of a cache share it, else in our own cache."""
+    return [host.hub_cache / ".locks" / "envspec", host.own_cache / "models" / "locks"]
+
+
+def lock_name(repo: str, commit: str) -> str:
+    """Return what the lock on a commit is called."""
+    return f"{repo.replace('/', '--')}-{commit}.lock"
+
+
 def cached_commit(options: Hub, host: Host) -> str:
     """Return the commit that a branch was at when it was last fetched, by whomever; empty if it never was."""
     with suppress(OSError, ValueError):
@@ -71,7 +81,7 @@ def remember_commit(options: Hub, commit: str, host: Host) -> None:
     if options.is_pinned or cached_commit(options, host) == commit:
         return
     with suppress(OSError):  # a cache that cannot be written still serves what it has
-        _write(repo_folder(options, host) / "refs" / options.revision, commit)
+        write_at_once(repo_folder(options, host) / "refs" / options.revision, commit)
 
 
 def manifest_path(options: Hub, commit: str, host: Host) -> Path:
@@ -90,7 +100,7 @@ def write_manifest(options: Hub, commit: str, host: Host, files: Iterable[RepoFi
         entries[file.path] = {"size": status.st_size, "mtime_ns": status.st_mtime_ns, **digests}
     manifest = {"format": _FORMAT, "repo": options.repo, "commit": commit, "hub": str(host.hub_cache), "files": entries}
     with suppress(OSError):
-        _write(manifest_path(options, commit, host), json.dumps(manifest))
+        write_at_once(manifest_path(options, commit, host), json.dumps(manifest))
 
 
 def _is_as_verified(folder: str, manifest: Path) -> bool:
@@ -109,7 +119,7 @@ def _is_unchanged(path: str, entry: dict[str, int]) -> bool:
     return status.st_size == entry["size"] and status.st_mtime_ns == entry["mtime_ns"]
 
 
-def _write(path: Path, text: str) -> None:
+def write_at_once(path: Path, text: str) -> None:
     """Write a file at once, so that nobody reads half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, staged = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

@@ -6,7 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from envspec.errors import ModelUnavailableError
-from envspec.models.hub.cache import is_offline, located, remember_commit, repo_folder, snapshot_of, write_manifest
+from envspec.models.hub.cache import (
+    is_offline,
+    located,
+    lock_folders,
+    lock_name,
+    remember_commit,
+    repo_folder,
+    snapshot_of,
+    write_manifest,
+)
 from envspec.models.hub.listing import RepoFile, cached_listing, listing_of_blobs
 from envspec.models.hub.options import Hub
 from envspec.models.hub.progress import ModelProgress
@@ -41,9 +50,7 @@ def located_as_verified(options: Hub, commit: str, host: Host) -> Found:
 
 
 def _locks(options: Hub, commit: str, host: Host) -> list[Path]:
-    """Return where to lock: beside the files, so that all users of a cache share it, else in our own cache."""
-    name = f"{options.repo.replace('/', '--')}-{commit}.lock"
-    return [host.hub_cache / ".locks" / "envspec" / name, host.own_cache / "models" / "locks" / name]
+    return [folder / lock_name(options.repo, commit) for folder in lock_folders(host)]
 
 
 def _verify_cached(options: Hub, commit: str, host: Host, tell: Tell) -> list[RepoFile] | None:
@@ -100,7 +107,7 @@ def _fetch(options: Hub, commit: str, host: Host, tell: Tell) -> list[RepoFile]:
     needed = _missing_bytes(options, commit, host, files)
     progress = ModelProgress(sum(file.size for file in files), tell)
     with room_for(needed, repo, options.repo, lambda: max(0, needed - progress.downloaded)):
-        claim(options, commit, host)
+        claim(options, commit, host, files)
         Transfer(options, commit, host, tell, progress).run(files)
     return files
 

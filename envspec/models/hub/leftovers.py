@@ -20,17 +20,29 @@ _RESTED = 86400.0  # seconds
 
 def remove_leftovers(repo_folder: Path) -> int:
     """Remove partial files that nobody writes any more, and return how many bytes that gives back."""
-    blobs, freed = repo_folder / "blobs", 0
-    locks = repo_folder.parent / ".locks" / repo_folder.name
-    oldest = float("inf") if _is_local(repo_folder) else time.time() - _RESTED
-    for path in blobs.glob("*.incomplete"):
-        digest = path.name.partition(".")[0]
-        with suppress(OSError), _locked(locks / f"{digest}.lock") as alone:
-            status = path.stat()
-            if alone and status.st_mtime < oldest:
-                path.unlink()
-                freed += status.st_size
-    return freed
+    return sum(remove_if_left(path) for path in sorted((repo_folder / "blobs").glob("*.incomplete")))
+
+
+def is_left(partial: Path) -> bool:
+    """Tell whether nobody writes a partial file any more."""
+    with suppress(OSError), _of_nobody(partial) as left:
+        return left
+    return False
+
+
+def remove_if_left(partial: Path) -> int:
+    """Remove a partial file unless somebody writes it, and return how many bytes that gives back."""
+    with suppress(OSError), _of_nobody(partial) as left:
+        if left:
+            size = partial.stat().st_size
+            partial.unlink()
+            return size
+    return 0
+
+
+def digest_of(partial: Path) -> str:
+    """Return the name that the file would have had in the end."""
+    return partial.name.partition(".")[0]
 
 
 def remove_own(hub_cache: Path) -> None:
@@ -41,6 +53,15 @@ def remove_own(hub_cache: Path) -> None:
             path = link.readlink()
             if path.suffix == ".incomplete" and path.is_relative_to(cache):
                 path.unlink()
+
+
+@contextmanager
+def _of_nobody(partial: Path) -> Iterator[bool]:
+    """Tell whether a partial file has no writer, and let none come within the block."""
+    folder = partial.parent.parent
+    oldest = float("inf") if _is_local(folder) else time.time() - _RESTED
+    with _locked(folder.parent / ".locks" / folder.name / f"{digest_of(partial)}.lock") as alone:
+        yield alone and partial.stat().st_mtime < oldest
 
 
 @contextmanager
