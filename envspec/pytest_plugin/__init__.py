@@ -160,12 +160,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
-    """Fetch the models that the tests which were selected will use."""
+    """Fetch the models that the selected tests will load. Those that services need, their environment fetches."""
     if session.config.option.collectonly:
         return
-    from envspec.pytest_plugin.markers import uses_environment
-
-    if any("model" in item.keywords or uses_environment(item) for item in session.items):
+    if any("model" in item.keywords or "model_loader" in getattr(item, "fixturenames", ()) for item in session.items):
         models_of(session.config).preload(session.items)
 
 

@@ -13,7 +13,6 @@ from envspec.errors import EnvspecError
 from envspec.pytest_plugin.naming import Naming
 from envspec.pytest_plugin.turns import Turns
 from envspec.pytest_plugin.wanted import Wanted
-from envspec.session.draft import draft
 from envspec.session.request import Request, assignments, environ_of_tests
 
 
@@ -23,6 +22,8 @@ def turns_of(config: pytest.Config, naming: Naming, *, bounded: bool) -> Turns:
 
     @cache
     def memory(name: str) -> int:
+        from envspec.session.draft import draft  # takes long, and is needed where there are several
+
         try:
             sets = assignments("--env-set", config.getoption("--env-set"))
             request = Request(file=naming.file(name), sets=sets, environ=environ_of_tests())

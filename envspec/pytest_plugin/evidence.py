@@ -14,10 +14,6 @@ from envspec.errors import EnvspecError
 from envspec.pytest_plugin.markers import wanted_of
 from envspec.pytest_plugin.pool import EnvironmentPool
 from envspec.pytest_plugin.wanted import Wanted
-from envspec.report.event_lines import event_line
-from envspec.report.recorded import read_events
-from envspec.report.span import written
-from envspec.report.text import plain
 from envspec.session.live import Environment, Handle
 from envspec.session.state import EVENTS, LOGS
 
@@ -103,6 +99,8 @@ class Evidence:
         return report
 
     def _sections(self, files: Files) -> Sections:
+        from envspec.report.span import written  # as below: where no test fails, nobody waits for this
+
         changes = self._changes(files)
         where = f"session {files.session}, all logs: {files.directory / LOGS}"
         sections = [(f"envspec: {files.environment} during the test", f"{changes}{where}")]
@@ -114,6 +112,10 @@ class Evidence:
 
     def _changes(self, files: Files) -> str:
         """Return what happened to the environment, a line each, in seconds since the test began."""
+        from envspec.report.event_lines import event_line
+        from envspec.report.recorded import read_events
+        from envspec.report.text import plain
+
         events = read_events(Path(files.events), self._sizes.get(files.events, 0))
         told = [replace(event, at=max(0.0, event.time - self._began)) for event in events]
         return plain(line for event in told if (line := event_line(event)) is not None)

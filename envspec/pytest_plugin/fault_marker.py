@@ -6,6 +6,7 @@ They begin with the test's own function, behind its fixtures, and end with it.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,8 +14,10 @@ from envspec.errors import EnvspecError
 from envspec.plan.fault import Fault
 from envspec.pytest_plugin.pool import EnvironmentPool
 from envspec.pytest_plugin.wanted import Wanted
-from envspec.session.fault_run import FaultOutcome, FaultRun, replicas_of
 from envspec.session.live import Environment, Handle
+
+if TYPE_CHECKING:
+    from envspec.session.fault_run import FaultOutcome
 
 
 class FaultMarker:
@@ -39,6 +42,8 @@ class FaultMarker:
         written = marker.kwargs.get("faults") if marker is not None else None
         if not written:
             return (yield)
+        from envspec.session.fault_run import FaultRun  # asyncio, which no other test of a worker may need
+
         runs = [FaultRun(handle, _faults(item, written, handle)) for handle in self._handles_of(item)]
         try:
             result = yield
@@ -56,7 +61,8 @@ class FaultMarker:
 
 def _faults(item: pytest.Item, written: object, handle: Handle) -> list[Fault]:
     """Read a marker's faults; a test whose marker is wrong fails, with all that is wrong."""
-    from envspec.spec.marker_faults import marker_faults  # pydantic, which no other test of the run may need
+    from envspec.session.fault_run import replicas_of
+    from envspec.spec.marker_faults import marker_faults  # pydantic, likewise
 
     try:
         return marker_faults(written, replicas_of(handle.status()))

@@ -89,12 +89,14 @@ class ModelPool:
                 self.refused[test] = unavailable[0]
 
     def _needs(self, item: pytest.Item) -> Iterable[Need]:
-        needs = list(marked(item))
+        needs, loads = list(marked(item)), "model_loader" in getattr(item, "fixturenames", ())
+        if not needs and not loads:
+            return []  # the models of an environment come with its start, beside what does not need them
         for environment in environment_of(item, pool_of(self._config).naming):
             outline = self._outline(environment)
             if outline is not None and not _can_run(outline):
                 return []  # the test will be skipped
-            models = outline.models if outline is not None else ()
+            models = outline.models if outline is not None and loads else ()
             needs += [Need(model.name, "", environment) for model in models if model.preload]
         return needs
 

@@ -1,41 +1,34 @@
 """The parts of the plugin that a run gets when, and only when, its tests want an environment.
 
-Each is a plugin of its own with the hooks that it needs, made from the run's EnvironmentPool.
+Each is a plugin of its own with the hooks that it needs, made from the run's EnvironmentPool. The tables say which
+class of which module; it is imported where it is used, since each worker of xdist pays for what it imports.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from envspec.pytest_plugin.bundling import Bundling
-from envspec.pytest_plugin.evidence import Evidence
-from envspec.pytest_plugin.fault_marker import FaultMarker
-from envspec.pytest_plugin.hosting import Hosting
-from envspec.pytest_plugin.lending import Lending
-from envspec.pytest_plugin.pool import EnvironmentPool
-from envspec.pytest_plugin.telling import Telling
-from envspec.pytest_plugin.timing import Timing
-from envspec.pytest_plugin.watching import Watching
+if TYPE_CHECKING:
+    from envspec.pytest_plugin.pool import EnvironmentPool
 
-Part = Callable[[EnvironmentPool], object]
-
-WHERE_TESTS_RUN: dict[str, Part] = {
-    "lending": Lending,
-    "timing": Timing,
-    "watching": Watching,
-    "evidence": Evidence,
-    "fault marker": FaultMarker,
+WHERE_TESTS_RUN: dict[str, str] = {
+    "lending": "Lending",
+    "timing": "Timing",
+    "watching": "Watching",
+    "evidence": "Evidence",
+    "fault_marker": "FaultMarker",
 }
 """In the one process, and in each worker of xdist."""
 
-WHERE_PEOPLE_LOOK: dict[str, Part] = {
-    "telling": Telling,
-    "bundling": Bundling,
+WHERE_PEOPLE_LOOK: dict[str, str] = {
+    "telling": "Telling",
+    "bundling": "Bundling",
 }
 """In the one process, and in the controller of xdist."""
 
-IN_THE_CONTROLLER: dict[str, Part] = {
-    "hosting": Hosting,
+IN_THE_CONTROLLER: dict[str, str] = {
+    "hosting": "Hosting",
 }
 """In the controller of xdist alone."""
 
@@ -46,6 +39,8 @@ def register(pool: EnvironmentPool) -> None:
         **(WHERE_PEOPLE_LOOK if pool.has_terminal else {}),
         **(WHERE_TESTS_RUN if pool.runs_tests else IN_THE_CONTROLLER),
     }
-    for name, part in parts.items():
-        if not pool.config.pluginmanager.has_plugin(f"envspec {name}"):
-            pool.config.pluginmanager.register(part(pool), f"envspec {name}")
+    for module, part in parts.items():
+        name = f"envspec {module.replace('_', ' ')}"
+        if not pool.config.pluginmanager.has_plugin(name):
+            made = getattr(import_module(f"envspec.pytest_plugin.{module}"), part)(pool)
+            pool.config.pluginmanager.register(made, name)

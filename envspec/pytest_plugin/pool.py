@@ -5,29 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 from envspec.errors import EnvspecError, RequirementError, UsageError
 from envspec.pytest_plugin import MEETING, is_ordered, words_of
 from envspec.pytest_plugin.borrower import Borrower
-from envspec.pytest_plugin.bounds import is_given_up, turns_of
-from envspec.pytest_plugin.broker import Broker
 from envspec.pytest_plugin.controller import end_with_controller
 from envspec.pytest_plugin.lender import Lender
 from envspec.pytest_plugin.markers import names_of, wanted_of
 from envspec.pytest_plugin.meeting import BROKER
 from envspec.pytest_plugin.model_needs import is_skipped
 from envspec.pytest_plugin.naming import Naming
-from envspec.pytest_plugin.owner import OnEvent, OnHandle, Owner
-from envspec.pytest_plugin.start import TTL, Started, Stay, start
 from envspec.pytest_plugin.terminal import say
 from envspec.pytest_plugin.text import one_line, ports_table, reason, whole_story
 from envspec.pytest_plugin.wanted import Groups, Wanted
 from envspec.session.live import Environment, Handle
 from envspec.session.request import assignments
 from envspec.session.status import SessionStatus
+
+if TYPE_CHECKING:
+    from envspec.pytest_plugin.broker import Broker
+    from envspec.pytest_plugin.owner import OnEvent, OnHandle, Owner
+    from envspec.pytest_plugin.start import Started
 
 OnLend = Callable[[Wanted, Handle, Environment], None]
 OnReturn = Callable[[Wanted], None]
@@ -83,6 +84,9 @@ class EnvironmentPool:
     @cached_property
     def owner(self) -> Owner:
         """The environments that this process owns. A worker that borrows has none: ask `owns` first."""
+        from envspec.pytest_plugin.bounds import is_given_up, turns_of  # all that starts environments, workers spare
+        from envspec.pytest_plugin.owner import Owner
+
         # A process that runs all tests itself can wait for none of them.
         bounded = not self.runs_tests and is_ordered(self.config)
         owner = Owner(
@@ -124,6 +128,8 @@ class EnvironmentPool:
     @cached_property
     def broker(self) -> Broker:
         """Where the workers of this controller ask."""
+        from envspec.pytest_plugin.broker import Broker
+
         place = Path(self.config.stash[MEETING])
         place.mkdir(mode=0o700, exist_ok=True)
         return Broker(self.owner, place / BROKER)
@@ -253,6 +259,8 @@ class EnvironmentPool:
             pytest.fail(unknown, pytrace=False)  # out here, or pytest would show both errors
 
     def _start(self, wanted: Wanted, on_event: OnEvent, on_handle: OnHandle) -> Started:
+        from envspec.pytest_plugin.start import TTL, Stay, start
+
         sets = assignments("--env-set", self.config.getoption("--env-set"))
         option = self.config.getoption
         return start(

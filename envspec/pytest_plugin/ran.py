@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from envspec.plan import events as e
+from envspec.pytest_plugin.timing import KEY
 from envspec.pytest_plugin.wanted import Wanted
 from envspec.report.run_summary import Used, used
-
-KEY = "envspec_wanted"
-"""Under which a report says what its test wanted; xdist carries it over, since it is plain data."""
 
 
 @dataclass(eq=False)

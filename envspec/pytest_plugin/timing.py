@@ -7,7 +7,9 @@ from collections.abc import Generator
 import pytest
 
 from envspec.pytest_plugin.pool import EnvironmentPool
-from envspec.pytest_plugin.ran import KEY
+
+KEY = "envspec_wanted"
+"""Under which a report says what its test wanted; xdist carries it over, since it is plain data."""
 
 
 class Timing:

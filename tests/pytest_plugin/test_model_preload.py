@@ -225,7 +225,9 @@ def test_name(environment, model_loader):
     assert len(hub.gets("model.safetensors")) == 1
 
 
-def test_an_environment_whose_model_cannot_be_had_is_not_started(project: pytest.Pytester, hub: Hub) -> None:
+def test_a_model_that_cannot_be_had_errors_the_tests_of_its_environment(project: pytest.Pytester, hub: Hub) -> None:
+    project: pytest.Pytester, hub: Hub
+) -> None:
     environment(project, "web", WITH_MODEL.format(repo="org/none"))
     environment(project, "other", WITH_MODEL.format(repo="org/one"))
     project.makepyfile(
@@ -244,7 +246,7 @@ def test_none(): pass
     result = project.runpytest_subprocess("--env=web")
 
     result.assert_outcomes(passed=2, errors=1)
-    result.stdout.no_fnmatch_line("*starting web*")
+    result.stdout.fnmatch_lines(["*environment web did not start*org/none*"])
     assert fetched(hub) == {"org/one"}
 
 

@@ -223,3 +223,20 @@ def test_no_more_are_up_at_once_than_fit(project: pytest.Pytester) -> None:
 
     assert sorted(starts()) == ["other", "third", "web"]
     assert most_at_once() == 1
+
+
+def test_a_worker_that_borrows_does_not_import_what_starts_environments(project: pytest.Pytester) -> None:
+    """Eight workers on two cores would pay four times for every module."""
+    project.makepyfile(
+        """
+import sys
+
+def test_it(environment): pass
+
+def test_imports(environment):
+    heavy = {"pydantic", "jinja2", "yaml", "huggingface_hub", "envspec.session.session", "envspec.resolve"}
+    assert not heavy & set(sys.modules)
+"""
+    )
+
+    project.runpytest_subprocess("--env=web", "-n2").assert_outcomes(passed=2)
