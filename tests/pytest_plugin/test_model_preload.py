@@ -226,8 +226,6 @@ def test_name(environment, model_loader):
 
 
 def test_a_model_that_cannot_be_had_errors_the_tests_of_its_environment(project: pytest.Pytester, hub: Hub) -> None:
-    project: pytest.Pytester, hub: Hub
-) -> None:
     environment(project, "web", WITH_MODEL.format(repo="org/none"))
     environment(project, "other", WITH_MODEL.format(repo="org/one"))
     project.makepyfile(
