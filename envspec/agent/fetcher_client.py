@@ -18,6 +18,8 @@ from envspec.agent.wire import Message
 LOG = "fetcher.log"
 IDLE = 2.0
 """Seconds without a job after which the fetcher is ended: it holds 60 MB with its libraries, and sessions are long."""
+GRACE = 1.0
+"""Seconds that it has to clear up; it takes a fifth of one."""
 TOLD = ("progress", "waiting", "retrying")
 """Notices that are passed on to the session."""
 
@@ -53,10 +55,11 @@ class FetcherClient:
         child.send({"key": key, "do": job.do, "model": job.model})
 
     def end(self) -> None:
-        """End the fetcher at once, with whatever it does. What is half done, nobody trusts."""
+        """End the fetcher, with whatever it does. It clears that away; where it cannot, nobody trusts it."""
         child, self._child = self._child, None
         if child is not None:
-            child.kill()
+            child.terminate()
+            self._node.loop.after(GRACE, child.kill)
 
     def _spawn(self) -> PipedChild:
         """Start one, with jobs of its own: those of its predecessor may not have failed yet."""

@@ -85,6 +85,11 @@ class PipedChild:
         self._queue.put(message)
         self._write()
 
+    def terminate(self) -> None:
+        """Ask it to end; `on_exit` is called when it has."""
+        if self.runs:
+            send(self.pid, 15)
+
     def kill(self) -> None:
         """End it at once; `on_exit` is still called."""
         if self.runs:

@@ -6,26 +6,31 @@ Run as `python -P -m envspec.models.fetcher`. JSON lines on stdin: `{"key", "do"
 `{"notice": "retrying", "reason", "seconds", "attempt"}`, and as the last `{"notice": "done", …}` with what the function
 of this module returned, or `{"notice": "failed", "error", "message", "hint"}` with a class of `envspec.errors`.
 
-It ends with its stdin, whatever is under way: what is half done then is trusted by nobody.
+It ends with its stdin or by SIGTERM, whatever is under way, and clears that away. Killed, it leaves what is half done,
+which nobody trusts.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from envspec.errors import EnvspecError, ModelUnavailableError
+from envspec.models.clearing import clear_away
 from envspec.models.planned import planned
 from envspec.models.source import Found, Host, Notice, Progress, Tell, Waiting
 
 PROGRESS_EVERY = 0.5
 """Seconds between two notices of how far a job is."""
+PATIENCE = 0.2
+"""Seconds that downloads have to clear up as it ends; those for which no byte comes are cleared up after."""
 CHUNK = 65536
 AT_ONCE = {"resolve": 16, "fetch": 4, "warm": 1}
 """Jobs of a kind that run side by side; the others wait. Two that read the same disk only disturb each other."""
@@ -199,7 +204,20 @@ def main() -> None:
     """Serve stdin and stdout. What libraries print goes to stderr: it would stand between the answers."""
     sink = os.dup(1)
     os.dup2(2, 1)
+    signal.signal(signal.SIGTERM, lambda number, _frame: _leave(sink, number))
     Fetcher(0, sink).run()
+    _leave(sink)
+
+
+def _leave(sink: int, number: int = 0) -> NoReturn:
+    """End at once, by the signal if there is one, with nothing half done left."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sink, 1, 2):  # what fails from now on does so for our end, of which somebody else tells
+        os.dup2(nowhere, stream)
+    clear_away(Host.of(os.environ), PATIENCE)
+    if number:
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
     os._exit(0)  # at an ordinary exit, Python would wait for the libraries' own threads, and so for the downloads
 
 

@@ -103,6 +103,7 @@ def test_fetches_are_given_up_at_once_and_others_begin_anew(agent: AgentClient, 
 
     wait_gone([pid])
     assert not Path(model(cache, **LARGE)["path"]).exists()
+    assert not list(cache.glob("models/synthetic/.*.part-*"))
 
 
 @pytest.mark.parametrize("verb", ["find", "fetch"])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,8 @@ from envspec.models.source import Progress, Retrying, Waiting
 from envspec.models.synthetic import Synthetic, cached_path, is_complete
 from envspec.plan.codec import to_json
 from envspec.plan.plan import ModelPlan
-from tests.models.hub_machine import Machine
+from tests.cli.conftest import eventually
+from tests.models.hub_machine import REPO, Machine
 from tests.models.hub_models import write_model
 
 PATIENCE = 30.0
@@ -151,6 +154,28 @@ def test_it_ends_with_its_stdin_and_leaves_nothing_half_done(tmp_path: Path) -> 
 
     assert fetcher.process.returncode == 0
     assert not cached_path(Synthetic(**LARGE), tmp_path).exists()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("how", ["stdin", "SIGTERM"])
+def test_it_clears_away_what_is_half_done_when_it_is_ended(machine: Machine, how: str) -> None:
+    machine.publish(3)
+    machine.hub.spoil("model.safetensors", stall=2_000_000, times=9)
+    with started(machine.host.own_cache, **machine.environ) as fetcher:
+        fetcher.ask("made", options=LARGE)
+        fetcher.ask("downloaded", source="repo", options={"repo": REPO})
+        begun = partial(half_done, machine)
+        eventually(lambda: len(begun()) == 2, "both to be under way")
+        if how == "SIGTERM":
+            fetcher.process.terminate()
+
+    assert fetcher.process.returncode == (0 if how == "stdin" else -signal.SIGTERM)
+    assert begun() == []
+    assert fetcher.errors == ""
+
+
+def half_done(machine: Machine) -> list[Path]:
+    made = machine.host.own_cache.glob("models/synthetic/.*.part-*")
+    return [*made, *machine.repo.glob("blobs/*.incomplete")]
 
 
 def test_models_that_are_made_import_no_client_of_a_hub(tmp_path: Path) -> None:
