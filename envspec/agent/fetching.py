@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from envspec.agent.calls import Call, Node
 from envspec.agent.fetcher_client import FetcherClient, Job
 from envspec.agent.wire import Message, error_from_json
-from envspec.errors import EnvspecError, ModelUnavailableError
+from envspec.errors import EnvspecError, ModelUnavailableError, UsageError
 
 if TYPE_CHECKING:
     from envspec.models.source import Found
@@ -114,8 +114,12 @@ def _about(model: Message, error: EnvspecError) -> EnvspecError:
 
 
 def _together(errors: list[EnvspecError]) -> EnvspecError:
-    """Return one error for them all; the first, where it is the only one."""
-    if len(errors) == 1:
-        return errors[0]
+    """Return one error for them all; the first, where it is the only one, or a mistake that has nothing to do with it.
+
+    A variable that is wrong is wrong for every model.
+    """
+    mistakes = [error for error in errors if isinstance(error, UsageError)]
+    if mistakes or len(errors) == 1:
+        return [*mistakes, *errors][0]
     lines = [f"{len(errors)} models cannot be had", "", *(f"- {error}" for error in errors)]
     return ModelUnavailableError("\n".join(lines), hint="\n".join(dict.fromkeys(e.hint for e in errors if e.hint)))

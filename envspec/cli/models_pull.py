@@ -19,7 +19,7 @@ import click
 from envspec.cli import terminal
 from envspec.cli.error_handler import INTERRUPTED
 from envspec.cli.options import DEFAULT_ENVIRONMENT, set_option
-from envspec.errors import EnvspecError, ModelUnavailableError, UsageError
+from envspec.errors import EnvspecError, UsageError
 from envspec.report.failure import failure
 from envspec.report.text import line
 
@@ -57,7 +57,7 @@ def pull(what: tuple[str, ...], sets: tuple[str, ...]) -> int:
         errors = _fetch_all(plans, host, board)
     for error in errors:
         terminal.show(failure(error), sys.stderr)
-    return ModelUnavailableError.exit_code if errors else 0
+    return max((error.exit_code for error in errors), default=0)
 
 
 def _wanted(names: Sequence[str], sets: tuple[str, ...]) -> list[ModelPlan]:
@@ -125,7 +125,8 @@ def _fetch_all(plans: list[ModelPlan], host: Host, board: Board) -> list[Envspec
                 board.done(jobs[job].name, job.result())
             except EnvspecError as error:
                 board.failed(jobs[job].name)
-                errors.append(_told(jobs[job], error))
+                told = _told(jobs[job], error)
+                errors += [told] if str(told) not in map(str, errors) else []
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # on Ctrl-C nobody waits for what is under way
     return errors
@@ -140,7 +141,12 @@ def _as_completed(jobs: Collection[Future[Mapping[str, Any]]]) -> Iterator[Futur
 
 
 def _told(plan: ModelPlan, error: EnvspecError) -> EnvspecError:
-    """Return the error with the name of the model, unless it says that already, and with the place that declares it."""
+    """Return the error with the name of the model, unless it says that already, and with the place that declares it.
+
+    A mistake in a variable has to do with no model, and is told once.
+    """
+    if isinstance(error, UsageError):
+        return error
     message = str(error) if plan.name in str(error) else f"model {plan.name}: {error}"
     return type(error)(f"{message} ({plan.position})" if plan.position else message, hint=error.hint)
 
@@ -151,6 +157,8 @@ def _left_at_once(board: Board, host: Host) -> Iterator[None]:
 
     Nothing stays of what is half done then, and the kernel frees its locks.
     """
+    from envspec.models.clearing import clear_away
+
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
@@ -158,18 +166,8 @@ def _left_at_once(board: Board, host: Host) -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # this takes no time that a second one could save
         board.close()
         terminal.show([INTERRUPTION], sys.stderr)
-        _clear_away(host)  # last, since threads go on writing until the end
+        clear_away(host, PATIENCE)  # last, since threads go on writing until the end
         os._exit(INTERRUPTED)
     finally:
         board.close()
         signal.signal(signal.SIGINT, before)
-
-
-def _clear_away(host: Host) -> None:
-    from envspec.models.hub.leftovers import remove_own
-    from envspec.models.hub.progress import abandon_all
-    from envspec.models.staging import remove_staged
-
-    abandon_all(PATIENCE)
-    remove_own(host.hub_cache)
-    remove_staged()

@@ -84,6 +84,7 @@ class Source(Protocol):
         """Do as `find`, and ask the network for what only it knows: which commit a branch is at.
 
         Raises:
+            UsageError: a variable of the caller is wrong.
             ModelUnavailableError: it cannot be told, and no earlier answer is cached.
         """
 
@@ -91,5 +92,6 @@ class Source(Protocol):
         """Get all files of what `resolve` gave, verified; one process does it while others that ask wait.
 
         Raises:
+            UsageError: a variable of the caller is wrong.
             ModelUnavailableError: they cannot be had; says why in a sentence, and what to do.
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -10,9 +11,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from envspec.errors import Diagnostic
+from envspec.models.hub.options import TOKEN, variable_error
 
 WIDTH = 120
 """Columns of a source line that are shown; of a longer one, the part around the caret."""
+_TOKEN_ENV = re.compile(r"""(token_env["']?\s*:\s*)("[^"]*"?|'[^']*'?|[^,}\]#]+)""")
 
 
 def as_text(diagnostics: Sequence[Diagnostic], files: int) -> str:
@@ -87,9 +90,20 @@ def _source(line: str, number: int, column: int) -> list[str]:
     """Return the source line and the caret below it."""
     # A line of generated JSON can be longer than the terminal's whole window.
     start = max(0, column - WIDTH // 2) if len(line) > WIDTH else 0
+    line = _without_tokens(line)
     shown = "".join(map(_visible, line[start : start + WIDTH]))
     before = "".join(map(_visible, line[start : column - 1]))
     return [f"  {number} | {shown}".rstrip(), f"  {' ' * len(str(number))} | {' ' * _columns(before)}^"]
+
+
+def _without_tokens(line: str) -> str:
+    """Return a line with as many asterisks for what is, or may be, a token: logs of CI keep what is shown."""
+    line = _TOKEN_ENV.sub(lambda it: it[1] + (_hidden(it[2]) if variable_error(it[2].strip(" '\"")) else it[2]), line)
+    return re.sub(rf"{TOKEN.pattern}\w*", lambda it: _hidden(it[0]), line)
+
+
+def _hidden(text: str) -> str:
+    return "*" * len(text)
 
 
 def _visible(character: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_origin,
 from pydantic import Field, create_model, field_validator
 
 from envspec.models import SOURCES
-from envspec.models.hub.options import as_asked_for, is_repository, revision_error
+from envspec.models.hub.options import as_asked_for, is_repository, revision_error, variable_error
 from envspec.spec.base import Exact, Spec
 
 
@@ -83,7 +83,14 @@ class ModelSpec(Sources):
             raise ValueError(problem)
         return as_asked_for(revision)
 
-    @field_validator("name", "path", "token_env", check_fields=False)
+    @field_validator("token_env", check_fields=False)
+    @classmethod
+    def _is_variable(cls, name: str) -> str:
+        if problem := variable_error(name):
+            raise ValueError(problem)
+        return name
+
+    @field_validator("name", "path", check_fields=False)
     @classmethod
     def _says_something(cls, text: str | None) -> str | None:
         if text is None or text.strip():

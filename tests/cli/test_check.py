@@ -114,3 +114,21 @@ def test_an_entry_whose_inputs_could_be_anything_is_checked_for_what_it_names(en
 
     assert result.returncode == 2
     assert "entry.yaml:6:25: error[out-of-scope]" in result.stdout
+
+
+SECRET = "hf_abcdefghijklmnopqrstuvwx"
+
+
+@pytest.mark.parametrize("written", [SECRET, f"MY_TOKEN={SECRET}", "'some secret'", "A=secret", "'hf_{{ vars.rest }}'"])
+@pytest.mark.parametrize("form", ["text", "json", "github", "sarif"])
+def test_a_token_where_its_variable_belongs_is_told_and_not_shown(
+    envspec: Any, web: str, written: str, form: str
+) -> None:
+    rest = "vars: {rest: abcdefghijklmnopqrstuvwx}\n"
+    envspec.write(f"{web}{rest}models: {{m: {{repo: org/name, token_env: {written}, preload: true}}}}\n")
+    result = envspec("check", "--format", form)
+    assert result.returncode == 2
+    assert "this is not the name of a variable; a token itself belongs into a variable" in result.stdout
+    assert not [secret for secret in (SECRET, "secret") if secret in result.stdout + result.stderr]
+    if form == "text" and "vars" not in written:
+        assert f"token_env: {'*' * len(written)}, preload: true" in result.stdout

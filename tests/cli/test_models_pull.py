@@ -77,6 +77,24 @@ def test_a_branch_that_moves_is_at_one_commit_for_all_that_is_pulled(envspec: An
     assert sum("/revision/" in request.path for request in hub.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("HF_HUB_DOWNLOAD_TIMEOUT", "abc", "HF_HUB_DOWNLOAD_TIMEOUT is 'abc', and must be a whole number"),
+        ("HF_ENDPOINT", "ftp://x", "HF_ENDPOINT is 'ftp://x', which is no address of a hub"),
+        ("HF_TOKEN", "hf_secret\nmore", "the token in HF_TOKEN has a character that no token has"),
+    ],
+)
+@pytest.mark.parametrize("command", [("models", "pull"), ("models", "pin"), ("up",)], ids=" ".join)
+def test_a_wrong_variable_is_told_once_whatever_needs_it(
+    envspec: Any, variable: str, value: str, said: str, command: tuple[str, ...]
+) -> None:
+    envspec.write("services: {s: {command: [sleep, inf]}}\nmodels: {one: {repo: org/one}, two: {repo: org/two}}\n")
+    result = envspec(*command, **{variable: value})
+    assert (result.returncode, result.stderr.count(said), result.stderr.count("hint: ")) == (2, 1, 1)
+    assert "secret" not in result.stdout + result.stderr
+
+
 def test_vars_are_those_of_the_environments_that_are_named_beside_repositories(envspec: Any, hub: Hub) -> None:
     write_model(hub.root, "org/large", 0.1)
     write_model(hub.root, "org/other", 0.1)

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from envspec.errors import ModelUnavailableError
+from envspec.errors import EnvspecError
 from envspec.models import SOURCES
 from envspec.models.engines.reference import Reference
 from envspec.models.source import Host, Notice
@@ -59,7 +59,7 @@ class Files:
             found = source.resolve(wanted.options, self._host, tell)
             if not found.complete:
                 found = source.fetch(wanted.options, found, self._host, tell)
-        except ModelUnavailableError as error:
+        except EnvspecError as error:
             # It says all; the way there is hundreds of lines of a client's source in the report of a test.
             raise error.with_traceback(None) from None
         return Path(found.path)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import email.utils
 import random
+import re
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]  # public, yet not marked so
@@ -17,6 +19,7 @@ FIRST_WAIT = 0.25  # seconds; it doubles with each try
 LONGEST_WAIT = 8.0
 TRIES = 7  # in a row without progress: 11 to 16 seconds in all, more than a load balancer takes to swap a server
 LONGEST_DEMAND = 600.0  # seconds a server may demand; the hub's rate limits are windows of 300
+_SECONDS = re.compile("[0-9]{1,9}")  # as HTTP has it; there are more digits than these, and longer waits than 30 years
 PROGRESS = 256 * 2**10  # bytes that make a try count as no failure, so that trickles do not go on for ever
 
 
@@ -64,13 +67,18 @@ class Attempts:
 
 
 def demanded_wait(headers: Mapping[str, str]) -> float | None:
-    """Return for how many seconds a server asks to be left alone: Retry-After as a number or a date, or RateLimit."""
+    """Return for how many seconds a server asks to be left alone: Retry-After as a number or a date, or RateLimit.
+
+    None where it says nothing of it, or nothing that makes sense.
+    """
     text = headers.get("retry-after", "").strip()
-    if text.isdigit():
+    if _SECONDS.fullmatch(text):
         return float(text)
-    try:
+    with suppress(ValueError, OverflowError):
         date = email.utils.parsedate_to_datetime(text)
         return max(0.0, date.timestamp() - time.time())
-    except ValueError:
+    with suppress(ValueError):
         limit = parse_ratelimit_headers(headers)
-        return float(limit.reset_in_seconds) if limit is not None and limit.remaining == 0 else None
+        if limit is not None and limit.remaining == 0:
+            return float(limit.reset_in_seconds)
+    return None

@@ -13,6 +13,7 @@ from huggingface_hub.utils._headers import build_hf_headers
 
 from envspec.models.hub.attempts import TRIES, Attempts, GaveUpError
 from envspec.models.hub.options import Hub
+from envspec.models.hub.settings import token_in
 from envspec.models.hub.transport import RetryTransport
 from envspec.models.source import Host, Tell
 
@@ -32,15 +33,9 @@ _lock = threading.Lock()
 _installed = False
 
 
-def endpoint_of(host: Host) -> str:
-    """Return the hub's address: HF_ENDPOINT, or the public one."""
-    return (host.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
-
-
 def token_of(options: Hub, host: Host) -> Token:
     """Return the token that `token_env` holds; None lets huggingface_hub look for the one of `hf auth login`."""
-    token = host.environ.get(options.token_env, "").strip()
-    return token or (None if options.token_env == "HF_TOKEN" else False)  # noqa: S105
+    return token_in(options, host) or (None if options.token_env == "HF_TOKEN" else False)  # noqa: S105
 
 
 @contextmanager

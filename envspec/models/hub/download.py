@@ -22,6 +22,7 @@ from envspec.models.hub.progress import ModelProgress
 from envspec.models.hub.resolve import resolve
 from envspec.models.hub.room import room_for
 from envspec.models.hub.selection import selected
+from envspec.models.hub.settings import check_settings
 from envspec.models.hub.verify import MISSING, fault_of
 from envspec.models.inventory import missing_files
 from envspec.models.lock import only_one
@@ -32,6 +33,7 @@ def download(options: Hub, found: Found, host: Host, tell: Tell) -> Found:
     """Get what is missing of a resolved model and verify all of it; 0 requests if the cache has it, and offline.
 
     Raises:
+        UsageError: a variable that chooses hub or token is wrong.
         ModelUnavailableError: it cannot be had.
     """
     commit = found.commit or resolve(options, host, tell).commit
@@ -90,6 +92,7 @@ def _listing_without_hub(options: Hub, folder: Path) -> tuple[RepoFile, ...]:
 
 
 def _fetch(options: Hub, commit: str, host: Host, tell: Tell) -> list[RepoFile]:
+    check_settings(options, host)
     # Imported here, as it takes a third of a second: whoever has all files need not wait for it.
     from envspec.models.hub.claims import claim
     from envspec.models.hub.leftovers import remove_leftovers

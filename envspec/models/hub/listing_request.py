@@ -6,10 +6,11 @@ from huggingface_hub import HfApi
 from huggingface_hub.hf_api import RepoFile as Listed
 
 from envspec.models.hub.attempts import GaveUpError
-from envspec.models.hub.client import endpoint_of, telling, token_of
+from envspec.models.hub.client import telling, token_of
 from envspec.models.hub.listing import RepoFile
 from envspec.models.hub.options import Hub
 from envspec.models.hub.refusals import REFUSED, not_a_hub, refusal
+from envspec.models.hub.settings import endpoint_of
 from envspec.models.source import Host, Tell
 
 

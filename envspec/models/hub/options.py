@@ -14,6 +14,10 @@ _NEVER_IN_REPO = re.compile(r"--|\.\.|[.-]$|[.-]/|\.git$")
 _NEVER_IN_REVISION = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[-/]|[./]$|^@$|(?:^|/)\.|\.lock(?=/|$)")
 """As git has it (`git help check-ref-format`). It keeps revisions within the directory that their notes lie in, too."""
 
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+TOKEN = re.compile(r"(?:hf|api_org)_[A-Za-z0-9]{16}")
+"""What tokens of the hub begin with."""
+
 
 def is_repository(text: str) -> bool:
     """Say whether a repository of the hub can be called so."""
@@ -26,6 +30,18 @@ def revision_error(text: str) -> str:
         return "this is empty"
     found = _NEVER_IN_REVISION.search(text)
     return f"{text!r} is no branch, tag or commit: git has no {found[0]!r} there" if found else ""
+
+
+def variable_error(text: str) -> str:
+    """Return why no variable can be called so, as one sentence, or nothing where one can. It never repeats the text.
+
+    A token would do as a name, but nobody calls a variable so, and whoever writes one there has given it away.
+    """
+    if not text.strip():
+        return "this is empty"
+    if _VARIABLE.fullmatch(text) and not TOKEN.match(text):
+        return ""
+    return "this is not the name of a variable; a token itself belongs into a variable, and its name here"
 
 
 def as_asked_for(revision: str) -> str:
@@ -56,6 +72,9 @@ class Hub:
     def __post_init__(self) -> None:
         if problem := revision_error(self.revision):
             message = f"revision: {problem}"
+            raise ValueError(message)
+        if problem := variable_error(self.token_env):
+            message = f"token_env: {problem}"
             raise ValueError(message)
         object.__setattr__(self, "revision", as_asked_for(self.revision))
 

@@ -15,8 +15,9 @@ from huggingface_hub.errors import (
 
 from envspec.errors import ModelUnavailableError
 from envspec.models.hub.attempts import GaveUpError
-from envspec.models.hub.client import endpoint_of, token_of
+from envspec.models.hub.client import token_of
 from envspec.models.hub.options import Hub
+from envspec.models.hub.settings import endpoint_of
 from envspec.models.source import Host
 
 REFUSED = (HfHubHTTPError, HFValidationError, OSError)

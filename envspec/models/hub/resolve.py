@@ -8,6 +8,7 @@ from envspec.errors import ModelUnavailableError
 from envspec.models.hub.cache import cached_commit, find, is_offline, located, remember_commit
 from envspec.models.hub.options import COMMIT, Hub
 from envspec.models.hub.run_commits import once, once_a_run
+from envspec.models.hub.settings import check_settings, endpoint_of
 from envspec.models.source import Found, Host, Retrying, Tell
 
 _TRIES_WITH_CACHE = 3  # half a second or so: what is cached will do
@@ -19,6 +20,7 @@ def resolve(options: Hub, host: Host, tell: Tell) -> Found:
     Where the hub cannot be reached, the commit that the branch was last seen at will do, and `tell` hears of it.
 
     Raises:
+        UsageError: a variable that chooses hub or token is wrong.
         ModelUnavailableError: the hub refuses, or cannot be asked and the branch was never fetched here.
     """
     if options.is_pinned:
@@ -31,6 +33,7 @@ def resolve(options: Hub, host: Host, tell: Tell) -> Found:
             f"{options.repo} ({options.revision}) is not in the cache, and HF_HUB_OFFLINE forbids to download it",
             hint=f"unset HF_HUB_OFFLINE once to fetch it; the cache is {host.hub_cache}",
         )
+    check_settings(options, host)
     commit = once(options, host, lambda: once_a_run(options, host, lambda: _ask_or_recall(options, host, tell)))
     found = located(options, commit, host)
     if found.complete:
@@ -56,22 +59,24 @@ def current_commit(options: Hub, host: Host, tell: Tell) -> str:
     """Return the commit that the hub itself says a branch is at now.
 
     Raises:
+        UsageError: a variable that chooses hub or token is wrong.
         ModelUnavailableError: it cannot be asked, or refuses; what was seen before does not count.
     """
-    from envspec.models.hub.attempts import TRIES
-
     if is_offline(host):
         raise ModelUnavailableError(
             f"which commit {options.repo} ({options.revision}) is at cannot be asked: HF_HUB_OFFLINE forbids it",
             hint="unset HF_HUB_OFFLINE for this command",
         )
+    check_settings(options, host)
+    from envspec.models.hub.attempts import TRIES
+
     return once(options, host, lambda: _ask(options, host, tell, TRIES), what="now")
 
 
 def _ask(options: Hub, host: Host, tell: Tell, tries: int) -> str:
     # Imported here: whoever has everything cached and pinned need not wait for it.
     from envspec.models.hub.attempts import GaveUpError
-    from envspec.models.hub.client import endpoint_of, get, telling, token_of
+    from envspec.models.hub.client import get, telling, token_of
     from envspec.models.hub.refusals import REFUSED, not_a_hub, refusal
 
     url = f"{endpoint_of(host)}/api/models/{options.repo}/revision/{quote(options.revision, safe='')}"

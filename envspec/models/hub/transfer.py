@@ -11,11 +11,12 @@ from huggingface_hub import hf_hub_download
 from envspec.errors import ModelUnavailableError
 from envspec.models.hub.attempts import GaveUpError
 from envspec.models.hub.cache import repo_folder, snapshot_of
-from envspec.models.hub.client import endpoint_of, telling, token_of
+from envspec.models.hub.client import telling, token_of
 from envspec.models.hub.listing import RepoFile
 from envspec.models.hub.options import Hub
 from envspec.models.hub.progress import FileProgress, ModelProgress, bar_of
 from envspec.models.hub.refusals import REFUSED, refusal
+from envspec.models.hub.settings import endpoint_of
 from envspec.models.hub.verify import MISSING, fault_of
 from envspec.models.source import Host, Retrying, Tell
 

@@ -129,7 +129,7 @@ def _answer(response: httpx2.Response, body: httpx2.SyncByteStream) -> httpx2.Re
 def _first_byte(response: httpx2.Response) -> int:
     """Return where a body begins within the file: `Content-Range: bytes 100-199/200`."""
     text = response.headers.get("content-range", "").removeprefix("bytes ").partition("-")[0]
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isdecimal() else 0
 
 
 def _reason(error: httpx2.TransportError) -> str:
