@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MARKS = {
     "cached": ("●", "green"),
     "unverified": ("●", "yellow"),
+    "damaged": ("✗", "red"),
     "partial": ("◐", "yellow"),
     "missing": ("○", "dim"),
 }

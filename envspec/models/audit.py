@@ -47,7 +47,7 @@ def _absent(source: str, here: Stored) -> str:
 
 
 def _of_hub(options: Hub, here: Stored, host: Host) -> Audit:
-    from envspec.models.hub.cache import manifest_path, repo_folder
+    from envspec.models.hub.cache import manifest_path, note_faults, repo_folder
     from envspec.models.hub.listing import RepoFile, cached_listing, listing_of_blobs
     from envspec.models.hub.selection import selected
     from envspec.models.hub.verify import fault_of
@@ -63,9 +63,10 @@ def _of_hub(options: Hub, here: Stored, host: Host) -> Audit:
     files = [known[path] for path in selected(known, options)]
     with ThreadPoolExecutor(READERS) as pool:
         said = list(pool.map(lambda file: fault_of(folder / file.path, file), files))
-    faults = tuple(f"{file.path} {fault}" for file, fault in zip(files, said, strict=True) if fault)
-    if faults:
-        manifest.unlink(missing_ok=True)
+    wrong = {file.path: fault for file, fault in zip(files, said, strict=True) if fault}
+    if wrong:
+        note_faults(options, here.commit, host, wrong)
+    faults = tuple(f"{path} {fault}" for path, fault in wrong.items())
     return Audit(len(files), sum(file.size for file in files), faults)
 
 

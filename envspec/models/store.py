@@ -11,8 +11,9 @@ from envspec.models import SOURCES
 from envspec.models.hub.options import Hub
 from envspec.models.source import Host
 
-State = Literal["cached", "unverified", "partial", "missing"]
-"""`unverified`: all files seem to be there, yet envspec has not looked into them. `partial`: some are there."""
+State = Literal["cached", "unverified", "damaged", "partial", "missing"]
+"""`unverified`: all files seem to be there, yet envspec has not looked into them. `damaged`: one has not the size that
+it should have, or was found wrong when it was read. `partial`: some are there."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def size_of(paths: Iterable[Path]) -> int:
 
 
 def _of_hub(options: Hub, host: Host) -> Stored:
-    from envspec.models.hub.cache import cached_commit, located, repo_folder
+    from envspec.models.hub.cache import cached_commit, is_known_wrong, located, repo_folder
     from envspec.models.hub.listing import cached_listing
     from envspec.models.hub.selection import selected
     from envspec.models.inventory import missing_files
@@ -61,7 +62,8 @@ def _of_hub(options: Hub, host: Host) -> Stored:
     found = located(options, commit, host)
     folder = Path(found.path)
     here = {str(file.relative_to(folder)): file for file in folder.rglob("*") if file.is_file()}
-    files = [here[name] for name in selected(here, options)]
+    names = selected(here, options)
+    files = [here[name] for name in names]
     if not files:
         return Stored("missing", found.path, commit)
     listing = cached_listing(repo_folder(options, host), commit)
@@ -69,5 +71,8 @@ def _of_hub(options: Hub, host: Host) -> Stored:
         is_whole = set(selected((file.path for file in listing), options)) <= here.keys()
     else:
         is_whole = bool(options.include) or not missing_files(folder, weights=not options.tokenizer_only)
+    sizes = {file.path: file.size for file in listing or () if file.path in names}
     state: State = "cached" if found.complete else "unverified" if is_whole else "partial"
+    if not found.complete and is_known_wrong(options, commit, host, sizes):
+        state = "damaged"
     return Stored(state, found.path, commit, size_of(files))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,24 @@ def test_another_programs_download_is_there_but_not_verified(envspec: Any, hub: 
     envspec.write("models: {chat: {repo: org/chat}, router: {repo: org/chat, tokenizer_only: true}}\n")
     download(envspec, "org/chat")
     assert {model["state"] for model in listed(envspec).values()} == {"unverified"}
+
+
+@pytest.mark.parametrize("whose", ["ours", "another-programs"])
+def test_a_file_of_another_size_would_be_fetched_again(envspec: Any, hub: Hub, whose: str) -> None:
+    write_model(hub.root, "org/chat", 0.3)
+    envspec.write("models: {chat: {repo: org/chat}, router: {repo: org/chat, tokenizer_only: true}}\n")
+    if whose == "ours":
+        assert envspec("models", "pull").returncode == 0
+    else:
+        download(envspec, "org/chat")
+    os.truncate(Path(listed(envspec)["chat"]["path"]) / "model.safetensors", 100)
+    models = listed(envspec)
+    assert (models["chat"]["state"], models["chat"]["cached"]) == ("damaged", False)
+    assert models["router"]["cached"]
+    assert envspec.json("list")[0]["uncached"] == ["chat"]
+    assert envspec.json("show")["models"]["chat"]["cached"] is False
+    assert envspec("models", "pull").returncode == 0
+    assert listed(envspec)["chat"]["state"] == "cached"
 
 
 def test_what_is_there_in_part_would_be_fetched(envspec: Any, hub: Hub) -> None:

@@ -64,6 +64,9 @@ def test_a_changed_byte_is_found_and_the_next_pull_mends_it(envspec: Any, source
     assert result.stdout.splitlines()[0] == "✗ chat  org/chat@main"
     assert result.stdout.splitlines()[1].startswith(f"    {name} {said}")
     assert result.stderr == "`envspec models pull ENV` gets or makes again what it can.\n"
+    (listed,) = envspec.json("models", "list")
+    assert (listed["state"], listed["cached"]) == ("damaged", False)
+    assert envspec.json("list")[0]["uncached"] == ["chat"]
 
     assert envspec("models", "pull").returncode == 0
     assert envspec("models", "verify").returncode == 0
@@ -84,6 +87,7 @@ def test_another_programs_download_is_read_as_well(envspec: Any, source: Path) -
     assert envspec("models", "verify").returncode == 0
     damage(snapshot_of(envspec) / "model.safetensors")
     assert "model.safetensors has the SHA-256" in envspec("models", "verify").stdout
+    assert envspec.json("models", "list")[0]["state"] == "damaged"
 
 
 def test_a_synthetic_model_that_is_not_what_its_options_make_is_made_again(envspec: Any) -> None:

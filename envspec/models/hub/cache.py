@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -101,6 +101,51 @@ def write_manifest(options: Hub, commit: str, host: Host, files: Iterable[RepoFi
     manifest = {"format": _FORMAT, "repo": options.repo, "commit": commit, "hub": str(host.hub_cache), "files": entries}
     with suppress(OSError):
         write_at_once(manifest_path(options, commit, host), json.dumps(manifest))
+        faults_path(options, commit, host).unlink(missing_ok=True)
+
+
+def faults_path(options: Hub, commit: str, host: Host) -> Path:
+    """Return where it is noted which files of a selection were found wrong."""
+    return manifest_path(options, commit, host).with_suffix(".faults")
+
+
+def note_faults(options: Hub, commit: str, host: Host, wrong: Iterable[str]) -> None:
+    """Note that these files are wrong as they are, and that a manifest which says otherwise counts no more."""
+    folder, entries = snapshot_of(options, commit, host), {}
+    for path in wrong:
+        with suppress(OSError):  # what is not there needs no note
+            status = (folder / path).stat()
+            entries[path] = {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
+    manifest_path(options, commit, host).unlink(missing_ok=True)
+    with suppress(OSError):
+        write_at_once(faults_path(options, commit, host), json.dumps({"hub": str(host.hub_cache), "files": entries}))
+
+
+def is_known_wrong(options: Hub, commit: str, host: Host, sizes: Mapping[str, int]) -> bool:
+    """Tell whether a file has not the size that was verified or is in `sizes`, or is as it was when found wrong."""
+    folder = snapshot_of(options, commit, host)
+    verified = _noted(manifest_path(options, commit, host))
+    expected = {**sizes, **{path: entry["size"] for path, entry in verified.items()}}
+    wrong = _noted(faults_path(options, commit, host))
+    return any(_is(f"{folder}/{path}", entry) for path, entry in wrong.items()) or any(
+        not _is(f"{folder}/{path}", {"size": size}, otherwise=True) for path, size in expected.items()
+    )
+
+
+def _noted(path: Path) -> dict[str, dict[str, int]]:
+    try:
+        return dict(json.loads(path.read_bytes())["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _is(path: str, entry: Mapping[str, int], *, otherwise: bool = False) -> bool:
+    """Tell whether a file is as noted; `otherwise` where there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116  as below
+    except OSError:
+        return otherwise
+    return all(getattr(status, f"st_{name}") == entry[name] for name in ("size", "mtime_ns") if name in entry)
 
 
 def _is_as_verified(folder: str, manifest: Path) -> bool:

@@ -67,7 +67,8 @@ def _claim_in(path: Path, host: Host) -> Claim | None:
     manifests = {file: _read(file) for file in path.parent.glob(f"{noted['commit']}-*.json")}
     ours = {file: read["files"] for file, read in manifests.items() if read.get("hub") == noted["hub"]}
     verified: frozenset[str] = frozenset().union(*ours.values())
-    return Claim(noted["repo"], noted["commit"], verified, _begun(noted), (*ours, path))
+    wrong = [file for file in path.parent.glob(f"{noted['commit']}-*.faults") if _read(file).get("hub") == noted["hub"]]
+    return Claim(noted["repo"], noted["commit"], verified, _begun(noted), (*ours, *wrong, path))
 
 
 def _begun(noted: Mapping[str, Any]) -> dict[str, str]:
