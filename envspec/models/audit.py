@@ -71,11 +71,12 @@ def _of_hub(options: Hub, here: Stored, host: Host) -> Audit:
 
 
 def _of_path(options: Local, here: Stored, _host: Host) -> Audit:
-    from envspec.models.inventory import missing_files
+    from envspec.models.inventory import missing_files, pointers
 
     place = Path(options.path)
     count = sum(file.is_file() for file in place.rglob("*")) if place.is_dir() else 1
-    return Audit(count, here.bytes or 0, tuple(f"{name} is missing" for name in missing_files(place)))
+    pointing = (f"{name} is a pointer of Git LFS; `git lfs pull` gets the file itself" for name in pointers(place))
+    return Audit(count, here.bytes or 0, (*(f"{name} is missing" for name in missing_files(place)), *pointing))
 
 
 def _of_synthetic(options: Synthetic, here: Stored, _host: Host) -> Audit:

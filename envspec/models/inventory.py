@@ -10,6 +10,10 @@ SINGLE = (*WEIGHTS, ".pth", ".ckpt", ".onnx", ".nemo", ".llamafile")
 """What a model of one file alone ends with."""
 GGUF = b"GGUF"
 """What such a file begins with, whatever it is called: some programs call it by its digest."""
+POINTER = b"version https://git-lfs"
+"""What a file begins with that stands for a large one where a repository was cloned without `git lfs`."""
+LONGEST_POINTER = 1024
+"""Bytes (github.com/git-lfs/git-lfs, docs/spec.md)."""
 INDEX = "*.index.json"
 """Where weights are split, this names the parts: `{"weight_map": {tensor: file}}`."""
 NO_WEIGHTS = "weights (*.safetensors)"
@@ -31,6 +35,27 @@ def missing_files(directory: Path, *, weights: bool = True) -> list[str]:
     if weights:
         missing += _missing_weights(directory)
     return missing
+
+
+def pointers(place: Path) -> list[str]:
+    """Return the names of files, in a directory or of one alone, that are pointers of Git LFS to what should be there.
+
+    Raises:
+        OSError: that cannot be seen.
+    """
+    return sorted(file.name for file in (place.iterdir() if place.is_dir() else (place,)) if is_pointer(file))
+
+
+def is_pointer(file: Path) -> bool:
+    """Tell whether a file is a pointer of Git LFS.
+
+    Raises:
+        OSError: that cannot be seen.
+    """
+    if not file.is_file() or file.stat().st_size >= LONGEST_POINTER:
+        return False
+    with file.open("rb") as begin:
+        return begin.read(len(POINTER)) == POINTER
 
 
 def _missing_weights(directory: Path) -> list[str]:

@@ -32,10 +32,11 @@ class LocalSource:
 
     def find(self, options: Local, host: Host) -> Found:  # noqa: ARG002  the signature of a source
         """Look whether every file that an engine would miss is there, as far as can be seen."""
-        from envspec.models.inventory import missing_files
+        from envspec.models.inventory import missing_files, pointers
 
+        place = Path(options.path)
         with suppress(OSError):
-            return Found(options.path, complete=not missing_files(Path(options.path)))
+            return Found(options.path, complete=not missing_files(place) and not pointers(place))
         return Found(options.path)
 
     def resolve(self, options: Local, host: Host, tell: Tell) -> Found:  # noqa: ARG002
@@ -48,15 +49,17 @@ class LocalSource:
         Raises:
             ModelUnavailableError: it is not there, or not whole.
         """
-        from envspec.models.inventory import missing_files
+        from envspec.models.inventory import missing_files, pointers
 
         try:
-            missing = missing_files(Path(options.path))
+            missing, pointing = missing_files(Path(options.path)), pointers(Path(options.path))
         except OSError as error:
             raise ModelUnavailableError(
                 f"the model at {options.path} cannot be read: {error.strerror or error}",
                 hint="see who owns it and who may read it",
             ) from error
+        if pointing:
+            raise _only_pointers(Path(options.path), pointing)
         if missing:
             raise _not_whole(Path(options.path), missing)
         return self.find(options, host)
@@ -71,7 +74,17 @@ def _not_whole(place: Path, missing: list[str]) -> ModelUnavailableError:
         )
     if not place.is_dir():
         return ModelUnavailableError(f"{place} is no file of weights, nor a directory with a model", hint=_WANTED)
-    more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+    return ModelUnavailableError(f"the model at {place} is not whole: {_some(missing)} missing", hint=_WANTED)
+
+
+def _only_pointers(place: Path, names: list[str]) -> ModelUnavailableError:
+    folder = place if place.is_dir() else place.parent
     return ModelUnavailableError(
-        f"the model at {place} is not whole: {', '.join(missing[:SHOWN])}{more} missing", hint=_WANTED
+        f"the model at {place} is not whole: of {_some(names)} there is no more than a pointer of Git LFS",
+        hint=f"`git lfs pull` in {folder} gets the files themselves",
     )
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN])}{more}"

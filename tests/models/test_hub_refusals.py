@@ -254,3 +254,19 @@ def test_a_refusal_does_not_wait_for_what_another_file_may_become(machine: Machi
     machine.hub.fail(429, times=99, on="model.safetensors", headers={"Retry-After": "500"})
     message, _ = refusal(machine)
     assert "403" in message or "may read" in message or "gated" in message
+
+
+def test_a_repository_of_pointers_is_refused_by_the_names_of_the_files(machine: Machine) -> None:
+    folder = machine.publish()
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 10000\n"
+    (folder / "model.safetensors").write_text(pointer)
+    for offline in ("0", "1"):
+        machine.extra["HF_HUB_OFFLINE"] = offline
+        with pytest.raises(
+            ModelUnavailableError, match=r"no more than a pointer of Git LFS as model\.safetensors"
+        ) as caught:
+            machine.fetch(revision=machine.hub.commit(REPO))
+        assert "`git lfs pull`" in caught.value.hint
+    assert not machine.find(revision=machine.hub.commit(REPO)).complete
+    machine.extra["HF_HUB_OFFLINE"] = "0"
+    assert machine.fetch(tokenizer_only=True).complete

@@ -86,3 +86,15 @@ def test_a_directory_that_cannot_be_read(tmp_path: Path) -> None:
 def test_a_path_through_a_file_or_too_long_is_an_answer(tmp_path: Path) -> None:
     assert "there is nothing at" in refusal(Path("/etc/passwd/x"))[0]
     assert "cannot be read: File name too long" in refusal(tmp_path / ("x" * 300))[0]
+
+
+def test_pointers_of_git_lfs_are_no_weights(tmp_path: Path) -> None:
+    folder = write_model(tmp_path, "cloned", 0.01)
+    weights = folder / "model.safetensors"
+    weights.write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 10000\n")
+    for place in (folder, weights):
+        message, hint = refusal(place)
+        assert message == (
+            f"the model at {place} is not whole: of model.safetensors there is no more than a pointer of Git LFS"
+        )
+        assert hint == f"`git lfs pull` in {folder} gets the files themselves"

@@ -24,7 +24,7 @@ from envspec.models.hub.room import room_for
 from envspec.models.hub.selection import selected
 from envspec.models.hub.settings import check_settings
 from envspec.models.hub.verify import MISSING, fault_of
-from envspec.models.inventory import missing_files
+from envspec.models.inventory import is_pointer, missing_files
 from envspec.models.lock import only_one
 from envspec.models.source import Found, Host, Tell
 
@@ -41,6 +41,7 @@ def download(options: Hub, found: Found, host: Host, tell: Tell) -> Found:
         with only_one(_locks(options, commit, host), tell, host.environ.get("ENVSPEC_SESSION", "")):
             if not located(options, commit, host).complete:  # whom we waited for may have got it
                 files = _verify_cached(options, commit, host, tell) or _fetch(options, commit, host, tell)
+                _refuse_pointers(options, commit, snapshot_of(options, commit, host), files)
                 write_manifest(options, commit, host, files)
     remember_commit(options, commit, host)
     return located_as_verified(options, commit, host)
@@ -129,6 +130,18 @@ def asked_for(options: Hub, listing: tuple[RepoFile, ...]) -> list[RepoFile]:
     raise ModelUnavailableError(
         f"{options.repo} has no file that include and exclude leave", hint=f"it has, for example: {names}"
     )
+
+
+def _refuse_pointers(options: Hub, commit: str, folder: Path, files: list[RepoFile]) -> None:
+    """Refuse a repository into which somebody uploaded what stands for weights instead of the weights."""
+    pointing = [file.path for file in files if is_pointer(folder / file.path)]
+    if pointing:
+        more = f" and {len(pointing) - 3} more" if len(pointing) > 3 else ""
+        raise ModelUnavailableError(
+            f"{options.repo} at {commit[:12]} has no more than a pointer of Git LFS as {', '.join(pointing[:3])}{more}",
+            hint="whoever uploaded it has to `git lfs pull` and upload the files themselves; "
+            "choose another revision, or `exclude` them",
+        )
 
 
 def _missing_bytes(options: Hub, commit: str, host: Host, files: list[RepoFile]) -> int:
