@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from envspec.errors import SpecError
+from envspec.errors import Diagnostic, SpecError
 from envspec.models.hub.options import COMMIT
 from envspec.spec.core_schema import core_value
 from envspec.spec.diagnostics import at
@@ -69,11 +69,29 @@ def pin_of(model: Model, commit: str) -> Pin:
     return Pin(model.name, repo.mark, revision.mark if revision is not None else None, commit)
 
 
+def pins_of(models: Iterable[Model], commits: Mapping[str, str]) -> list[Pin]:
+    """Return where the commits of models go, each by its model's name.
+
+    Raises:
+        SpecError: some go nowhere; names all of them.
+    """
+    pins: list[Pin] = []
+    found: list[Diagnostic] = []
+    for model in models:
+        try:
+            pins.append(pin_of(model, commits.get(model.name, "")))
+        except SpecError as error:
+            found += error.diagnostics
+    if found:
+        raise SpecError(found)
+    return pins
+
+
 def pinned(text: str, file: str, pins: Iterable[Pin]) -> str:
     """Return the text of a file with commits written into it.
 
     Raises:
-        SpecError: that cannot be done without changing more than the models' revisions.
+        SpecError: that cannot be done without changing more than the models' revisions; names every model.
     """
     wanted = {(pin.revision or pin.repo): pin for pin in pins}
     if not wanted:
@@ -81,20 +99,26 @@ def pinned(text: str, file: str, pins: Iterable[Pin]) -> str:
     if text.startswith(BYTE_ORDER_MARK):  # no mark counts it
         return BYTE_ORDER_MARK + pinned(text.removeprefix(BYTE_ORDER_MARK), file, wanted.values())
     pairs = pairs_by_key(text, file)
-    edits = {_edit(text, pairs, pin) for pin in wanted.values()}
+    if (result := _edited(text, pairs, wanted)) is not None:
+        return result
+    # Each alone, as one that cannot be written spoils the text for all.
+    guilty = [pin for mark, pin in wanted.items() if _edited(text, pairs, {mark: pin}) is None]
+    raise SpecError([_refusal(pin) for pin in guilty or wanted.values()])
+
+
+def _edited(text: str, pairs: Mapping[Mark, Pair], wanted: Mapping[Mark, Pin]) -> str | None:
+    """Return the text with commits, or None where more than that would change."""
+    edits = [_edit(text, pairs, pin) for pin in wanted.values()]
     result = text
-    for edit in sorted(edits, key=lambda edit: edit.begin, reverse=True):
+    for edit in sorted({edit for edit in edits if edit}, key=lambda edit: edit.begin, reverse=True):
         result = result[: edit.begin] + edit.text + result[edit.end :]
-    if not _is_as_meant(text, result, {mark: pin.commit for mark, pin in wanted.items()}):
-        raise _refusal(next(iter(wanted.values())))
-    return result
+    is_well = all(edits) and _is_as_meant(text, result, {mark: pin.commit for mark, pin in wanted.items()})
+    return result if is_well else None
 
 
-def _refusal(pin: Pin) -> SpecError:
+def _refusal(pin: Pin) -> Diagnostic:
     message = f"the commit of the model '{pin.model}' cannot be written here without changing more than that"
-    return SpecError(
-        [at(pin.revision or pin.repo, "not-pinned", message, f"write it yourself: revision: {pin.commit}")]
-    )
+    return at(pin.revision or pin.repo, "not-pinned", message, f"write it yourself: revision: {pin.commit}")
 
 
 def _is_as_meant(before: str, after: str, commits: Mapping[Mark, str]) -> bool:
@@ -115,10 +139,11 @@ def _says(node: Node, commits: Mapping[Mark, str]) -> Any:
     return {**data, "revision": commits[key.mark]} if key is not None and key.mark in commits else data
 
 
-def _edit(text: str, pairs: Mapping[Mark, Pair], pin: Pin) -> Edit:
+def _edit(text: str, pairs: Mapping[Mark, Pair], pin: Pin) -> Edit | None:
+    """Return how a commit is written, None where that cannot be done."""
     pair = pairs.get(pin.revision or pin.repo)
     if pair is None or (pin.revision is not None and pair.is_shared):
-        raise _refusal(pin)
+        return None
     if pin.revision is not None:
         return _replacement(text, pair, pin.commit)
     return _in_braces(text, pair, pin.commit) if pair.in_braces else _on_a_line(text, pair, pin)
@@ -134,10 +159,10 @@ def _replacement(text: str, pair: Pair, commit: str) -> Edit:
     return Edit(pair.value.begin, pair.value.end, _scalar(commit, quote))
 
 
-def _on_a_line(text: str, pair: Pair, pin: Pin) -> Edit:
+def _on_a_line(text: str, pair: Pair, pin: Pin) -> Edit | None:
     rest = _REST_OF_LINE.match(text, pair.value.end)
     if rest is None:
-        raise _refusal(pin)
+        return None
     line_end = _LINE_END.match(text, rest.end()) or _LINE_END.search(text)
     indent = (line_end[0] if line_end else "\n") + " " * _column(text, pair)
     return Edit(rest.end(), rest.end(), indent + _entry(text, pair, pin.commit))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import resource
+import subprocess
 from typing import Any
 
 import pytest
@@ -119,3 +121,55 @@ def test_show_has_a_place_for_a_commit_that_is_not_known_yet(envspec: Any) -> No
     envspec.write("models: {a: {repo: org/one}}\nservices: {s: {command: [echo, 'at {{ models.a.commit }}']}}\n")
 
     assert envspec.json("show")["services"]["s"]["command"] == ["echo", "at <models.a.commit>"]
+
+
+def test_every_model_that_cannot_be_pinned_is_told_with_its_place(envspec: Any, hub: Hub) -> None:
+    write_model(hub.root, "org/one", 0.1)
+    text = "models:\n  a: {repo: org/none}\n  b: {repo: org/one}\n  c:\n    repo: org/nope\n"
+    file = envspec.write(text)
+    result = envspec("models", "pin")
+    assert (result.returncode, file.read_text(), result.stdout) == (3, text, "")
+    assert re.findall(r"error: (model \w): .* has no model (\S+),.*local\.yaml:(\d+:\d+)\)", result.stderr) == [
+        ("model a", "org/none", "2:13"),
+        ("model c", "org/nope", "5:11"),
+    ]
+
+    envspec.write("vars: {x: one}\nmodels: {a: {repo: 'org/{{ vars.x }}'}, b: {repo: 'o/{{ vars.x }}'}}\n")
+    result = envspec("models", "pin")
+    assert (result.returncode, result.stderr.count("error[computed]")) == (2, 2)
+
+
+def test_a_disk_without_room_leaves_every_file_as_it_was(envspec: Any, hub: Hub) -> None:
+    """A limit on the size of files stands for the disk."""
+    write_model(hub.root, "org/one", 0.1)
+    base = envspec.write("models: {one: {repo: org/one}}\n", "base")
+    long = "models: {two: {repo: org/one}}\n# " + "x" * 9000 + "\n"
+    file = envspec.write(f"extends: base.yaml\n{long}")
+    before = {path: path.read_bytes() for path in (base, file)}
+    result = subprocess.run(
+        [envspec.program, "models", "pin", "local"],
+        cwd=envspec.project,
+        env=envspec.environ,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert re.search(rf"error: {file} cannot be written: .*; it is unchanged$", result.stderr, re.MULTILINE)
+    assert "standard output" not in result.stderr
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_links_and_the_mode_of_a_file_stay(envspec: Any, hub: Hub) -> None:
+    write_model(hub.root, "org/one", 0.1)
+    file = envspec.write("models: {one: {repo: org/one}}\n")
+    real, other = envspec.project / "real.yaml", envspec.project / "other.yaml"
+    file.rename(real)
+    real.chmod(0o640)
+    file.symlink_to(real)
+    other.hardlink_to(real)
+    assert envspec("models", "pin").returncode == 0
+    assert hub.commit("org/one") in other.read_text()
+    assert (file.is_symlink(), real.stat().st_nlink, real.stat().st_mode & 0o777) == (True, 2, 0o640)
+    assert sorted(path.name for path in file.parent.iterdir()) == ["local.yaml"]

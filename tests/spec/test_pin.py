@@ -132,6 +132,15 @@ def test_what_cannot_be_written_alone_is_refused_and_told(tmp_path: Path, text: 
     assert found.hint == f"write it yourself: revision: {C}"
 
 
+def test_the_models_that_cannot_be_written_are_named_and_no_others(tmp_path: Path) -> None:
+    bad = "    ? repo\n    : o/n\n"
+    text = f"models:\n  good: {{repo: o/n}}\n  b:\n{bad}  fine:\n    repo: o/n\n  d:\n{bad}"
+    with pytest.raises(SpecError) as caught:
+        pin(tmp_path, text)
+    assert [(found.line, found.column) for found in caught.value.diagnostics] == [(4, 7), (9, 7)]
+    assert [found.message.split("'")[1] for found in caught.value.diagnostics] == ["b", "d"]
+
+
 @pytest.mark.parametrize("key", ["repo", "revision"])
 def test_what_a_template_says_is_not_pinned(tmp_path: Path, key: str) -> None:
     keys = {"repo": "o/n", "revision": "main", key: "{{ vars.x }}"}
