@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -140,6 +141,45 @@ def test_a_file_that_changed_since_it_was_verified_is_not_trusted(machine: Machi
 
     assert not machine.find(revision=found.commit).complete
     assert machine.has_exactly(machine.fetch().path)
+
+
+@pytest.mark.parametrize("how", ["touched", "copied", "without-links"])
+@pytest.mark.parametrize("offline", ["0", "1"], ids=["online", "offline"])
+def test_a_cache_that_was_restored_is_verified_by_its_digests_without_a_request(
+    machine: Machine, how: str, offline: str
+) -> None:
+    machine.publish(1, parts=2)
+    commit = machine.fetch().commit
+    shutil.rmtree(machine.repo / "trees", ignore_errors=True)
+    if how == "touched":
+        for blob in (machine.repo / "blobs").iterdir():
+            blob.touch()
+    else:
+        saved = machine.folder / "saved"
+        shutil.copytree(machine.repo, saved, symlinks=how == "copied", copy_function=shutil.copyfile)
+        shutil.rmtree(machine.repo)
+        saved.rename(machine.repo)
+    machine.hub.requests.clear()
+    machine.extra["HF_HUB_OFFLINE"] = offline
+    assert not machine.find(revision=commit).complete
+
+    assert machine.fetch(revision=commit).complete
+
+    assert machine.hub.requests == []
+    assert machine.find(revision=commit).complete
+
+
+def test_a_restored_file_with_other_bytes_is_fetched_again(machine: Machine) -> None:
+    machine.publish(1, parts=2)
+    found = machine.fetch()
+    shutil.rmtree(machine.repo / "trees", ignore_errors=True)
+    weights = Path(found.path) / "model-00002-of-00002.safetensors"
+    weights.write_bytes(bytes(weights.stat().st_size))
+    machine.hub.requests.clear()
+
+    assert machine.has_exactly(machine.fetch(revision=found.commit).path)
+
+    assert [request.path.rpartition("/")[2] for request in machine.hub.gets()] == [weights.name]
 
 
 def test_a_branch_that_moves_is_followed_and_old_blobs_are_kept(machine: Machine) -> None:

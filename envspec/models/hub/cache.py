@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from envspec.models.hub.listing import RepoFile
 from envspec.models.hub.options import COMMIT, Hub
@@ -104,6 +105,18 @@ def write_manifest(options: Hub, commit: str, host: Host, files: Iterable[RepoFi
         faults_path(options, commit, host).unlink(missing_ok=True)
 
 
+def verified_listing(options: Hub, commit: str, host: Host) -> tuple[RepoFile, ...] | None:
+    """Return the files of a manifest, whose bytes can be verified again; None where there is none, or no digests in it.
+
+    So files whose times have changed, as those of a cache that was copied or restored, need no hub.
+    """
+    noted = _noted(manifest_path(options, commit, host)).items()
+    with suppress(KeyError, TypeError):
+        files = [RepoFile(path, entry["size"], entry["sha256"], entry["git_sha1"]) for path, entry in noted]
+        return tuple(files) if files and all(file.blob for file in files) else None
+    return None
+
+
 def faults_path(options: Hub, commit: str, host: Host) -> Path:
     """Return where it is noted which files of a selection were found wrong."""
     return manifest_path(options, commit, host).with_suffix(".faults")
@@ -132,7 +145,7 @@ def is_known_wrong(options: Hub, commit: str, host: Host, sizes: Mapping[str, in
     )
 
 
-def _noted(path: Path) -> dict[str, dict[str, int]]:
+def _noted(path: Path) -> dict[str, dict[str, Any]]:
     try:
         return dict(json.loads(path.read_bytes())["files"])
     except (OSError, ValueError, KeyError, TypeError):

@@ -14,6 +14,7 @@ from envspec.models.hub.cache import (
     remember_commit,
     repo_folder,
     snapshot_of,
+    verified_listing,
     write_manifest,
 )
 from envspec.models.hub.listing import RepoFile, cached_listing, listing_of_blobs
@@ -63,7 +64,7 @@ def _verify_cached(options: Hub, commit: str, host: Host, tell: Tell) -> list[Re
         ModelUnavailableError: it takes a hub, and none may be asked.
     """
     folder = snapshot_of(options, commit, host)
-    listing = cached_listing(repo_folder(options, host), commit)
+    listing = cached_listing(repo_folder(options, host), commit) or verified_listing(options, commit, host)
     if listing is None and is_offline(host):
         listing = _listing_without_hub(options, folder)
     if listing is None:
