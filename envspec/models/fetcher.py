@@ -2,7 +2,7 @@
 
 Run as `python -P -m envspec.models.fetcher`. JSON lines on stdin: `{"key", "do": "resolve" | "fetch" | "warm",
 "model": a ModelPlan}`. JSON lines on stdout, each with the `key` of its job:
-`{"notice": "progress", "done", "total"}` at most twice a second, `{"notice": "waiting", "holder"}`,
+`{"notice": "progress", "done", "total", "kept"}` at most twice a second, `{"notice": "waiting", "holder"}`,
 `{"notice": "retrying", "reason", "seconds", "attempt"}`, and as the last `{"notice": "done", …}` with what the function
 of this module returned, or `{"notice": "failed", "error", "message", "hint"}` with a class of `envspec.errors`.
 
@@ -139,7 +139,7 @@ class Job:
         latest = self._latest
         if latest is not None and latest != self._told:
             self._told = latest
-            self.say("progress", done=latest.done, total=latest.total)
+            self.say("progress", **latest._asdict())
 
     def say(self, notice: str, **fields: Any) -> None:
         """Write a line about it."""

@@ -35,7 +35,7 @@ class ModelReady(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelProgress(Event):
-    """How far a model is: `done` bytes of `total` (null while unknown) are here, those that were before included.
+    """How far a model is: `done` bytes of `total` (null while unknown) are here, of which `kept` were before.
 
     At most two a second for each model.
     """
@@ -43,6 +43,7 @@ class ModelProgress(Event):
     model: str
     done: int
     total: int | None
+    kept: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

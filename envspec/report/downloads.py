@@ -16,13 +16,15 @@ WINDOW = 5.0
 MOVING = 1.0
 """Seconds since the last bytes within which more are on their way; news of them come twice a second."""
 
+SEPARATOR = " · "
+
 
 @dataclass(frozen=True)
 class Download:
     """A model that is not ready yet, as its last events have it.
 
-    `points` are (at, bytes) of the last seconds. `holder` names who gets it for us meanwhile. `retry` is why the next
-    attempt is made, at `retry_at`.
+    `points` are (at, bytes that came) of the last seconds: what was here before has no speed. `holder` names who gets
+    it for us meanwhile. `retry` is why the next attempt is made, at `retry_at`.
     """
 
     name: str
@@ -47,23 +49,25 @@ class Download:
 
     def words(self, now: float) -> str:
         """Say how far it is, or what it waits for."""
+        return SEPARATOR.join(self.parts(now))
+
+    def parts(self, now: float) -> list[str]:
+        """Return what `words` says in the parts of which the last are left out where there is no room."""
         match self.state(now):
             case "waiting":
-                return f"waits for {one_line(self.holder)}"
+                return [f"waits for {one_line(self.holder)}"]
             case "retrying":
                 left = self.retry_at - now
-                return f"{f'again in {max(1, left):.0f} s' if left > 0 else 'again now'}: {one_line(self.retry)}"
-        return " · ".join(self._figures(now))
-
-    def _figures(self, now: float) -> list[str]:
-        if not self.done and not self.total:
-            return []
+                return [f"{f'again in {max(1, left):.0f} s' if left > 0 else 'again now'}: {one_line(self.retry)}"]
         if not self.total:
-            return [format_size(self.done)]
-        figures = [f"{format_size(self.done)} of {format_size(self.total)}"]
-        if (speed := self.speed(now)) is not None:  # what a narrow terminal cuts off comes last
-            figures += [f"{_about(max(1, (self.total - self.done) / speed))} left", f"{format_size(speed)}/s"]
-        return figures
+            return [format_size(self.done)] if self.done else []
+        return [f"{format_size(self.done)} of {format_size(self.total)}", *self.pace(now)]
+
+    def pace(self, now: float) -> list[str]:
+        """Return how long it still takes and how fast it comes, nothing while that cannot be told."""
+        if not self.total or (speed := self.speed(now)) is None:
+            return []
+        return [f"{_about(max(1, (self.total - self.done) / speed))} left", f"{format_size(speed)}/s"]
 
     def _moves(self, now: float) -> bool:
         """Whether bytes come: of another file, where one has to be tried again."""
@@ -71,8 +75,9 @@ class Download:
 
     def moved(self, event: e.ModelProgress) -> Download:
         """Return it with more bytes; fewer, where some were wrong and are got again."""
-        late = tuple(point for point in self.points if point[0] >= event.at - WINDOW and point[1] <= event.done)
-        points = (*late, (event.at, event.done))
+        came = event.done - event.kept
+        late = tuple(point for point in self.points if point[0] >= event.at - WINDOW and point[1] <= came)
+        points = (*(late if came else ()), (event.at, came))
         retry = self.retry if event.at < self.retry_at else ""
         return replace(self, done=event.done, total=event.total, points=points, holder="", retry=retry)
 
@@ -106,7 +111,7 @@ def downloads_after(downloads: Downloads, event: e.Event) -> Downloads:
 
 
 def download_row(download: Download, now: float) -> list[Span]:
-    """Return the cells that a replica's row has, too: mark, name, state, seconds, no pid, what there is to say."""
+    """Return the cells that a replica's row has, too: mark, name, state, seconds, no pid."""
     state = download.state(now)
     return [
         states.mark(state, now),
@@ -114,5 +119,11 @@ def download_row(download: Download, now: float) -> list[Span]:
         states.state(state),
         (f"{max(0.0, now - download.began):.1f} s", "dim"),
         ("", ""),
-        (download.words(now), "yellow" if state == "retrying" else "dim" if state == "waiting" else ""),
     ]
+
+
+def download_words(download: Download, now: float) -> list[Span]:
+    """Return what there is to say of it, first in full, then in ever fewer parts."""
+    parts, state = download.parts(now), download.state(now)
+    style = "yellow" if state == "retrying" else "dim" if state == "waiting" else ""
+    return [(SEPARATOR.join(parts[:count]), style) for count in range(len(parts), 0, -1)]

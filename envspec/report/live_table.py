@@ -6,9 +6,9 @@ from collections import Counter
 from itertools import groupby
 
 from envspec.report import states
-from envspec.report.downloads import download_row
+from envspec.report.downloads import download_row, download_words
 from envspec.report.progress import Progress, shown_state
-from envspec.report.replicas import NUMBERS, Row, replica_row, table, trouble
+from envspec.report.replicas import Row, replica_row, table, trouble
 from envspec.report.text import BLANK, Line, Span, clip, columns, indent, line
 from envspec.session.status import ReplicaStatus
 
@@ -40,13 +40,13 @@ def _header(progress: Progress, now: float) -> Line:
 def _body(progress: Progress, now: float, size: tuple[int, int]) -> list[Line]:
     replicas = list(progress.status.services.values())
     room = max(3, size[1] - AROUND)
-    models = [download_row(download, now) for download in progress.downloads.values()]
+    models = [Row(download_row(each, now), wordings=download_words(each, now)) for each in progress.downloads.values()]
     if len(models) + len(replicas) <= room:
-        rows = [Row(cells[:-1], words=cells[-1]) for cells in models]
+        rows = [*models]
         rows += [replica_row(replica, now, urls=size[0] >= WIDE) for replica in replicas]
         whole = table(rows, size[0] - INDENT)
         return whole if len(whole) <= room else table(rows, size[0] - INDENT, whole=False)
-    shown = _cut(columns(models, right=NUMBERS), max(1, room // 3), "models")
+    shown = _cut(table(models, size[0] - INDENT, whole=False), max(1, room // 3), "models")
     return [*shown, *_services(progress, now, max(2, room - len(shown)))]
 
 

@@ -21,18 +21,26 @@ BELOW = 5
 """Columns before parts that stand on lines of their own: below the names."""
 ENOUGH = 12
 """Columns that are worth having for what there is to say about a replica."""
+FIGURES = 24
+"""The same for the shortest of several wordings, which is figures: half of them would be wrong."""
 
 
 @dataclass(frozen=True)
 class Row:
     """One row: cells that are aligned, and at its end either `words`, which may be cut, or `parts`, which may not.
 
-    Parts may stand below one another.
+    Parts may stand below one another. `wordings` are words of which the first that has room is taken.
     """
 
     cells: Sequence[Span]
     words: Span = ("", "")
     parts: Sequence[Span] = ()
+    wordings: Sequence[Span] = ()
+
+    def within(self, room: int) -> Row:
+        """Return the row with the wording for so many columns, the shortest where none has room."""
+        fitting = (wording for wording in self.wordings if width(wording[0]) <= room)
+        return replace(self, words=next(fitting, self.wordings[-1])) if self.wordings else self
 
     def without(self, dropped: Set[int]) -> Row:
         """Return the row with some of its cells empty."""
@@ -62,12 +70,14 @@ def table(rows: Sequence[Row], limit: int, *, whole: bool = True) -> list[Line]:
     lines of their own. What is not to be `whole` has one line a row, and `…` for the parts that are left out.
     """
     wanted = max((width(part) for row in rows for part, _ in row.parts), default=0)
-    wanted = max(wanted, min(ENOUGH, max((width(row.words[0]) for row in rows), default=0)))
+    wanted = max([wanted, *(min(ENOUGH, width(row.words[0])) for row in rows)])
+    wanted = max([wanted, *(min(FIGURES, width(row.wordings[-1][0])) for row in rows if row.wordings)])
     fitting, room = rows, _room(rows, limit)
     for dropped in ({PID}, {PID, SECONDS}):
         if room < wanted:
             fitting = [row.without(dropped) for row in rows]
             room = _room(fitting, limit)
+    fitting = [row.within(room) for row in fitting]
     if not whole:
         return _aligned([[*row.cells, _first(row, room)] for row in fitting])
     if room < wanted:

@@ -62,7 +62,9 @@ def _of_model(notice: Message) -> e.Event:
 
 
 _OF_MODELS: dict[str, Callable[[Any], e.Event]] = {
-    "progress": lambda said: e.ModelProgress(model=said["model"], done=said["done"], total=said["total"]),
+    "progress": lambda said: e.ModelProgress(
+        model=said["model"], done=said["done"], total=said["total"], kept=said["kept"]
+    ),
     "waiting": lambda said: e.ModelWaiting(model=said["model"], holder=said["holder"]),
     "retrying": lambda said: e.ModelRetrying(
         model=said["model"], reason=said["reason"], seconds=said["seconds"], attempt=said["attempt"]

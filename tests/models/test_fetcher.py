@@ -299,5 +299,5 @@ def test_progress_is_written_when_it_is_asked_for_and_before_what_happened_after
     job.tell(Retrying("HTTP 429", 12.0, 2))
 
     assert [line["notice"] for line in lines] == ["progress", "progress", "waiting", "retrying"]
-    assert lines[0] == {"key": "1", "notice": "progress", "done": 999, "total": 1000}
+    assert lines[0] == {"key": "1", "notice": "progress", "done": 999, "total": 1000, "kept": 0}
     assert lines[3] == {"key": "1", "notice": "retrying", "reason": "HTTP 429", "seconds": 12.0, "attempt": 2}

@@ -150,6 +150,33 @@ def test_the_speed_is_that_of_the_last_seconds_and_bytes_got_again_do_not_count(
     assert "1.00 MB/s" in drawn(plan, [*fast, *slow, *again], 19.0)
 
 
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        (100, "2.00 GB of 10.0 GB · 40 s left · 200 MB/s"),
+        (80, "2.00 GB of 10.0 GB · 40 s left"),
+        (60, "2.00 GB of 10.0 GB"),
+    ],
+)
+@pytest.mark.parametrize("lines", [24, 9], ids=["all-rows", "rows-that-count"])
+def test_what_has_no_room_is_left_out_whole(plan: Plan, columns: int, words: str, lines: int) -> None:
+    events = [e.ModelProgress(at=i / 2, model="a-longer-name", done=i * 10**8, total=10**10) for i in range(21)]
+
+    picture = drawn(plan, events, 10.0, (columns, lines))
+
+    (row,) = [line for line in picture.splitlines() if "models.a-longer-name" in line]
+    assert row.endswith(f"  {words}")
+
+
+def test_what_was_here_before_has_no_speed(plan: Plan) -> None:
+    here = [e.ModelProgress(at=i / 2, model="chat", done=i * 10**9, kept=i * 10**9, total=10**10) for i in range(5)]
+    come = [e.ModelProgress(at=2.5 + i, model="chat", done=5 * 10**9 + i * 10**6, kept=5 * 10**9, total=10**10)
+            for i in range(4)]  # fmt: skip
+
+    assert "B/s" not in drawn(plan, here, 2.0)
+    assert "1.00 MB/s" in drawn(plan, [*here, *come], 5.5)
+
+
 def test_stopping_shows_no_models(plan: Plan) -> None:
     assert "models.chat" not in drawn(plan, download(e.SessionStopping(at=2.0, reason="Ctrl-C")), 4.0)
 
