@@ -12,6 +12,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from envspec.models.places import settled
+
 GARBAGE = 50_000
 """As in envspec.__main__: new objects after which garbage is looked for."""
 _ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +44,12 @@ def launch(stream: socket.socket) -> subprocess.Popen[bytes]:
     has, nothing of the environment is left. What the agent prints before its hello goes to our stderr.
     """
     return subprocess.Popen(
-        guardian_argv(), stdin=stream.fileno(), stdout=subprocess.DEVNULL, cwd="/", start_new_session=True
+        guardian_argv(),
+        env=settled(os.environ),
+        stdin=stream.fileno(),
+        stdout=subprocess.DEVNULL,
+        cwd="/",
+        start_new_session=True,
     )
 
 

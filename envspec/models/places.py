@@ -6,6 +6,18 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+VARIABLES = ("ENVSPEC_CACHE_DIR", "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME")
+"""What chooses these places."""
+
+
+def settled(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables with places that no longer hang on the directory they are read in.
+
+    Agents, detached sessions and services each have another one than the caller, who meant their own.
+    """
+    chosen = {name: value for name in VARIABLES if (value := environ.get(name)) and not os.path.isabs(value)}  # noqa: PTH117
+    return {**environ, **{name: str(_expanded(value)) for name, value in chosen.items()}}
+
 
 def own_cache(environ: Mapping[str, str]) -> Path:
     """Return envspec's cache: $ENVSPEC_CACHE_DIR, $XDG_CACHE_HOME/envspec or ~/.cache/envspec."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from envspec.agent.launch import spawn_detached
 from envspec.agent.wire import Message, decode, encode
 from envspec.errors import BackendError, EnvspecError, StoppedError
+from envspec.models.places import settled
 from envspec.plan.events import Event, SessionFailed, SessionHealthy, SessionStarting, SessionStopped, event_from_json
 from envspec.session.control import Control
 from envspec.session.lending import Loan
@@ -105,7 +106,7 @@ def _launched() -> socket.socket:
         ours, theirs = socket.socketpair()
         argv = [sys.executable, "-P", "-m", "envspec.session.daemon", str(theirs.fileno())]
         with theirs:
-            session = spawn_detached(argv, os.environ, state / LOG, [theirs.fileno()])
+            session = spawn_detached(argv, settled(os.environ), state / LOG, [theirs.fileno()])
     # Should it end before us, somebody has to take its exit status, or it stays as a zombie.
     threading.Thread(target=session.wait, name="envspec detached", daemon=True).start()
     return ours

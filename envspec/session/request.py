@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from envspec.errors import UsageError
+from envspec.models.places import settled
 
 OF_PYTEST = ("PYTEST_CURRENT_TEST", "PYTEST_VERSION")
 
@@ -17,8 +18,9 @@ class Request:
     """An environment file and how to run it.
 
     `sets` are overrides of vars, as on the command line; `environ` is the environment that services inherit and that
-    templates see as `env`. `keep_on_failure` leaves what runs running when the start fails. `backend` is a name of
-    `envspec.backends.table`. `detached` says that the session outlives who asked for it, and may be lent to others.
+    templates see as `env`. Caches that it names by relative paths are those of whoever asks, from where it asks.
+    `keep_on_failure` leaves what runs running when the start fails. `backend` is a name of `envspec.backends.table`.
+    `detached` says that the session outlives who asked for it, and may be lent to others.
     """
 
     file: Path
@@ -27,6 +29,9 @@ class Request:
     keep_on_failure: bool = False
     backend: str = "local"
     detached: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "environ", settled(self.environ))
 
 
 def environ_of_tests() -> dict[str, str]:

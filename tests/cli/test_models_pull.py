@@ -77,6 +77,37 @@ def test_a_branch_that_moves_is_at_one_commit_for_all_that_is_pulled(envspec: An
     assert sum("/revision/" in request.path for request in hub.requests) == 1
 
 
+@pytest.mark.parametrize("command", [("run", "local", "--", "true"), ("up", "-d")], ids=" ".join)
+@pytest.mark.parametrize("variable", ["HF_HOME", "HF_HUB_CACHE"])
+def test_a_relative_cache_is_the_callers_for_all(
+    envspec: Any, hub: Hub, variable: str, command: tuple[str, ...]
+) -> None:
+    source = write_model(hub.root, "org/chat", 0.1)
+    envspec.write(
+        "models: {chat: {repo: org/chat}, tiny: {synthetic: {architecture: qwen3}}}\n"
+        "services: {s: {models: [chat], ports: {p: auto}, command: [sh, -c, 'env > {{ project }}/seen; "
+        "exec python -m http.server {{ ports.p }} --bind 127.0.0.1'], health: [{http: {port: p}}]}}\n"
+    )
+    for name in ("HF_HOME", "HF_HUB_CACHE"):
+        envspec.environ.pop(name, None)
+    envspec.environ.update({variable: "relative/hub", "ENVSPEC_CACHE_DIR": "relative/own"})
+    pulled = envspec("models", "pull")
+    assert pulled.returncode == 0
+    sent = hub.bytes_of_files()
+
+    started = envspec(*command)
+    assert started.returncode == 0, started.stderr
+    envspec("down")
+
+    here = envspec.project / "relative"
+    seen = dict(line.partition("=")[::2] for line in (envspec.project / "seen").read_text().splitlines())
+    assert seen[variable] == str(here / "hub")
+    assert hub.bytes_of_files() == sent
+    (snapshot,) = here.glob("**/snapshots/*")
+    assert digest_of(snapshot) == digest_of(source)
+    assert not [path for path in envspec.project.rglob("relative") if path != here]
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
