@@ -30,7 +30,7 @@ class ModelPool:
     """Knows which models the tests need, and which of them cannot be had.
 
     A model that cannot be had is tried once. Each test that needs it errors at once with one line; the whole cause
-    stands once, at the end of the report. `refused` are those tests, by nodeid.
+    stands once, at the end of the report. `refused` are those tests, by nodeid; `misused` those whose marker is wrong.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -39,6 +39,7 @@ class ModelPool:
         self._outlines: dict[str, Outline | None] = {}
         self._failed: dict[Need, EnvspecError] = {}
         self.refused: dict[str, Need] = {}
+        self.misused: dict[str, str] = {}
         self._loader: ModelLoader | None = None
 
     @property
@@ -74,8 +75,12 @@ class ModelPool:
         return self._outlines[environment]
 
     def preload(self, items: Iterable[pytest.Item]) -> None:
-        """Fetch what these tests will use, and remember which of them cannot have it."""
-        needs = {item.nodeid: list(self._needs(item)) for item in items if not is_skipped(item)}
+        """Fetch what these tests will use, and remember which of them cannot have it.
+
+        Raises:
+            pytest.UsageError: a marker is not written as one.
+        """
+        needs = {item.nodeid: list(self._needs_or_none(item)) for item in items if not is_skipped(item)}
         missing: dict[Need, Fetch] = {}
         for need in dict.fromkeys(need for several in needs.values() for need in several):
             try:
@@ -87,6 +92,16 @@ class ModelPool:
         for test, several in needs.items():
             if unavailable := [need for need in several if need in self._failed]:
                 self.refused[test] = unavailable[0]
+
+    def _needs_or_none(self, item: pytest.Item) -> Iterable[Need]:
+        """Return what a test needs; in a worker of xdist, which an error would be the end of, note a wrong marker."""
+        try:
+            return self._needs(item)
+        except pytest.UsageError as error:
+            if not hasattr(self._config, "workerinput"):
+                raise
+            self.misused[item.nodeid] = str(error)
+            return []
 
     def _needs(self, item: pytest.Item) -> Iterable[Need]:
         needs, loads = list(marked(item)), "model_loader" in getattr(item, "fixturenames", ())
@@ -116,6 +131,8 @@ class ModelPool:
 
     def require(self, item: pytest.Item) -> None:
         """Let a test go on whose models are here."""
+        if item.nodeid in self.misused:
+            pytest.fail(self.misused[item.nodeid], pytrace=False)
         if (need := self.refused.get(item.nodeid)) is not None:
             error = one_line(self._failed[need])
             pytest.fail(f"model {need} cannot be had: {error}\n(all of it at the end)", pytrace=False)
@@ -125,6 +142,8 @@ class ModelPool:
         if self._loader is not None:
             _forget_last_failure()
             self._loader.close()
+        if self.misused:
+            words_of(self._config).sections["a marker is written wrong"] = "\n".join(self.misused.values())
         for need, error in self._failed.items():
             words_of(self._config).sections[f"model {need} cannot be had"] = whole_story(error)
 

@@ -354,6 +354,30 @@ def test_a_marker_that_is_written_wrong_stops_the_run(
     assert hub.requests == []
 
 
+@pytest.mark.parametrize(
+    ("marker", "said"),
+    [
+        ('"org/one", revisions="x"', "takes names and revision=, not revisions="),
+        ("", "names no model"),
+        ("1", "takes texts, not 1"),
+    ],
+)
+def test_a_marker_that_is_written_wrong_ends_no_worker(
+    project: pytest.Pytester, hub: Hub, marker: str, said: str
+) -> None:
+    project.makepyfile(f"import pytest\n@pytest.mark.model({marker})\ndef test_it(): pass\ndef test_other(): pass\n")
+
+    result = project.runpytest_subprocess("-n2")
+
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
+    result.stdout.fnmatch_lines(["*- a marker is written wrong -*", f"*::test_it: the marker model {said}*"])
+    assert (
+        sum(said in line and line.startswith("test_") for line in result.outlines) == 2
+    )  # of the test, and at the end
+    assert hub.requests == []
+
+
 def test_all_processes_of_a_run_have_the_same_commit_of_a_branch_that_moves(project: pytest.Pytester, hub: Hub) -> None:
     environment(project, "chat", WITH_MODEL.format(repo="org/one"))
 
