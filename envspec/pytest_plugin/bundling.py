@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shlex
 from collections.abc import Generator, Iterable
 from contextlib import suppress
 from importlib import metadata
@@ -54,11 +53,11 @@ class Bundling:
             Recorded(ran.id, ran.environment, ran.directory, tuple(dict.fromkeys((*ran.secrets, *ours))))
             for ran in words_of(config).sessions
         ]
-        command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
+        command = ["pytest", *map(str, config.invocation_params.args)]
         lines = words_of(config).lines
         versions = {**_versions(), **_packages(session.directory for session in sessions)}
         try:
-            write_bundle(path, Run(command, sessions, self._failed, versions))
+            write_bundle(path, Run(command, sessions, self._failed, versions, ours))
         except OSError as error:
             lines.append(f"envspec: the report could not be written to {path}: {error.strerror or error}")
         else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -52,12 +53,13 @@ class FailedTest:
 
 @dataclass(frozen=True)
 class Run:
-    """A run of tests. `versions` are those of all that had a part in it, by name."""
+    """A run of tests. `versions` are those of all that had a part in it, by name; `secrets` those of no session, too."""
 
-    command: str
+    command: Sequence[str]
     sessions: Sequence[Recorded]
     failed: Sequence[FailedTest]
     versions: Mapping[str, str]
+    secrets: tuple[str, ...] = ()
 
 
 def write_bundle(target: Path, run: Run) -> None:
@@ -87,16 +89,18 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _fill(run: Run, put: Put) -> None:
-    secrets = _longest_first(secret for session in run.sessions for secret in session.secrets)
+    secrets = _longest_first([*run.secrets, *(secret for session in run.sessions for secret in session.secrets)])
+    command = shlex.join(redacted(word, secrets) for word in run.command)  # which quotes what may be in a secret
     rows = [("versions.json", "what ran, on what")]
-    put("versions.json", _json(redacted({"command": run.command, **run.versions}, secrets)))
+    put("versions.json", _json(redacted({"command": command, **run.versions}, secrets)))
     for number, test in enumerate(run.failed, 1):
-        name = f"failed/{number:03d}-{_safe(test.name)}.txt"
+        called = redacted(test.name, secrets)
+        name = f"failed/{number:03d}-{_safe(called)}.txt"
         put(name, redacted(_told(test), secrets).encode())
-        rows.append((name, f"{test.name}: {'failed' if test.when == 'call' else f'failed in its {test.when}'}"))
+        rows.append((name, f"{called}: {'failed' if test.when == 'call' else f'failed in its {test.when}'}"))
     for session in run.sessions:
         rows += _put_session(session, put)
-    put(README, _readme(run, rows).encode())
+    put(README, _readme(command, rows).encode())
 
 
 def _put_session(session: Recorded, put: Put) -> list[tuple[str, str]]:
@@ -171,11 +175,11 @@ def _told(test: FailedTest) -> str:
     return f"{test.name}, {test.when}\n\n{body}\n"
 
 
-def _readme(run: Run, rows: Sequence[tuple[str, str]]) -> str:
+def _readme(command: str, rows: Sequence[tuple[str, str]]) -> str:
     width = max(len(name) for name, _ in rows)
     table = "".join(f"  {name:<{width}}  {what}\n" for name, what in rows)
     return (
-        f"What is known of a failed run of tests: {run.command}\n\n{table}\n"
+        f"What is known of a failed run of tests: {command}\n\n{table}\n"
         f"Values of variables called {', '.join(SECRET_NAMES)} stand as {MASK}.\n"
         "Events are explained in docs/events.md of envspec.\n"
     )

@@ -107,3 +107,22 @@ def test_a_place_that_cannot_be_written_is_told_and_changes_nothing(project: pyt
 
     result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines(["envspec: the report could not be written to */told: *"])
+
+
+def test_what_a_test_is_called_and_the_command_show_no_secret(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OWN_TOKEN", "it's-own")
+    project.makepyfile("""
+        import pytest
+
+        @pytest.mark.parametrize("token", ["hunter2hunter2", "it's-own"])
+        def test_x(environment, token):
+            assert not token
+    """)
+    project.runpytest_subprocess("--env=web", "--env-report=told", "-o", "junit_suite_name=it's-own")
+
+    found = files(project.path / "told")
+    assert "test_x[***]" in found["README.txt"]
+    shown = [*found, *found.values()]
+    assert not [text for text in shown for secret in ("hunter2", "s-own") if secret in text]
