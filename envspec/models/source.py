@@ -58,7 +58,10 @@ class Waiting(NamedTuple):
 
 
 class Retrying(NamedTuple):
-    """An attempt failed for a reason that may pass; the next one, number `attempt`, comes in `seconds`."""
+    """An attempt failed for a reason that may pass; the next one, number `attempt`, comes in `seconds`.
+
+    Where that is 0, `reason` says by itself what is done at once, which may be something else.
+    """
 
     reason: str
     seconds: float

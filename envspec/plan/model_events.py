@@ -56,7 +56,10 @@ class ModelWaiting(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRetrying(Event):
-    """An attempt to get a model failed for a reason that may pass; the next one comes in `seconds`."""
+    """An attempt to get a model failed for a reason that may pass; the next one comes in `seconds`.
+
+    Where that is 0, `reason` says by itself what is done at once, which may be something else.
+    """
 
     model: str
     reason: str

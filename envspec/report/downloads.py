@@ -24,7 +24,8 @@ class Download:
     """A model that is not ready yet, as its last events have it.
 
     `points` are (at, bytes that came) of the last seconds: what was here before has no speed. `holder` names who gets
-    it for us meanwhile. `retry` is why the next attempt is made, at `retry_at`.
+    it for us meanwhile. `retry` is why the next attempt is made, at `retry_at`; without that time it
+    says all.
     """
 
     name: str
@@ -57,6 +58,8 @@ class Download:
             case "waiting":
                 return [f"waits for {one_line(self.holder)}"]
             case "retrying":
+                if not self.retry_at:
+                    return [one_line(self.retry)]
                 left = self.retry_at - now
                 return [f"{f'again in {max(1, left):.0f} s' if left > 0 else 'again now'}: {one_line(self.retry)}"]
         if not self.total:
@@ -106,7 +109,8 @@ def downloads_after(downloads: Downloads, event: e.Event) -> Downloads:
         case e.ModelWaiting():
             known = replace(known, holder=event.holder, retry="")
         case e.ModelRetrying():
-            known = replace(known, retry=event.reason, retry_at=event.at + event.seconds, holder="")
+            at = event.at + event.seconds if event.seconds else 0.0
+            known = replace(known, retry=event.reason, retry_at=at, holder="")
     return {**downloads, event.model: known}
 
 

@@ -65,8 +65,9 @@ def _warmed(event: e.ModelWarmed) -> str:
 
 
 def _retrying(event: e.ModelRetrying) -> str:
-    when = f"again in {format_seconds(event.seconds)}" if event.seconds else "now"
-    return f"{event.reason}, {when} (attempt {event.attempt})"
+    if not event.seconds:
+        return event.reason
+    return f"{event.reason}, again in {format_seconds(event.seconds)} (attempt {event.attempt})"
 
 
 def _about(style: str, words: Callable[[Any], str]) -> Callable[[Any], tuple[str, str, str]]:

@@ -53,6 +53,7 @@ def test_the_start_of_an_environment_reads_as_a_story(events: list[e.Event]) -> 
         (e.ModelFetching(model="m", source="repo", commit="0123456789abcdef"), "being fetched, commit 0123456789ab\n"),
         (e.ModelProgress(model="m", done=412_000_000, total=10**9), "412 MB of 1.00 GB\n"),
         (e.ModelWaiting(model="m", holder="pid 4711 (pytest)"), "waits for pid 4711 (pytest)\n"),
+        (e.ModelRetrying(model="m", reason="x is wrong: done again", seconds=0.0, attempt=1), "x is wrong: done again"),
         (e.ModelRetrying(model="m", reason="HTTP 429", seconds=12, attempt=2), "HTTP 429, again in 12.0 s (attempt 2)"),
         (e.ModelReady(model="m", path="/hub/m", cached=True), "models.m  cached at /hub/m\n"),
         (

@@ -116,6 +116,10 @@ def download(*events: e.Event) -> list[e.Event]:
             ),
             "retrying  3.0 s  again in 12 s: HTTP 429\n",
         ),
+        (
+            download(e.ModelRetrying(at=2.0, model="chat", reason="x is wrong: it comes anew", seconds=0.0, attempt=1)),
+            "retrying  3.0 s  x is wrong: it comes anew\n",
+        ),
     ],
     ids=[
         "nothing heard",
@@ -126,6 +130,7 @@ def download(*events: e.Event) -> list[e.Event]:
         "it goes on",
         "another file goes on",
         "nothing moves meanwhile",
+        "something else is done at once",
     ],
 )
 def test_a_model_under_way_has_a_row(plan: Plan, events: list[e.Event], row: str) -> None:

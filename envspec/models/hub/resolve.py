@@ -50,7 +50,7 @@ def _ask_or_recall(options: Hub, host: Host, tell: Tell) -> str:
     except ModelUnavailableError as error:
         if not known or not isinstance(error.__cause__, GaveUpError):
             raise
-        why = f"{error.__cause__}; using {options.revision} as last seen, {known[:12]}"
+        why = f"{error.__cause__}; {options.revision} is taken to be at {known[:12]}, where it was last seen"
         tell(Retrying(why, 0.0, _TRIES_WITH_CACHE))
         return known
 

@@ -95,7 +95,7 @@ class Transfer:
     def _discard(self, path: Path, file: RepoFile, fault: str, download: int) -> None:
         if fault != MISSING:
             self._remove(path, file)
-            self.tell(Retrying(f"{file.path} {fault}", 0.0, download))
+            self.tell(Retrying(f"{file.path} {fault}: it is downloaded again", 0.0, download))
 
     def _remove(self, path: Path, file: RepoFile) -> None:
         """Remove a file and the blob that it links to, also where the link was never made."""
