@@ -118,9 +118,9 @@ class ModelPool:
     def _missing(self, need: Need) -> Fetch | None:
         """Return what fetches a model, or None where it is here."""
         loader = self._loader_for(need)
-        if loader.cached(need.model, need.revision) is not None:
+        if loader.cached(need.model, need.revision or None) is not None:
             return None
-        return partial(loader, need.model, preload_only=True, revision=need.revision)
+        return partial(loader, need.model, preload_only=True, revision=need.revision or None)
 
     def _loader_for(self, need: Need) -> ModelLoader:
         """Return the loader that knows a model: the run's, unless a marker names an environment that --env does not."""

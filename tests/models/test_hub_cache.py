@@ -218,7 +218,7 @@ def test_a_hub_that_cannot_be_reached_leaves_the_branch_as_it_was_and_that_is_to
     machine.url = "http://127.0.0.1:9"  # discard: nobody listens
 
     assert machine.fetch() == known
-    assert f"using main as last seen, {known.commit[:12]}" in machine.reasons[-1]
+    assert machine.reasons[-1].endswith(f"; main is taken to be at {known.commit[:12]}, where it was last seen")
 
 
 def test_an_interrupted_download_does_not_move_the_branch_for_offline_use(machine: Machine) -> None:
@@ -249,8 +249,16 @@ def test_only_what_is_asked_for_is_fetched(machine: Machine, options: dict[str, 
     assert machine.has_exactly(machine.fetch().path)
 
 
-def test_patterns_that_leave_nothing_are_refused(machine: Machine) -> None:
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"include": ("*.gguf",)}, "no file that include leaves"),
+        ({"include": ("*.safetensors",), "tokenizer_only": True}, "no file that include and tokenizer_only leave"),
+        ({"include": ("*.json",), "exclude": ("*",)}, "no file that include and exclude leave"),
+    ],
+)
+def test_what_leaves_nothing_is_refused_by_its_names(machine: Machine, options: dict[str, object], said: str) -> None:
     machine.publish()
-    with pytest.raises(ModelUnavailableError, match="has no file that include and exclude leave") as caught:
-        machine.fetch(include=("*.gguf",))
+    with pytest.raises(ModelUnavailableError, match=f"^{REPO} has {said}") as caught:
+        machine.fetch(**options)
     assert "config.json" in caught.value.hint

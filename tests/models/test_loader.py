@@ -71,6 +71,23 @@ class TestNames:
     def test_a_name_that_can_be_nothing_is_refused(self) -> None:
         assert "org/name" in refused(ModelLoader(), "two words", preload_only=True).hint
 
+    @pytest.mark.parametrize(
+        ("model", "revision", "said"),
+        [
+            (None, None, "a model is named by a text or a path, not by None"),
+            (5, None, "a model is named by a text or a path, not by 5"),
+            ("", None, "the name of the model is empty"),
+            ("  ", None, "the name of the model is empty"),
+            ("org/name", "", "revision is empty"),
+            ("org/name", " ", "revision is empty"),
+            ("org/name", 5, "a revision is a text, not 5"),
+        ],
+    )
+    def test_what_says_nothing_is_refused(self, model: Any, revision: Any, said: str) -> None:
+        error = refused(ModelLoader({}), model, preload_only=True, revision=revision)
+        assert str(error).partition("\n")[0] == said
+        assert error.hint
+
     def test_a_path_has_no_revisions(self, directory: Path) -> None:
         assert "no revisions" in str(refused(ModelLoader(), str(directory), preload_only=True, revision="main"))
 

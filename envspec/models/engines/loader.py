@@ -55,7 +55,7 @@ class ModelLoader:
         backend: str = "",
         *,
         preload_only: Literal[True],
-        revision: str = "",
+        revision: str | None = None,
         **options: Any,
     ) -> Path: ...
 
@@ -66,7 +66,7 @@ class ModelLoader:
         backend: str = "",
         *,
         preload_only: Literal[False] = False,
-        revision: str = "",
+        revision: str | None = None,
         **options: Any,
     ) -> Any: ...
 
@@ -76,7 +76,7 @@ class ModelLoader:
         backend: str = "",
         *,
         preload_only: bool = False,
-        revision: str = "",
+        revision: str | None = None,
         **options: Any,
     ) -> Any:
         """Return an engine with the model: a `vllm.LLM`, or a `transformers` pipeline.
@@ -85,7 +85,7 @@ class ModelLoader:
             model: a declared name, a path, or a repository `org/name`; what is declared comes first.
             backend: "vllm" or "transformers".
             preload_only: fetch the files, load nothing, and return their path; then no backend is needed.
-            revision: a branch, a tag or a commit of the repository.
+            revision: a branch, a tag or a commit of the repository (default: what is declared, or main).
             options: are handed to `vllm.LLM` or `transformers.pipeline` as they are.
 
         Raises:
@@ -98,7 +98,7 @@ class ModelLoader:
         return self._load(model, backend, revision, options, preload_only=preload_only)
 
     def _load(
-        self, model: str | Path, backend: str, revision: str, options: Mapping[str, Any], *, preload_only: bool
+        self, model: str | Path, backend: str, revision: str | None, options: Mapping[str, Any], *, preload_only: bool
     ) -> Any:
         __tracebackhide__ = True
         if self._closed:
@@ -113,7 +113,7 @@ class ModelLoader:
         path = self._files.fetched(wanted)
         return self._engines.get(Wanted(wanted.name, backend, engine, path, options))
 
-    def cached(self, model: str | Path, revision: str = "") -> Path | None:
+    def cached(self, model: str | Path, revision: str | None = None) -> Path | None:
         """Return where the model's files are, or None where some of them would have to be fetched. Asks nobody.
 
         Raises:

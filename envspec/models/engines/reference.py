@@ -33,12 +33,13 @@ class Reference:
         return json.dumps([self.source, asdict(self.options)], sort_keys=True)
 
 
-def reference(model: str | Path, declared: Mapping[str, Mapping[str, Any]], revision: str = "") -> Reference:
+def reference(model: str | Path, declared: Mapping[str, Mapping[str, Any]], revision: str | None = None) -> Reference:
     """Return what `model` means. A declared name comes first, then a path that is there, then a repository.
 
     Raises:
         UsageError: it can be none of these, or what is declared is wrong.
     """
+    _check(model, revision)
     name = str(model)
     if isinstance(model, str) and name in declared:
         written = dict(declared[name])
@@ -49,6 +50,19 @@ def reference(model: str | Path, declared: Mapping[str, Mapping[str, Any]], revi
     if revision and "repo" not in written:
         raise UsageError(f"the model {name} has no revisions", hint="only repositories of the hub have them")
     return _read(name, {**written, "revision": revision} if revision else written)
+
+
+def _check(model: object, revision: object) -> None:
+    """See that callers without a type checker gave texts that say something."""
+    wanted = "give a repository as org/name, a path, or a name that is declared"
+    if not isinstance(model, str | Path):
+        raise UsageError(f"a model is named by a text or a path, not by {model!r}", hint=wanted)
+    if isinstance(model, str) and not model.strip():
+        raise UsageError("the name of the model is empty", hint=wanted)
+    if revision is not None and not isinstance(revision, str):
+        raise UsageError(f"a revision is a text, not {revision!r}", hint="a branch, a tag or a commit")
+    if revision is not None and not revision.strip():
+        raise UsageError("revision is empty", hint="leave it out, or name a branch, a tag or a commit")
 
 
 def _repository(name: str, declared: Mapping[str, Any]) -> str:

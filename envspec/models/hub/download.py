@@ -128,9 +128,9 @@ def asked_for(options: Hub, listing: tuple[RepoFile, ...]) -> list[RepoFile]:
     if files:
         return files
     names = ", ".join(sorted(by_path)[:5]) or "no files at all"
-    raise ModelUnavailableError(
-        f"{options.repo} has no file that include and exclude leave", hint=f"it has, for example: {names}"
-    )
+    asked = [key for key in ("include", "exclude", "tokenizer_only") if getattr(options, key)]
+    left = f"no file that {' and '.join(asked)} {'leave' if len(asked) > 1 else 'leaves'}" if asked else "no files"
+    raise ModelUnavailableError(f"{options.repo} has {left}", hint=f"it has, for example: {names}")
 
 
 def _refuse_pointers(options: Hub, commit: str, folder: Path, files: list[RepoFile]) -> None:
