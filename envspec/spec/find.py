@@ -34,11 +34,13 @@ def find(name_or_path: str, start: Path) -> Path:
     if ("/" in text or text.endswith(SUFFIXES)) and path.is_file():
         return path
     if text.endswith(SUFFIXES) or text.startswith((".", "/")):
+        _refuse_directory(path)
         message = f"there is no file {path}"
         raise UsageError(message)
     for file in files_to_check(start):  # one that is no environment says so when it is read
         if name_of(file) == text:
             return file
+    _refuse_directory(path)
     found = {name_of(file): file for file in environments(start)}
     message = f"there is no environment '{text}'"
     if not found:
@@ -47,6 +49,12 @@ def find(name_or_path: str, start: Path) -> Path:
             hint=NONE_FOUND,
         )
     raise UsageError(message, hint=suggest(text, found) or f"there are: {', '.join(found)}")
+
+
+def _refuse_directory(path: Path) -> None:
+    if path.is_dir():
+        message = f"{path} is a directory, and an environment is a file"
+        raise UsageError(message, hint="name one by the name that `envspec list` shows, or by its path")
 
 
 def name_of(file: Path) -> str:

@@ -85,6 +85,8 @@ def test_paths_are_taken_as_they_are(project: Path) -> None:
         ("locl", "there is no environment 'locl'", "did you mean 'local'"),
         ("other.yaml", "there is no file", ""),
         ("./nowhere/x", "there is no file", ""),
+        ("./environments", "environments is a directory, and an environment is a file", "`envspec list` shows"),
+        ("environments", "environments is a directory, and an environment is a file", "`envspec list` shows"),
         ("gpu/singel", "there is no environment 'gpu/singel'", "did you mean 'gpu-single'"),
         ("local[plane=nats]", "variants are not in this version", "brackets"),
     ],
