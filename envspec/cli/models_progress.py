@@ -6,16 +6,23 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, TextIO
 
 from envspec.cli import terminal
 from envspec.models.source import Notice, Progress, Retrying, Waiting
+from envspec.plan.events import ModelProgress
+from envspec.report.downloads import SEPARATOR, Download
 from envspec.report.text import line, one_line
 from envspec.units import format_seconds, format_size
 
 EVERY = 10.0
 """Seconds between two lines of how far a model is, where nothing can be redrawn."""
+
+BAR = 20
+"""Columns of a bar, which leave room for names and figures on a terminal of 80."""
+ECHO = 2
+"""Columns that a terminal takes to echo `^C`: behind a line that is full it breaks, and the bar before stays there."""
 
 
 class Board(Protocol):
@@ -27,8 +34,8 @@ class Board(Protocol):
     def done(self, name: str, answer: Mapping[str, Any]) -> None:
         """Show that a model is here; `answer` is what the fetcher says of it."""
 
-    def failed(self, name: str) -> None:
-        """Take away what is shown of a model: its error is told afterwards."""
+    def failed(self, name: str, why: str = "") -> None:
+        """Take away what is shown of a model, and say why; of nothing, the whole error follows at once."""
 
     def close(self) -> None:
         """Leave the terminal as other programs expect it. May be called more than once."""
@@ -44,8 +51,8 @@ def said(notice: Waiting | Retrying) -> str:
     """Return a notice in words."""
     if isinstance(notice, Waiting):
         return f"waits for {one_line(notice.holder)}"
-    again = f"again in {format_seconds(notice.seconds)}" if notice.seconds else "again"
-    return f"{one_line(notice.reason)}; {again}"
+    again = f"; again in {format_seconds(notice.seconds)}" if notice.seconds else ""
+    return f"{one_line(notice.reason)}{again}"
 
 
 def result_line(name: str, answer: Mapping[str, Any]) -> str:
@@ -88,8 +95,10 @@ class Lines:
         """Write the result."""
         terminal.show([line(result_line(name.ljust(self._width), answer))], sys.stdout)
 
-    def failed(self, name: str) -> None:
-        """Say nothing: the error follows."""
+    def failed(self, name: str, why: str = "") -> None:
+        """Write why."""
+        if why:
+            self._write(name, why)
 
     def close(self) -> None:
         """There is nothing to restore."""
@@ -105,26 +114,47 @@ class Bars:
     def __init__(self, stream: TextIO, names: Sequence[str]) -> None:
         from rich import progress
         from rich.console import Console
+        from rich.constrain import Constrain
+        from rich.text import Text
+
+        console = Console(file=stream, highlight=False)
+
+        class Narrowed(progress.Progress):
+            """Bars with room behind each line."""
+
+            def get_renderables(self) -> Iterable[Constrain]:
+                yield Constrain(self.make_tasks_table(self.tasks), max(1, console.width - ECHO))
+
+        class Pace(progress.ProgressColumn):
+            """What a download says of its speed."""
+
+            def render(_self, task: progress.Task) -> Text:  # noqa: N805  `self` is the board
+                return Text(SEPARATOR.join(self._downloads[task.id].pace(time.monotonic())), "dim", no_wrap=True)
 
         self._width = max(map(len, names))
-        self._bars = progress.Progress(
+        self._writing = threading.Lock()
+        self._closed = False
+        self._bars = Narrowed(
             progress.TextColumn("{task.description}", markup=False),
-            progress.BarColumn(),
+            progress.BarColumn(BAR),
             progress.DownloadColumn(),
-            progress.TransferSpeedColumn(),
-            progress.TimeRemainingColumn(),
-            console=Console(file=stream, highlight=False),
+            Pace(),
+            console=console,
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,
         )
         self._tasks = {name: self._bars.add_task(name, total=None, visible=False) for name in names}
+        self._downloads = {task: Download(name, time.monotonic()) for name, task in self._tasks.items()}
         self._bars.start()
 
     def tell(self, name: str, notice: Notice) -> None:
         """Move the bar; words go above the bars."""
         if isinstance(notice, Progress):
-            self._bars.update(self._tasks[name], completed=notice.done, total=notice.total, visible=True)
+            task = self._tasks[name]
+            moved = ModelProgress(at=time.monotonic(), model=name, **notice._asdict())
+            self._downloads[task] = self._downloads[task].moved(moved)
+            self._bars.update(task, completed=notice.done, total=notice.total, visible=True)
         else:
             self._print(f"{name.ljust(self._width)}  {said(notice)}", "yellow")
 
@@ -133,13 +163,19 @@ class Bars:
         self.failed(name)
         self._print(result_line(name.ljust(self._width), answer))
 
-    def failed(self, name: str) -> None:
-        """Take the bar away."""
+    def failed(self, name: str, why: str = "") -> None:
+        """Take the bar away, and put why above the others."""
         self._bars.update(self._tasks[name], visible=False)
+        if why:
+            self._print(f"{name.ljust(self._width)}  {why}", "red")
 
     def close(self) -> None:
-        """Take the bars away and give the cursor back."""
-        self._bars.stop()
+        """Take the bars away and give the cursor back. What threads still tell goes nowhere."""
+        with self._writing:
+            self._closed = True
+            self._bars.stop()
 
     def _print(self, text: str, style: str = "") -> None:
-        self._bars.console.print(text, style=style, markup=False, soft_wrap=True)
+        with self._writing:
+            if not self._closed:
+                self._bars.console.print(text, style=style, markup=False, soft_wrap=True)

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,7 +21,7 @@ from envspec.cli.error_handler import INTERRUPTED
 from envspec.cli.options import DEFAULT_ENVIRONMENT, set_option
 from envspec.errors import EnvspecError, UsageError
 from envspec.report.failure import failure
-from envspec.report.text import line
+from envspec.report.text import first_line, line
 
 if TYPE_CHECKING:
     from envspec.cli.models_progress import Board
@@ -41,7 +41,8 @@ INTERRUPTION = line("interrupted; nothing was kept of what was under way, and wh
 def pull(what: tuple[str, ...], sets: tuple[str, ...]) -> int:
     """Fetch the models of environments, or repositories of the hub.
 
-    They are verified, and shared with every program that uses the cache of the hub. What several name is fetched once.
+    Without an argument those of `local`, as `up` takes it; `list` and `verify` look at all environments then. Models
+    are verified, and shared with every program that uses the cache of the hub. What several name is fetched once.
     Exits with 3 where one cannot be had; the others are fetched all the same.
     """
     from envspec.cli.models_progress import board_on
@@ -53,10 +54,10 @@ def pull(what: tuple[str, ...], sets: tuple[str, ...]) -> int:
         click.echo(f"{', '.join(names)} {'declares' if len(names) == 1 else 'declare'} no model.", err=True)
         return 0
     host = Host.of(os.environ)
-    with _left_at_once(board := board_on(sys.stderr, [plan.name for plan in plans]), host):
-        errors = _fetch_all(plans, host, board)
-    for error in errors:
-        terminal.show(failure(error), sys.stderr)
+    errors: list[EnvspecError] = []
+    with _left_at_once(board := board_on(sys.stderr, [plan.name for plan in plans]), host, errors):
+        _fetch_all(plans, host, board, errors)
+    _tell(errors)
     return max((error.exit_code for error in errors), default=0)
 
 
@@ -109,12 +110,16 @@ def _of_repository(name: str) -> ModelPlan:
     return ModelPlan(repo, repo, "repo", {"repo": repo, "revision": revision or "main"}, "")
 
 
-def _fetch_all(plans: list[ModelPlan], host: Host, board: Board) -> list[EnvspecError]:
-    """Fetch side by side, as a session does; return what went wrong, and raise what nobody expected."""
+def _tell(errors: Iterable[EnvspecError]) -> None:
+    for error in errors:
+        terminal.show(failure(error), sys.stderr)
+
+
+def _fetch_all(plans: list[ModelPlan], host: Host, board: Board, errors: list[EnvspecError]) -> None:
+    """Fetch side by side, as a session does; add what goes wrong to `errors`, and raise what nobody expected."""
     from envspec.models import fetcher
     from envspec.plan.codec import to_json
 
-    errors: list[EnvspecError] = []
     pool = ThreadPoolExecutor(fetcher.AT_ONCE["fetch"])
     try:
         jobs: dict[Future[Mapping[str, Any]], ModelPlan] = {
@@ -124,12 +129,12 @@ def _fetch_all(plans: list[ModelPlan], host: Host, board: Board) -> list[Envspec
             try:
                 board.done(jobs[job].name, job.result())
             except EnvspecError as error:
-                board.failed(jobs[job].name)
+                others = any(not other.done() for other in jobs)  # else what went wrong is told right after this
+                board.failed(jobs[job].name, first_line(str(error)) if others else "")
                 told = _told(jobs[job], error)
                 errors += [told] if str(told) not in map(str, errors) else []
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # on Ctrl-C nobody waits for what is under way
-    return errors
 
 
 def _as_completed(jobs: Collection[Future[Mapping[str, Any]]]) -> Iterator[Future[Mapping[str, Any]]]:
@@ -152,10 +157,10 @@ def _told(plan: ModelPlan, error: EnvspecError) -> EnvspecError:
 
 
 @contextmanager
-def _left_at_once(board: Board, host: Host) -> Iterator[None]:
+def _left_at_once(board: Board, host: Host, errors: Iterable[EnvspecError]) -> Iterator[None]:
     """Give the terminal back, and end on Ctrl-C without waiting for threads that read from the network.
 
-    Nothing stays of what is half done then, and the kernel frees its locks.
+    What went wrong until then is told. Nothing stays of what is half done then, and the kernel frees its locks.
     """
     from envspec.models.clearing import clear_away
 
@@ -165,6 +170,7 @@ def _left_at_once(board: Board, host: Host) -> Iterator[None]:
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # this takes no time that a second one could save
         board.close()
+        _tell(errors)
         terminal.show([INTERRUPTION], sys.stderr)
         clear_away(host, PATIENCE)  # last, since threads go on writing until the end
         os._exit(INTERRUPTED)

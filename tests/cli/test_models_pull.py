@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.conftest import eventually
-from tests.cli.test_terminal import HIDE_CURSOR, SHOW_CURSOR, Terminal
+from tests.cli.conftest import PATIENCE, eventually
 from tests.models.hub_models import digest_of, write_model
 from tests.models.hub_server import Hub
 
@@ -171,6 +171,9 @@ def test_what_may_pass_is_tried_again_and_said(envspec: Any, hub: Hub) -> None:
     [
         (("nope",), "there is no environment 'nope'"),
         (("environments/nope.yaml",), "there is no file "),
+        (("environments",), "/environments is a directory, and an environment is a file"),
+        (("environments/",), "/environments is a directory, and an environment is a file"),
+        (("./environments",), "/environments is a directory, and an environment is a file"),
         (("org/name@../../x",), "the revision of org/name@../../x: '../../x' is no branch, tag or commit"),
         (("org/name@",), "the revision of org/name@: this is empty"),
         (("local", "org/na--me"), "org/na--me is neither an environment nor a repository"),
@@ -213,6 +216,47 @@ def test_ctrl_c_ends_it_at_once_and_what_is_half_done_is_not_trusted(envspec: An
     assert envspec("models", "pull", "org/chat").stdout.split()[1] == "cached"
 
 
+def test_what_cannot_be_had_is_told_at_once_and_in_the_end(envspec: Any, hub: Hub) -> None:
+    write_model(hub.root, "org/chat", 0.1)
+    asked, go_on = hold_up(hub, "/model.safetensors")
+    running = envspec.start("models", "pull", "org/none", "org/chat")
+    assert asked.wait(PATIENCE)
+    running.until("org/none  ")
+    early = running.err
+    go_on.set()
+    assert running.end() == 3
+    assert re.fullmatch(r"org/none  \S+ has no model org/none, or none that can be seen .*\n", early)
+    assert running.out.startswith("org/chat  ")
+    assert running.err.startswith(f"{early}error: ")
+    assert "has no model org/none" in running.err.removeprefix(early)
+
+
+def test_what_could_not_be_had_is_told_after_ctrl_c_too(envspec: Any, hub: Hub) -> None:
+    write_model(hub.root, "org/chat", 0.1)
+    asked, go_on = hold_up(hub, "/model.safetensors")
+    running = envspec.start("models", "pull", "org/none", "org/chat")
+    assert asked.wait(PATIENCE)
+    running.until("org/none  ")
+    running.signal(signal.SIGINT)
+    go_on.set()
+    assert running.end() == 130
+    assert "has no model org/none" in running.err.partition("error: ")[2]
+    assert running.err.endswith(f"{INTERRUPTED}\n")
+
+
+def hold_up(hub: Hub, name: str) -> tuple[threading.Event, threading.Event]:
+    """Let the hub not answer for files of that name until the second event; the first is that it was asked."""
+    asked, go_on = threading.Event(), threading.Event()
+
+    def before(path: str) -> None:
+        if path.endswith(name):
+            asked.set()
+            go_on.wait(PATIENCE)
+
+    hub.before = before
+    return asked, go_on
+
+
 def test_ctrl_c_leaves_nothing_of_what_was_being_made(envspec: Any) -> None:
     large = "{architecture: qwen3, hidden_size: 1024, intermediate_size: 4096, layers: 4}"
     envspec.write(f"models: {{large: {{synthetic: {large}}}}}\n")
@@ -244,14 +288,3 @@ def test_what_was_only_linked_or_verified_is_not_called_a_download(envspec: Any,
 def hub_has_begun(hub: Hub) -> None:
     """Wait until the stalled file has been asked for."""
     eventually(lambda: any(fault.times < 9 for fault in hub.faults), "the download")
-
-
-def test_a_terminal_shows_bytes_and_is_left_clean(envspec: Any, hub: Hub) -> None:
-    write_model(hub.root, "org/chat", 3)
-    hub.spoil("model.safetensors", cut=1_000_000, times=3)
-    envspec.write(TWO)
-    terminal = Terminal(envspec, "models", "pull")
-    assert terminal.end() == 0
-    assert re.search(r"chat .*[\d.]+/[\d.]+ MB", terminal.words)
-    assert re.search(r"tiny +1\.24 MB in ", terminal.words)
-    assert terminal.text.rindex(SHOW_CURSOR) > terminal.text.rindex(HIDE_CURSOR)
