@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from envspec.errors import EnvspecError
 from envspec.plan.events import Event
 from envspec.session.lending import Loan, borrow
 from envspec.session.live import Environment, Handle
@@ -36,7 +37,8 @@ class Stay(NamedTuple):
 class Started:
     """An environment that is up. `kept` says that it outlives the run; `loan` is ours of one that others may borrow.
 
-    `ttl` is how many seconds it waits for its next user, where this run has started it so.
+    `ttl` is how many seconds it waits for its next user, where this run has started it so; `session` is the id of one
+    that is kept.
     """
 
     environment: Environment
@@ -44,6 +46,7 @@ class Started:
     kept: bool
     loan: Loan | None = None
     ttl: float | None = None
+    session: str = ""
 
     def status(self) -> SessionStatus:
         """Return what the session looks like now."""
@@ -61,9 +64,13 @@ class Started:
 
     def leave(self) -> str:
         """Let one that is kept go on without us; return a line that says so, empty where it ran before, too."""
-        line = f"is still up: envspec down {self.handle.status().id}" if self.loan is None else ""
+        line = f"is still up: envspec down {self.session}" if self.loan is None else ""
         if self.ttl is not None:
-            line = f"stays up for {format_seconds(self.ttl)}: envspec down {self.handle.status().id}"
+            line = f"stays up for {format_seconds(self.ttl)}: envspec down {self.session}"
+        try:
+            self.handle.status()
+        except (EnvspecError, OSError):  # somebody took it down, or its process was killed, while the tests ran
+            line = f"is gone: the session {self.session} ended during the run"
         if self.loan is not None:
             self.loan.close()
         return line
@@ -94,21 +101,26 @@ def start(
         ttl = stay.ttl if stay.warm else None
         loan = borrow(request, us, tell or (lambda _: None), ttl=ttl, replace=stay.warm)
         if loan is not None:
-            return Started(Environment(loan.control), loan.control, kept=True, loan=loan)
+            return _lent(loan)
     if stay.warm:
         from envspec.session.detach import start_lent
 
         loan = start_lent(request, us, stay.ttl, on_event)
-        return Started(Environment(loan.control), loan.control, kept=True, loan=loan, ttl=stay.ttl)
+        return _lent(loan, stay.ttl)
     if stay.keep:
         from envspec.session.detach import start_detached
 
-        handle: Handle = start_detached(request, on_event)
-    else:
-        from envspec.session.thread import BackgroundSession
+        control = start_detached(request, on_event)
+        return Started(Environment(control), control, kept=True, session=control.directory.name)
+    from envspec.session.thread import BackgroundSession
 
-        handle = BackgroundSession(request)
-        if on_handle is not None:
-            on_handle(handle)
-        handle.start(on_event)
-    return Started(Environment(handle), handle, kept=stay.keep)
+    handle = BackgroundSession(request)
+    if on_handle is not None:
+        on_handle(handle)
+    handle.start(on_event)
+    return Started(Environment(handle), handle, kept=False)
+
+
+def _lent(loan: Loan, ttl: float | None = None) -> Started:
+    control = loan.control
+    return Started(Environment(control), control, kept=True, loan=loan, ttl=ttl, session=control.directory.name)
