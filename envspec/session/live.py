@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from envspec.errors import UsageError
+from envspec.errors import EnvspecError, UsageError
 from envspec.plan.events import Event
 from envspec.plan.fault import Order
 from envspec.session.breaking import Breakable
@@ -63,7 +63,7 @@ class Service(Breakable):
         self.name = name
 
     def __repr__(self) -> str:
-        return f"<Service {self.name}: {self.state}>"
+        return f"<Service {self.name}: {_state(lambda: self.state)}>"
 
     @property
     def replicas(self) -> list[Service]:
@@ -164,8 +164,9 @@ class Environment:
         self._handle = handle
 
     def __repr__(self) -> str:
-        status = self._handle.status()
-        return f"<Environment {status.id}: {status.state}>"
+        # The directory of a session in another process is named as the session, and known when that can tell no more.
+        directory = getattr(self._handle, "directory", None) or self.dir
+        return f"<Environment {directory.name}: {_state(lambda: self.state)}>"
 
     @property
     def id(self) -> str:
@@ -241,3 +242,11 @@ class Environment:
         for replica in self._handle.status().services.values():
             for port, value in getattr(replica, field).items():
                 yield f"{replica.name.replace('.', '_')}_{port}", value
+
+
+def _state(ask: Callable[[], str]) -> str:
+    """Return what a session says of a state, or that there is none to say it: people and debuggers look at any time."""
+    try:
+        return ask()
+    except (EnvspecError, OSError):
+        return "gone"

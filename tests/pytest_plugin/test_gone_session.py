@@ -54,3 +54,21 @@ def test_the_report_is_written_and_tells_of_a_session_that_ended(
         [r"envspec: z is gone: the session z-\w+ ended during the run", r"=+ .*(failed|error).* in .*"]
     )
     assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_what_is_gone_can_be_looked_at(project: pytest.Pytester) -> None:
+    project.makepyfile("""
+seen = []
+
+def test_x(environment):
+    seen.append((environment.id, environment, environment["a"]))
+
+def test_y():
+    [(name, environment, service)] = seen
+    environment._handle.stop("gone")
+    assert repr(environment) == f"<Environment {name}: gone>"
+    assert repr(service) == "<Service a: gone>"
+""")
+    result = project.runpytest_subprocess("--env=z", "--env-keep", "--env-order=keep", "-p", "no:cacheprovider")
+
+    result.assert_outcomes(passed=2)
