@@ -12,6 +12,8 @@ from envspec.units import format_seconds
 
 LONGEST_ANSWER = 200
 """Characters of a validator's last answer: enough for a status and the begin of a body."""
+AGENT_LOST = "the agent is gone"
+"""Why a session ends that nobody took down (envspec.session.session)."""
 STARTS = ("restart", "start")
 """Orders that tell whoever gave them how they ended."""
 
@@ -38,7 +40,7 @@ class Losses:
             e.ReplicaExited: self._exited,
             e.ReplicaUnhealthy: self._unhealthy,
             e.ReplicaFailed: self._failed,
-            e.SessionStopping: lambda event: f"the environment {environment} was taken down ({event.reason})",
+            e.SessionStopping: self._stopping,
             e.SessionFailed: lambda event: f"the environment {environment} was lost: {first_line(event.message)}",
             e.SessionStopped: lambda _event: f"the environment {environment} is down",
         }
@@ -54,6 +56,11 @@ class Losses:
             return None
         what = tell(event)
         return Loss(what, event.time) if what else None
+
+    def _stopping(self, event: e.SessionStopping) -> str:
+        if event.reason == AGENT_LOST:
+            return f"the environment {self._environment} was lost: {event.reason}"
+        return f"the environment {self._environment} was taken down ({event.reason})"
 
     def _exited(self, event: e.ReplicaExited) -> str:
         if event.ordered or event.expected or event.restarts:

@@ -103,7 +103,9 @@ def test_x(environment):
     )
 
     result.assert_outcomes(failed=1)
-    result.stdout.re_match_lines([r"E +EnvironmentBroken: the environment pair was taken down \(the agent is gone\)"])
+    result.stdout.re_match_lines(
+        [r"E +EnvironmentBroken: the environment pair was lost: the agent is gone, .* into test_x"]
+    )
 
 
 def test_what_a_test_orders_fails_nothing(project: pytest.Pytester) -> None:

@@ -53,8 +53,12 @@ def exited(
             "services.web did not come, 1.00 s into test_x",
         ),
         (
+            e.SessionStopping(reason="envspec down", time=101.0),
+            "the environment local was taken down (envspec down) 1.00 s into test_x",
+        ),
+        (
             e.SessionStopping(reason="the agent is gone", time=101.0),
-            "the environment local was taken down (the agent is gone) 1.00 s into test_x",
+            "the environment local was lost: the agent is gone, 1.00 s into test_x",
         ),
     ],
 )
