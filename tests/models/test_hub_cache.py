@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from envspec.errors import ModelUnavailableError
+from envspec.models.engines.loader import ModelLoader
 from tests.models.hub_machine import REPO, Machine
 
 
@@ -141,6 +142,9 @@ def test_a_file_that_changed_since_it_was_verified_is_not_trusted(machine: Machi
 
     assert not machine.find(revision=found.commit).complete
     assert machine.has_exactly(machine.fetch().path)
+    if how == "shorter":
+        wrong = "model.safetensors has 1,000 bytes where 300,000 belong"
+        assert machine.reasons == [f"{wrong}: it is downloaded again"]
 
 
 @pytest.mark.parametrize("how", ["touched", "copied", "without-links"])
@@ -210,6 +214,22 @@ def test_a_branch_that_moves_between_two_requests_gives_one_commit_and_no_mixtur
     assert found.commit == before
     assert "moved" not in (Path(found.path) / "config.json").read_text()
     assert machine.hub.commit(REPO) != before
+
+
+def test_a_loader_has_one_commit_of_a_branch_that_moves(machine: Machine) -> None:
+    folder = machine.publish()
+
+    def move(path: str) -> None:
+        if "/revision/" in path:
+            (folder / "README.md").write_text(str(machine.hub.requests))
+
+    machine.hub.before = move
+    declared: dict[str, dict[str, object]] = {"a": {"repo": REPO}, "b": {"repo": REPO, "tokenizer_only": True}}
+    with ModelLoader(declared, environ=machine.environ) as loader:
+        paths = {loader(name, preload_only=True) for name in ("a", "b", REPO)}
+
+    assert len(paths) == 1
+    assert sum("/revision/" in request.path for request in machine.hub.requests) == 1
 
 
 def test_a_hub_that_cannot_be_reached_leaves_the_branch_as_it_was_and_that_is_told(machine: Machine) -> None:
