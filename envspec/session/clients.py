@@ -84,19 +84,22 @@ def openai_client(status: SessionStatus, endpoint: str) -> openai.OpenAI:
     except ModuleNotFoundError as error:
         message = f"environment.openai() needs the library openai: {error}"
         raise RequirementError(message, hint="pip install 'envspec[openai]'") from error
-    import weakref
+
+    class Connections(openai.DefaultHttpxClient):
+        """Closed when nobody has them any more: copies of a client, as of `with_options`, share them with it."""
+
+        def __del__(self) -> None:
+            self.close()
 
     timeout = openai.Timeout(THINKING, connect=CONNECTING)
-    connections = openai.DefaultHttpxClient(trust_env=False, timeout=timeout)
-    client = openai.OpenAI(
+    connections = Connections(trust_env=False, timeout=timeout)
+    return openai.OpenAI(
         base_url=f"{url.rstrip('/').removesuffix('/v1')}/v1",
         api_key=API_KEY,
         timeout=timeout,
         max_retries=0,
         http_client=connections,
     )
-    weakref.finalize(client, connections.close)  # it closes only what it made itself
-    return client
 
 
 def _chosen(status: SessionStatus, endpoint: str) -> str:

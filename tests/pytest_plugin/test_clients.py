@@ -120,6 +120,19 @@ def test_chat(environment):
     )
 
 
+def test_a_copy_of_the_client_outlives_it_and_its_connections_end_with_the_last(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+def test_it(environment):
+    copy = environment.openai("frontend.http").with_options(timeout=5)
+    assert [model.id for model in copy.models.list()] == ["chat"]
+    assert copy.with_options(timeout=6).models.list().data
+    assert environment.openai("frontend.http").models.list().data
+"""
+    )
+    project.runpytest_subprocess("--env=unready", "-W", "error").assert_outcomes(passed=1)
+
+
 def test_without_a_check_the_only_http_endpoint_is_meant(project: pytest.Pytester) -> None:
     passes(
         project,
