@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from envspec.errors import EnvspecError
 from envspec.plan.events import Event
@@ -33,7 +34,7 @@ class FaultRun:
 
     def __init__(self, handle: Handle, faults: Sequence[Fault]) -> None:
         self._handle = handle
-        self._faults = faults
+        self._faults = [_until_the_end(fault) for fault in faults]
         self._services = replicas_of(handle.status())
         self._outcome = FaultOutcome()
         self._ready = threading.Event()
@@ -67,11 +68,25 @@ class FaultRun:
         with suppress(RuntimeError):  # what is told behind the end has nobody to hear it
             self._loop.call_soon_threadsafe(self._schedule.hear, event)
 
-    async def _do(self, order: Order, _fault: Fault) -> None:
-        await asyncio.to_thread(self._handle.carry_out, order)
+    async def _do(self, order: Order, fault: Fault) -> None:
+        orders = [order] if order is fault.order else self._still_needed(order)
+        await asyncio.gather(*(asyncio.to_thread(self._handle.carry_out, one) for one in orders))
+
+    def _still_needed(self, end: Order) -> list[Order]:
+        """Return what is left to do of what ends a fault: the test may have undone it itself, or done worse."""
+        if end.action == "heal":
+            return [end]
+        replicas = [one for one in self._handle.status().services.values() if end.target in (one.service, one.name)]
+        names = [one.name for one in replicas if (one.paused if end.action == "resume" else one.pid is None)]
+        return [replace(end, target=name) for name in names]
 
     def _refuse(self, fault: Fault, error: EnvspecError) -> None:
         self._outcome.refused.append((fault, error))
+
+
+def _until_the_end(fault: Fault) -> Fault:
+    """Return the fault so that it is undone by the end of the test where it is not before."""
+    return replace(fault, lasts=math.inf) if fault.lasts is None else fault
 
 
 def replicas_of(status: SessionStatus) -> dict[str, tuple[str, ...]]:

@@ -48,9 +48,10 @@ def test_faults_happen_while_the_test_runs_and_fail_nothing(project: pytest.Pyte
     run(project, tests, *workers).assert_outcomes(passed=2)
 
 
-def test_a_fault_that_lasts_ends_with_the_test(project: pytest.Pytester) -> None:
+@pytest.mark.parametrize("lasts", [', "for": "1h"', ""], ids=["for an hour", "without a time"])
+def test_a_fault_that_lasts_ends_with_the_test(project: pytest.Pytester, lasts: str) -> None:
     tests = """
-@pytest.mark.environment("trio", faults=[{"pause": "worker", "for": "1h"}, {"stop": "store", "for": "1h"}])
+@pytest.mark.environment("trio", faults=[{"pause": "worker"LASTS}, {"stop": "store"LASTS}])
 def test_paused(environment):
     while environment["store"].pid or not all(one.paused_now for one in map(Seen, environment["worker"].replicas)):
         time.sleep(0.01)
@@ -62,6 +63,25 @@ class Seen:
 @pytest.mark.environment("trio")
 def test_next(environment):
     environment["worker"].wait_healthy(timeout=0)
+    environment["store"].wait_healthy(timeout=0)
+"""
+    run(project, tests.replace("LASTS", lasts)).assert_outcomes(passed=2)
+
+
+def test_what_the_test_undid_itself_or_made_worse_is_not_undone(project: pytest.Pytester) -> None:
+    tests = """
+@pytest.mark.environment("trio", faults=[{"pause": "worker"}, {"stop": "store", "for": "1h"}])
+def test_undone(environment):
+    while environment["store"].pid or not all(one.paused for one in environment["worker"]._statuses()):
+        time.sleep(0.01)
+    environment["store"].start()
+    environment["worker.0"].resume()
+    environment["worker.1"].kill()
+
+@pytest.mark.environment("trio")
+def test_next(environment):
+    assert environment["worker.1"].state == "exited"
+    environment["worker.0"].wait_healthy(timeout=0)
     environment["store"].wait_healthy(timeout=0)
 """
     run(project, tests).assert_outcomes(passed=2)
