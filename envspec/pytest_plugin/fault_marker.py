@@ -67,7 +67,9 @@ def _faults(item: pytest.Item, written: object, handle: Handle) -> list[Fault]:
     try:
         return marker_faults(written, replicas_of(handle.status()))
     except EnvspecError as error:
-        pytest.fail(f"{item.nodeid}: the marker environment has wrong faults:\n{error}", pytrace=False)
+        wrong = str(error)
+    # Behind the except: within it, pytest would show the error once more.
+    pytest.fail(f"{item.nodeid}: the marker environment has wrong faults:\n{wrong}", pytrace=False)
 
 
 def _told(outcomes: Iterator[FaultOutcome]) -> Iterator[str]:

@@ -148,3 +148,4 @@ def test_wrong(environment):
     result.stdout.fnmatch_lines(said)
     assert result.ret != 0
     result.stdout.no_fnmatch_line("*INTERNALERROR*")
+    result.stdout.no_fnmatch_line("*During handling of the above exception*")
