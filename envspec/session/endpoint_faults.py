@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 from envspec.errors import UsageError
 from envspec.plan import events as e
@@ -44,12 +44,12 @@ class EndpointFaults:
         plans = [replica.plan for replica in self._supervisor.select(order.target)]
         for plan in plans:
             _must_be_relayed(plan, order.port)
-        await asyncio.gather(*(self._do(order, position, plan.name) for plan in plans))
+        await all_of(self._do(order, position, plan.name) for plan in plans)
 
     async def heal(self) -> None:
         """End whatever is done to ports."""
-        await asyncio.gather(
-            *(self._do(Order("heal", name, port=port), "", name) for name, port in self._supervisor.relays.ailing())
+        await all_of(
+            self._do(Order("heal", name, port=port), "", name) for name, port in self._supervisor.relays.ailing()
         )
 
     async def _do(self, order: Order, position: str, replica: str) -> None:
@@ -58,6 +58,13 @@ class EndpointFaults:
             e.FaultOrdered(replica=replica, action=order.action, endpoint=order.port, detail=detail, position=position)
         )
         await relays.do(replica, order.port, _changed(relays.toxics(replica, order.port), order))
+
+
+async def all_of(doing: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Return when all of it is done; of what fails, the first is raised then, and nothing goes on behind it."""
+    for error in await asyncio.gather(*doing, return_exceptions=True):
+        if error is not None:
+            raise error
 
 
 def _changed(toxics: Toxics, order: Order) -> Toxics:

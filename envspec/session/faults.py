@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from signal import Signals
 from typing import get_args
@@ -13,7 +14,7 @@ from envspec.plan import events as e
 from envspec.plan.fault import Fault, FaultAction, Order
 from envspec.plan.plan import Plan
 from envspec.session.child import Child, the_child
-from envspec.session.endpoint_faults import EndpointFaults
+from envspec.session.endpoint_faults import EndpointFaults, all_of
 from envspec.session.event_log import EventLog
 from envspec.session.fault_schedule import FaultSchedule
 from envspec.session.replica import Replica
@@ -63,7 +64,13 @@ class Faults:
             return
         order = _sound(order)
         replicas = self._supervisor.select(order.target)
-        await asyncio.gather(*(self._do(order, position, replica) for replica in replicas))
+        async with AsyncExitStack() as turns:
+            for replica in replicas:
+                await turns.enter_async_context(self._turns[replica.plan.name])
+            # What is refused has not happened, to none of them, and is no event.
+            children = [await _possible(order, replica) for replica in replicas]
+            doing = (self._do(order, position, *pair) for pair in zip(replicas, children, strict=True))
+            await all_of(doing)
 
     async def heal(self) -> None:
         """End whatever is done to what passes through ports."""
@@ -75,19 +82,12 @@ class Faults:
     def _refused(self, fault: Fault, error: EnvspecError) -> None:
         self._log.record(e.Warned(message=f"{fault.where} ({fault.order}) could not be done: {error}"))
 
-    async def _do(self, order: Order, position: str, replica: Replica) -> None:
-        name = replica.plan.name
-        if replica.plan.attached:
-            raise UsageError(f"{name} is attached: envspec did not start it, and leaves it alone")
-        async with self._turns[name]:
-            # What is refused has not happened, and is no event.
-            _must_be_possible(order.action, replica)
-            child = the_child(name, order.child, await replica.children()) if order.child else None
-            self._tell(order, position, name, child)
-            if child is not None:
-                await self._kill_child(replica, child, order.signal)
-            else:
-                await self._actions[order.action](replica, order)
+    async def _do(self, order: Order, position: str, replica: Replica, child: Child | None) -> None:
+        self._tell(order, position, replica.plan.name, child)
+        if child is not None:
+            await self._kill_child(replica, child, order.signal)
+        else:
+            await self._actions[order.action](replica, order)
 
     def _tell(self, order: Order, position: str, name: str, child: Child | None) -> None:
         self._log.record(
@@ -167,8 +167,17 @@ def _sound(order: Order) -> Order:
     return replace(order, signal=signal)
 
 
-def _must_be_possible(action: str, replica: Replica) -> None:
-    if action == "start" and replica.runs:
-        raise UsageError(f"{replica.plan.name} runs already")
-    if action in NEEDS_PROCESS and not replica.runs:
-        raise UsageError(f"{replica.plan.name} does not run")
+async def _possible(order: Order, replica: Replica) -> Child | None:
+    """Return the child that is meant, if one is.
+
+    Raises:
+        UsageError: it cannot be done to this replica, as it is now.
+    """
+    name = replica.plan.name
+    if replica.plan.attached:
+        raise UsageError(f"{name} is attached: envspec did not start it, and leaves it alone")
+    if order.action == "start" and replica.runs:
+        raise UsageError(f"{name} runs already")
+    if order.action in NEEDS_PROCESS and not replica.runs:
+        raise UsageError(f"{name} does not run")
+    return the_child(name, order.child, await replica.children()) if order.child else None

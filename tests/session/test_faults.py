@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from envspec.agent.identity import stat_fields
 from envspec.errors import ServiceError, UsageError
 from envspec.plan import events as e
+from envspec.session.endpoint_faults import all_of
 from tests.session.running import Bench, Running, eventually, is_gone
 
 WORKERS = """
@@ -160,3 +162,33 @@ def test_a_service_that_died_by_a_strangers_hand_is_a_surprise(session: Running)
     assert failed.message.startswith("store died of SIGKILL, sender unknown,")
     assert not session.of(e.ReplicaExited)[0].expected
     assert Path(session["store"].log).exists()
+
+
+@pytest.mark.parametrize("action", ["kill", "pause", "stop"])
+def test_what_is_refused_for_one_replica_is_done_to_none(session: Running, action: str) -> None:
+    session.background.fault("stop", "worker.0")
+    before = (session["worker.1"].pid, len(session.of(e.FaultOrdered)))
+    with pytest.raises(UsageError, match=r"worker\.0 does not run"):
+        session.background.fault(action, "worker")
+    session.background.fault("resume", "worker.1")  # comes behind all that is still under way
+    now = session["worker.1"]
+    assert (now.pid, len(session.of(e.FaultOrdered)) - 1, now.state) == (*before, "healthy")
+
+
+def test_of_several_things_the_failure_is_told_when_all_are_done() -> None:
+    done: list[str] = []
+
+    async def fails() -> None:
+        raise UsageError("no")
+
+    async def takes_a_while() -> None:
+        for _ in range(10):
+            await asyncio.sleep(0)
+        done.append("it")
+
+    async def both() -> None:
+        with pytest.raises(UsageError, match="no"):
+            await all_of([fails(), takes_a_while()])
+        assert done == ["it"]
+
+    asyncio.run(both())
