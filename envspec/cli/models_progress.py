@@ -115,6 +115,7 @@ class Bars:
         from rich import progress
         from rich.console import Console
         from rich.constrain import Constrain
+        from rich.table import Column
         from rich.text import Text
 
         console = Console(file=stream, highlight=False)
@@ -137,8 +138,8 @@ class Bars:
         self._bars = Narrowed(
             progress.TextColumn("{task.description}", markup=False),
             progress.BarColumn(BAR),
-            progress.DownloadColumn(),
-            Pace(),
+            progress.DownloadColumn(table_column=Column(no_wrap=True)),
+            Pace(table_column=Column(no_wrap=True)),
             console=console,
             transient=True,
             redirect_stdout=False,
