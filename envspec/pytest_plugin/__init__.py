@@ -204,13 +204,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def environment(request: pytest.FixtureRequest) -> Environment:
     """The live environment that this test runs in."""
-    wanted = getattr(request, "param", None)
-    pool = pool_of(request.config)
-    live = pool.live(wanted)
-    if wanted is not None:  # before it is given back, all that depends on it has to be torn down
-        fixture: Any = request  # which of pytest's two classes it is, pytest tells the type checker not
-        pool.finish_with(wanted, lambda: fixture._fixturedef.finish(request))  # noqa: SLF001
-    return live
+    fixture: Any = request  # which of pytest's two classes it is, pytest tells the type checker not
+    return pool_of(request.config).fixture(
+        getattr(request, "param", None),
+        lambda: fixture._fixturedef.finish(request),  # noqa: SLF001
+    )
 
 
 @pytest.fixture(scope="session")

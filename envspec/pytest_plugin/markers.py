@@ -53,15 +53,27 @@ def instance_of(item: pytest.Item) -> str:
 
 
 def wanted_of(item: pytest.Item, naming: Naming) -> tuple[Wanted, ...]:
-    """Return what a test wants: by the parameter of its fixture, or by a marker that has none."""
+    """Return what a test wants: by the parameter of its fixture, or by a marker that has none.
+
+    A test whose fixture pytest gave no parameter, as in a unittest.TestCase, cannot be run in several: it will fail.
+    """
     if "environment" in getattr(item, "fixturenames", ()):
         parameters = getattr(getattr(item, "callspec", None), "params", {})
-        return (parameters["environment"],) if "environment" in parameters else ()
-    marker = item.get_closest_marker("environment") if "environment" in item.keywords else None
-    if marker is None or wrong_with(marker):
+        if "environment" in parameters:
+            return (parameters["environment"],)
+        found = bare_of(item, naming)
+        return found if len(found) == 1 else ()
+    return bare_of(item, naming) if "environment" in item.keywords else ()
+
+
+def bare_of(item: pytest.Item, naming: Naming) -> tuple[Wanted, ...]:
+    """Return what a test is meant for by its marker, or by --env, whatever its fixture's parameter is."""
+    marker = item.get_closest_marker("environment")
+    if marker is not None and wrong_with(marker):
         return ()
     instance = instance_of(item)
-    return tuple(naming.wanted(name, instance) for name in names_of(item, item.config))
+    wanted = (naming.wanted(name, instance) for name in names_of(item, item.config))
+    return tuple(dict.fromkeys(wanted))
 
 
 def uses_environment(item: pytest.Item) -> bool:

@@ -20,6 +20,7 @@ from envspec.pytest_plugin.model_needs import is_skipped
 from envspec.pytest_plugin.naming import Naming
 from envspec.pytest_plugin.terminal import say
 from envspec.pytest_plugin.text import one_line, ports_table, reason, whole_story
+from envspec.pytest_plugin.unnamed import Unnamed
 from envspec.pytest_plugin.wanted import Groups, Wanted
 from envspec.session.live import Environment, Handle
 from envspec.session.request import assignments
@@ -44,6 +45,7 @@ class EnvironmentPool:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.naming = Naming(config)
+        self.unnamed = Unnamed(config, self.naming)
         self.groups: Groups = {}
         self.held: dict[Wanted, Environment] = {}
         self.broken: dict[Wanted, str] = {}
@@ -158,6 +160,7 @@ class EnvironmentPool:
         """Let a test begin, unless what it wants is broken. Brings up what one that is marked wants, but takes not."""
         if "environment" in item.keywords:
             names_of(item, self.config)  # fails a test whose marker is wrong
+        self.unnamed.enter(item)
         self._expected = self.wanted_by(item)
         for wanted in self._expected:
             self._require_sound(wanted)
@@ -176,13 +179,22 @@ class EnvironmentPool:
         if self.owns:
             self.owner.finished(test)
 
-    def live(self, wanted: Wanted | None) -> Environment:
+    def fixture(self, wanted: Wanted | None, finish: Callable[[], object]) -> Environment:
+        """Return what the fixture of a test gives, by its parameter if it has one.
+
+        `finish` ends the fixture and what depends on it, which has to happen before the environment is given back.
+        """
+        wanted = wanted or self.unnamed.take(finish)
+        live = self.live(wanted)
+        self._finishers[wanted] = finish
+        return live
+
+    def live(self, wanted: Wanted) -> Environment:
         """Return the environment, started if nobody has yet.
 
         Skips the test where the host lacks what the environment requires, unless --env-strict; fails it where the
         environment does not start or is broken.
         """
-        wanted = wanted or self._only()
         self._require_sound(wanted)
         if wanted not in self.held:
             self._lend(wanted)
@@ -198,10 +210,6 @@ class EnvironmentPool:
                 for callback in self._returned:
                     callback(wanted)
                 self.lender.give_back(wanted)
-
-    def finish_with(self, wanted: Wanted, finish: Callable[[], object]) -> None:
-        """Say how the fixture of an environment is finished, which has to happen before it is given back."""
-        self._finishers[wanted] = finish
 
     def on_lend(self, callback: OnLend) -> None:
         """Call `callback` when this process gets an environment, in the thread that wanted it."""
@@ -222,15 +230,6 @@ class EnvironmentPool:
     def _require_sound(self, wanted: Wanted) -> None:
         if wanted in self.broken:
             pytest.fail(self.broken[wanted], pytrace=False)
-
-    def _only(self) -> Wanted:
-        if len(self.naming.chosen) == 1:
-            return self.naming.chosen[0]
-        pytest.fail(
-            "this test asks for an environment, and none was named\n"
-            "hint: run pytest with --env=NAME, or mark the test: @pytest.mark.environment('NAME')",
-            pytrace=False,
-        )
 
     def _lend(self, wanted: Wanted) -> None:
         self._check_name(wanted)
@@ -290,7 +289,7 @@ class EnvironmentPool:
             self.lender.close()
             return False
         words = words_of(self.config)
-        self.owner.close(partial(_say, self.config))
+        self.owner.close(lambda line: say(self.config, f"envspec: {line}"))
         if "broker" in self.__dict__:
             self.broker.close()
         for wanted, error in self.owner.failed.items():
@@ -299,7 +298,3 @@ class EnvironmentPool:
         words.lines += self.owner.lines
         words.sessions += self.owner.sessions
         return self.owner.interrupted
-
-
-def _say(config: pytest.Config, words: str) -> None:
-    say(config, f"envspec: {words}")
