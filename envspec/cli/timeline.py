@@ -25,7 +25,8 @@ def timeline(session: str | None, form: str) -> int:
     from envspec.cli.sessions import events_of, recorded
     from envspec.report.timeline import timeline as computed
 
-    result = computed(events_of(recorded(session)))
+    entry = recorded(session)
+    result = computed(events_of(entry), is_over=entry.ended is not None)
     if form == "json":
         terminal.show_json(result.to_json())
     else:

@@ -21,6 +21,7 @@ MARKS: dict[str, Span] = {
     "exited": ("○", "yellow"),
     "stopped": ("○", "dim"),
     "failed": ("✗", "bold red"),
+    "killed": ("✗", "bold red"),
 }
 
 TURNING = ("starting", "stopping", "fetching")

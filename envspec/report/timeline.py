@@ -87,8 +87,11 @@ class Timeline:
         return data
 
 
-def timeline(events: Iterable[e.Event]) -> Timeline:
-    """Compute the timeline of a session from its events, in their order."""
+def timeline(events: Iterable[e.Event], *, is_over: bool = False) -> Timeline:
+    """Compute the timeline of a session from its events, in their order.
+
+    Where it `is_over`, and its events do not say how the start went, its process was killed.
+    """
     tracks: dict[str, Track] = {}
     about: dict[str, Any] = {"session": "", "environment": "", "state": "starting", "seconds": None}
     end, ready_asked = 0.0, False
@@ -101,6 +104,8 @@ def timeline(events: Iterable[e.Event]) -> Timeline:
             ready_asked |= isinstance(event, e.CheckAnswered) and not event.replica
             _note(tracks, event)
         about |= _about_session(event, about["state"])
+    if is_over and about["state"] == "starting":
+        about["state"] = "killed"
     path = _critical_path(tracks, end, ready_asked=ready_asked)
     critical = {step.name for step in path}
     marked = tuple(replace(track, critical=track.name in critical) for track in tracks.values())

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import Any
+
+from tests.cli.conftest import eventually
+
+NEVER = """\
+version: 1
+services:
+  never:
+    command: [sleep, "60"]
+    health: [{exec: {command: ["false"]}}]
+"""
 
 
 def test_the_critical_path_of_a_running_session(pair: Any) -> None:
@@ -40,3 +52,17 @@ def test_an_ended_session_is_found_by_id_by_environment_and_as_the_last(envspec:
     assert "no session has run lately" in nothing.stderr
     for name in ([session["id"]], ["local"], []):
         assert envspec.json("timeline", *name)["session"] == session["id"]
+
+
+def test_a_session_that_was_killed_as_it_started_is_called_so(envspec: Any, processes_of: Any) -> None:
+    envspec.write(NEVER)
+    up = envspec.start("up")
+    up.until("never")
+    session = eventually(lambda: envspec.json("ps"), "the session")[0]["id"]
+    assert envspec.json("timeline", session)["state"] == "starting"
+    os.kill(up.process.pid, signal.SIGKILL)
+    up.end()
+    processes_of(envspec, gone=True)
+
+    assert envspec.json("timeline", session)["state"] == "killed"
+    assert envspec("timeline").stdout.startswith("✗ local killed after ")
