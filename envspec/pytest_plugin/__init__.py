@@ -127,9 +127,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("environment", wanted, indirect=True, scope="session", ids=ids)
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, object, object]:
     """Put tests of one environment together, those that want none first: environments boot meanwhile."""
+    if is_ordered(config):
+        result = yield
+    else:
+        from envspec.pytest_plugin.markers import uses_environment
+        from envspec.pytest_plugin.order import overlooked
+
+        with overlooked([item for item in items if uses_environment(item)]):
+            result = yield
+    _settle(config, items)
+    return result
+
+
+def _settle(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give each test what its marker says, and the tests their order, as far as they use environments."""
     from envspec.pytest_plugin.markers import instance_of, uses_environment, wanted_of
 
     users = [item for item in items if uses_environment(item)]

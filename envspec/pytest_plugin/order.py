@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import pytest
+from _pytest.scope import Scope
 
 from envspec.pytest_plugin.wanted import Groups, Wanted
 
@@ -23,3 +27,20 @@ def is_grouped(groups: Groups) -> bool:
     """Tell whether the tests of each group come one after the other."""
     runs = [wanted for wanted, _ in groupby(filter(None, groups.values()))]
     return len(runs) == len(set(runs))
+
+
+@contextmanager
+def overlooked(items: Sequence[pytest.Item]) -> Iterator[None]:
+    """Let pytest overlook, as long as the block lasts, that tests share the fixture's parameter.
+
+    It would put together those that do, as with any parameter of a session's scope. Orders of others are left alone.
+    """
+    scopes: list[dict[str, Any]] = [getattr(getattr(item, "callspec", None), "_arg2scope", {}) for item in items]
+    found = [(one, one["environment"]) for one in scopes if "environment" in one]
+    for one, _ in found:
+        one["environment"] = Scope.Function
+    try:
+        yield
+    finally:
+        for one, scope in found:
+            one["environment"] = scope

@@ -63,6 +63,68 @@ def test_the_order_is_kept_if_that_is_wanted(project: pytest.Pytester, workers: 
     assert sorted(starts()) == ["other", "web"]
 
 
+NUMBERED = """
+import pytest
+
+@pytest.mark.environment("web")
+def test_1(environment): pass
+def test_2(): pass
+@pytest.mark.environment("other")
+def test_3(environment): pass
+@pytest.mark.environment("web")
+def test_4(environment): pass
+@pytest.mark.environment("other")
+def test_5(environment): pass
+@pytest.mark.environment("third")
+def test_6(): pass
+def test_7(): pass
+@pytest.mark.environment("third")
+def test_8(environment): pass
+"""
+
+
+def order_of(result: pytest.RunResult) -> list[str]:
+    return [line.split("::test_")[1].split()[0] for line in result.stdout.lines if "PASSED" in line]
+
+
+@pytest.mark.parametrize("workers", ["-n0", "-n1"])
+def test_pytest_does_not_group_tests_by_the_fixture_either(project: pytest.Pytester, workers: str) -> None:
+    project.makepyfile(NUMBERED)
+
+    result = project.runpytest_subprocess("-v", "--env-order=keep", workers)
+
+    result.assert_outcomes(passed=8)
+    assert order_of(result) == list("12345678")
+    assert sorted(starts()) == ["other", "third", "web"]
+
+
+def test_the_order_of_another_plugin_and_what_pytest_groups_else_are_kept(project: pytest.Pytester) -> None:
+    project.makepyfile(NUMBERED)
+    project.makeconftest(
+        """
+import pytest
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    items.reverse()
+"""
+    )
+    project.makepyfile(
+        test_zz="""
+import pytest
+
+@pytest.mark.parametrize("own", ["a", "b"], scope="module")
+class TestOwn:
+    def test_x(self, own): pass
+    def test_y(self, own): pass
+"""
+    )
+
+    result = project.runpytest_subprocess("-v", "--env-order=keep")
+
+    assert order_of(result) == ["y[b]", "x[b]", "y[a]", "x[a]", *"87654321"]
+
+
 def test_an_environment_boots_while_tests_that_want_none_run(project: pytest.Pytester) -> None:
     project.makepyfile(
         """
