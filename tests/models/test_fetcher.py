@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -163,14 +162,12 @@ def test_it_clears_away_what_is_half_done_when_it_is_ended(machine: Machine, how
     with started(machine.host.own_cache, **machine.environ) as fetcher:
         fetcher.ask("made", options=LARGE)
         fetcher.ask("downloaded", source="repo", options={"repo": REPO})
-        begun = partial(half_done, machine)
-        eventually(lambda: len(begun()) == 2, "both to be under way")
+        eventually(lambda: len(half_done(machine)) == 2, "both to be under way")
         if how == "SIGTERM":
             fetcher.process.terminate()
 
     assert fetcher.process.returncode == (0 if how == "stdin" else -signal.SIGTERM)
-    assert begun() == []
-    assert fetcher.errors == ""
+    assert (half_done(machine), fetcher.errors) == ([], "")
 
 
 def half_done(machine: Machine) -> list[Path]:
