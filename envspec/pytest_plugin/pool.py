@@ -258,14 +258,13 @@ class EnvironmentPool:
             pytest.fail(unknown, pytrace=False)  # out here, or pytest would show both errors
 
     def _start(self, wanted: Wanted, on_event: OnEvent, on_handle: OnHandle) -> Started:
-        from envspec.pytest_plugin.start import TTL, Stay, start
+        from envspec.pytest_plugin.start import Stay, start
 
         sets = assignments("--env-set", self.config.getoption("--env-set"))
-        option = self.config.getoption
         return start(
             self.naming.file(wanted.name),
             sets,
-            Stay(option("--env-keep"), option("--env-attach"), option("--env-warm"), option("--env-ttl") or TTL),
+            Stay.of(self.config.getoption, shared=not wanted.instance),
             tell=lambda line: self.owner.lines.append(f"envspec: {line}"),
             on_event=on_event,
             on_handle=on_handle,

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from envspec.errors import EnvspecError
 from envspec.plan.events import Event
@@ -31,6 +31,12 @@ class Stay(NamedTuple):
     attach: bool = False
     warm: bool = False
     ttl: float = TTL
+
+    @classmethod
+    def of(cls, option: Callable[[str], Any], *, shared: bool) -> Stay:
+        """Return what the options say. One that a module or a test has for itself is neither borrowed nor lent."""
+        ttl = option("--env-ttl") or TTL
+        return cls(option("--env-keep"), shared and option("--env-attach"), shared and option("--env-warm"), ttl)
 
 
 @dataclass(frozen=True)

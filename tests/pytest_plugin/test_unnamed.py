@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.pytest_plugin.shared_run import most_at_once, starts
+from tests.pytest_plugin.shared_run import starts
 
 ENVIRONMENT = 'version: 1\nservices: {a: {command: [sleep, "1000"]}, b: {command: [sleep, "1000"]}}\n'
 CASE = """
@@ -105,22 +105,6 @@ def test_takes_it(environment):
     project.runpytest_subprocess("--env=z", "--env-order=keep").assert_outcomes(passed=6)
 
     assert len(set(had(project))) == 2
-
-
-def test_its_own_environments_go_with_their_tests(project: pytest.Pytester) -> None:
-    project.makepyfile(
-        f"""{CASE}
-@pytest.mark.environment("z", scope="function")
-class TestOne(Base):
-    def test_one(self): pass
-    def test_two(self): pass
-    def test_three(self): pass
-"""
-    )
-
-    project.runpytest_subprocess("--env-up=1", "-n1").assert_outcomes(passed=3)
-
-    assert most_at_once() <= 2, "one that is up, and one that is going"
 
 
 def test_several_are_refused_with_the_reason_and_the_next_test_has_its_own(project: pytest.Pytester) -> None:

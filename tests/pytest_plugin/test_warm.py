@@ -87,6 +87,31 @@ def test_the_second_run_uses_what_the_first_one_left(project: pytest.Pytester) -
     assert only().ends is not None
 
 
+OWN = """
+import pytest
+
+@pytest.mark.environment("web", scope="function")
+@pytest.mark.parametrize("number", range(4))
+def test_own(environment, number):
+    with open("used", "a") as file:
+        print(environment.id, environment["web"].pid, file=file)
+"""
+
+
+@pytest.mark.parametrize("option", ["--env-warm", "--env-attach"])
+def test_what_a_test_has_for_itself_is_neither_borrowed_nor_left(project: pytest.Pytester, option: str) -> None:
+    project.runpytest_subprocess("--env=web", "--env-warm").assert_outcomes(passed=1)
+    warm = only().id
+    project.makepyfile(test_own=OWN)
+    for _ in range(2):
+        run = project.runpytest_subprocess("--env-up=1", option, "test_own.py")
+        run.assert_outcomes(passed=4)
+        assert "not used" not in run.stdout.str()
+        assert "stays up" not in run.stdout.str()
+    assert only().id == warm
+    assert len(set(used(project))) == 9
+
+
 def test_a_session_that_somebody_started_is_used_and_left(project: pytest.Pytester) -> None:
     assert project.run(sys.executable, "-m", "envspec", "up", "web", "-d").ret == 0
     before = only()
