@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
+from envspec.pytest_plugin import WORDS
 from envspec.pytest_plugin.session_record import SessionRecord
 
 KEY = "envspec"
@@ -14,23 +17,26 @@ KEY = "envspec"
 class LastWords:
     """Sections with a whole cause each, and lines after them. A section that several processes tell is told once.
 
-    `sessions` are those that this process owned, or heard of.
+    `sessions` are those that this process owned, or heard of; `lost` says that the run has failed of something that no
+    test's report tells.
     """
 
     def __init__(self) -> None:
         self.sections: dict[str, str] = {}
         self.lines: list[str] = []
         self.sessions: list[SessionRecord] = []
+        self.lost = False
 
     def to_json(self) -> dict[str, Any]:
         """Return what a worker sends to its controller."""
         sessions = [session.to_json() for session in self.sessions]
-        return {"sections": self.sections, "lines": self.lines, "sessions": sessions}
+        return {"sections": self.sections, "lines": self.lines, "sessions": sessions, "lost": self.lost}
 
     def heard(self, worker: str, told: Mapping[str, Any]) -> None:
         """Keep what an xdist worker has to say."""
         self.sections = {**told["sections"], **self.sections}
         self.lines += [f"[{worker}] {line}" for line in told["lines"]]
+        self.lost |= told["lost"]
         self.sessions += map(SessionRecord.from_json, told["sessions"])
 
     def write(self, terminal: Any) -> None:
@@ -40,3 +46,10 @@ class LastWords:
             terminal.line(story)
         for line in self.lines:
             terminal.line(line)
+
+
+def fail_if_lost(session: pytest.Session) -> None:
+    """Let a run fail whose tests all passed, but whose environment died where no test could tell it."""
+    words = session.config.stash.get(WORDS, None)
+    if words is not None and words.lost and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -9,23 +9,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from envspec.agent.identity import stat_fields
-from envspec.errors import EnvspecError
-from envspec.plan.events import Event, SessionFailed
-from envspec.pytest_plugin.culprit import Loss, Losses
+from envspec.pytest_plugin import words_of
 from envspec.pytest_plugin.interrupt import EnvironmentBroken, Interrupter
+from envspec.pytest_plugin.last_words import fail_if_lost
 from envspec.pytest_plugin.markers import wanted_of
 from envspec.pytest_plugin.pool import EnvironmentPool
 from envspec.pytest_plugin.wanted import Wanted
-from envspec.session.harmless import harmless
+from envspec.pytest_plugin.watch import Watch
 from envspec.session.live import Environment, Handle
-from envspec.session.status import SessionStatus
 
 PATIENCE = 0.5
 """Seconds that a failed test waits for the news of a death that the kernel knows already."""
@@ -36,7 +32,8 @@ Wrapper = Generator[None, object, object]
 class Test:
     """The test that runs now. `broken` is the sentence it fails with, `stacks` where it went on nevertheless.
 
-    `armed` says that it may be interrupted, `told` that its report is written.
+    `breaker` is whose loss that is, `before` what was broken when its teardown began. `armed` says that it may be
+    interrupted, `told` that a report of it has the sentence.
     """
 
     __test__ = False
@@ -47,60 +44,9 @@ class Test:
     armed: bool = False
     told: bool = False
     broken: str = ""
+    before: str = ""
+    breaker: Watch | None = None
     stacks: str = ""
-
-
-class Watch:
-    """Listens to one environment, as long as this process has it, for the first loss."""
-
-    def __init__(self, wanted: Wanted, handle: Handle, name: str, on_loss: Callable[[Watch], None]) -> None:
-        self.wanted = wanted
-        self.name = name
-        self.loss: Loss | None = None
-        self.since = ""
-        self._handle = handle
-        self._lent = time.time()
-        self._on_loss = on_loss
-        self._losses = Losses(name)
-        self._ended = False
-        self._leave: Callable[[], None] = lambda: None
-        try:
-            self._leave = handle.subscribe(self._hear)
-        except EnvspecError as error:  # it ended in just this moment
-            self._hear(SessionFailed(error=type(error).__name__, message=str(error)))
-
-    def end(self) -> None:
-        """Listen no more."""
-        self._ended = True
-        self._leave()
-
-    def _hear(self, event: Event) -> None:
-        loss = self._losses.take(event)
-        if loss is None or self.loss is not None or self._ended:
-            return
-        if event.time and event.time < self._lent and not self._lasts(event):
-            return
-        self.loss = Loss(harmless(loss.what), loss.time or time.time())
-        self._on_loss(self)
-
-    def _lasts(self, event: Event) -> bool:
-        """Whether what was lost before this process got the environment is missing still."""
-        with suppress(EnvspecError):
-            status = self._handle.status()
-            replica = status.services.get(getattr(event, "replica", ""))
-            return (replica or status).state not in ("healthy", "starting", "succeeded")
-        return True
-
-    def is_about_to_tell(self) -> bool:
-        """Whether a process of it is dead of which nothing has been heard yet."""
-        with suppress(EnvspecError):
-            return self.loss is None and _has_dead(self._handle.status())
-        return self.loss is None
-
-
-def _has_dead(status: SessionStatus) -> bool:
-    pids = [replica.pid for replica in status.services.values() if replica.pid is not None]
-    return any(stat_fields(pid)[:1] in ([], ["Z"], ["X"]) for pid in pids)
 
 
 class Watching:
@@ -111,6 +57,7 @@ class Watching:
         self._watches: dict[Wanted, Watch] = {}
         self._test: Test | None = None
         self._last = ""
+        self._lost_ones: list[Watch] = []
         self._debugging = False
         self._news = threading.Condition()
         self._interrupter = Interrupter()
@@ -126,8 +73,14 @@ class Watching:
             self._lost(watch)
 
     def _returned(self, wanted: Wanted) -> None:
-        if (watch := self._watches.pop(wanted, None)) is not None:
-            watch.end()
+        """Let go of one; what died in the last moment becomes known at the latest now."""
+        if (watch := self._watches.get(wanted)) is None:
+            return
+        self._await([watch], lambda: watch.loss is not None)
+        del self._watches[wanted]
+        watch.end()
+        if watch.loss is not None:
+            self._lost_ones.append(watch)
 
     def _lost(self, watch: Watch) -> None:
         """Hear, in the thread of a watch, that its environment has lost something."""
@@ -139,11 +92,11 @@ class Watching:
 
     def _tell(self, test: Test, watch: Watch) -> None:
         """Fail the test that runs, at once if it is where it may be failed."""
-        if watch.loss is None or test.broken or test.told:
+        if watch.loss is None or test.broken:
             return
         if not watch.since:
             watch.since = f"since {test.item.nodeid}"
-        test.broken = watch.loss.during(test.item.name, test.began)
+        test.broken, test.breaker = watch.loss.during(test.item.name, test.began), watch
         if test.armed and not self._debugging:
             self._interrupter.interrupt(test.broken, lambda stacks: setattr(test, "stacks", stacks))
 
@@ -152,8 +105,10 @@ class Watching:
         """Let the setup of a test be interrupted, once those environments are put aside that broke before it."""
         self._settle()
         with self._news:
-            self._test = Test(item, set(wanted_of(item, self._pool.naming)))
+            self._test = test = Test(item, set(wanted_of(item, self._pool.naming)))
             self._last = item.nodeid
+        for watch in self._lost_ones:
+            watch.told |= watch.wanted in test.uses  # it errors at once, or gets a fresh one
         return (yield from self._interruptible())
 
     @pytest.hookimpl(wrapper=True, trylast=True)
@@ -180,21 +135,29 @@ class Watching:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Wrapper:
         """Put aside what has broken before it is given back."""
+        broken = self._pool.broken
+        if self._test is not None:
+            self._test.before = next((broken[wanted] for wanted in self._pool.held if wanted in broken), "")
         try:
             return (yield)
+        except Exception:
+            self._await_news()
+            raise
         finally:
-            with self._news:
-                test, self._test = self._test, None
-            if test is not None and test.broken:
+            if self._test is not None and self._test.broken:
                 _forget_interrupted(item)
             self._settle()
 
     def _settle(self) -> None:
         for watch in [watch for watch in self._watches.values() if watch.loss is not None]:
             self._returned(watch.wanted)
-            since = watch.since or (f"after {self._last}" if self._last else "before the first test")
-            what = watch.loss.what if watch.loss is not None else ""
-            self._pool.break_(watch.wanted, f"environment {watch.name} is broken {since}: {what}")
+            self._pool.break_(watch.wanted, self._epitaph(watch))
+
+    def _epitaph(self, watch: Watch) -> str:
+        """Say of an environment what has broken it, and when."""
+        since = watch.since or (f"after {self._last}" if self._last else "before the first test")
+        what = watch.loss.what if watch.loss is not None else ""
+        return f"environment {watch.name} is broken {since}: {what}"
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -203,23 +166,50 @@ class Watching:
         """See that a test whose environment broke is failed, and says so first."""
         report = yield
         test = self._test
-        if test is None or call.when == "teardown":
+        if test is None:
             return report
-        if call.excinfo is not None and report.outcome == "failed":
-            self._await_news(test)
+        if report.outcome == "failed" and call.when != "teardown":  # there, they were awaited before it was given back
+            self._await_news()
         with self._news:
-            broken, test.told = test.broken and not test.told, test.told or call.when == "call" or report.failed
-        if broken:
-            _blame(report, test)
+            culprit = "" if test.told else test.broken
+            if call.when == "teardown":
+                self._test = None
+                if report.outcome == "failed":
+                    culprit = test.broken or test.before
+        if culprit:
+            test.told = True
+            if test.breaker is not None:
+                test.breaker.told = True
+            _blame(report, culprit, test.stacks)
         return report
 
-    def _await_news(self, test: Test) -> None:
+    def _await_news(self) -> None:
         """Give a death that made the test fail a moment to become known."""
-        watches = [watch for watch in self._watches.values() if watch.wanted in test.uses]
-        if test.broken or not any(watch.is_about_to_tell() for watch in watches):
-            return
-        with self._news:
-            self._news.wait_for(lambda: test.broken, PATIENCE)
+        if (test := self._test) is not None and not test.broken:
+            watches = [watch for watch in self._watches.values() if watch.wanted in test.uses]
+            self._await(watches, lambda: bool(test.broken))
+
+    def _await(self, watches: list[Watch], known: Callable[[], bool]) -> None:
+        if any(watch.is_about_to_tell() for watch in watches):
+            with self._news:
+                self._news.wait_for(known, PATIENCE)
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Wrapper:
+        """Tell at the end what no test could: whatever is still held is given back within."""
+        self._test = None
+        self._pool.on_return(lambda _: self._tell_the_rest())
+        self._tell_the_rest()
+        result = yield
+        fail_if_lost(session)
+        return result
+
+    def _tell_the_rest(self) -> None:
+        words = words_of(self._pool.config)
+        for watch in self._lost_ones:
+            if not watch.told:
+                words.lines.append(f"envspec: {self._epitaph(watch)}")
+                words.lost = watch.told = True
 
     def pytest_enter_pdb(self) -> None:
         """Leave a person alone who looks around in a test."""
@@ -234,20 +224,20 @@ class Watching:
         self._interrupter.restore()
 
 
-def _blame(report: pytest.TestReport, test: Test) -> None:
+def _blame(report: pytest.TestReport, culprit: str, stacks: str) -> None:
     """Let a report say what broke the environment, whatever the test made of it."""
     longrepr: Any = report.longrepr
     if report.outcome != "failed":
         report.outcome = "failed"
-        report.longrepr = test.broken
+        report.longrepr = culprit
         if hasattr(report, "wasxfail"):
             del report.wasxfail
-    elif test.broken not in report.longreprtext:
-        report.sections.insert(0, ("envspec: what broke", test.broken))
+    elif culprit not in report.longreprtext:
+        report.sections.insert(0, ("envspec: what broke", culprit))
         if (crash := getattr(longrepr, "reprcrash", None)) is not None:
-            crash.message = f"{test.broken}; then {crash.message}"
-    if test.stacks:
-        report.sections.append(("envspec: where the test was when it should have ended", test.stacks))
+            crash.message = f"{culprit}; then {crash.message}"
+    if stacks:
+        report.sections.append(("envspec: where the test was when it should have ended", stacks))
 
 
 def _forget_interrupted(item: pytest.Item) -> None:

@@ -145,7 +145,7 @@ def test_x(environment):
     )
 
 
-def test_a_death_between_tests_is_told_by_the_next_one(project: pytest.Pytester) -> None:
+def test_a_death_in_a_teardown_is_told_by_that_test_and_the_next_one(project: pytest.Pytester) -> None:
     result = run(
         project,
         """
@@ -164,9 +164,9 @@ def test_next(environment):
 """,
     )
 
-    result.assert_outcomes(passed=1, errors=1)
+    result.assert_outcomes(passed=1, errors=2)
     result.stdout.re_match_lines(
-        [r"environment pair is broken after \S+::test_x: services\.worker\.0 died of SIGKILL, sender unknown"]
+        [r"environment pair is broken since \S+::test_x: services\.worker\.0 died of SIGKILL, sender unknown"]
     )
 
 

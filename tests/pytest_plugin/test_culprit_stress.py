@@ -71,7 +71,8 @@ def test_deaths_at_random_moments_are_failures_and_nothing_else(
     outcomes = result.parseoutcomes()
     assert outcomes.keys() <= {"passed", "failed", "errors", "error"}
     assert outcomes.get("failed", 0) + outcomes.get("errors", 0) > 0  # how many, the machine's load decides
-    # One that broke between setup and call is an error of the setup or a failure of the call, and never both.
-    assert sum(outcomes.values()) == 300
+    assert sum(outcomes.values()) >= 300  # one that passed errs nevertheless where it breaks in its teardown
     reasons = [line for line in result.outlines if line.startswith(("FAILED", "ERROR "))]
+    names = [line.split()[1] for line in reasons]
+    assert len(names) == len(set(names)), "one death is an error or a failure of its test, and never both"
     assert all("services.worker exited" in line or "EnvironmentBroken" in line for line in reasons), reasons

@@ -1,0 +1,105 @@
+"""Deaths in the last test's last moment, in a teardown, and after all tests: told as well, and the run fails."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.pytest_plugin.dying import dying, run
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    return dying(pytester)
+
+
+IN_A_TEARDOWN = """
+@pytest.fixture
+def used(environment):
+    yield
+    os.kill(environment["worker.0"].pid, signal.SIGKILL)
+
+def test_x(used):
+    pass
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("-n1",), ("--env-on-crash=restart",)], ids=["alone", "xdist", "restart"])
+def test_a_death_in_the_last_teardown_is_an_error_of_that_test(
+    project: pytest.Pytester, options: tuple[str, ...]
+) -> None:
+    result = run(project, IN_A_TEARDOWN, *options)
+
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.re_match_lines([r"services\.worker\.0 died of SIGKILL, sender unknown, .* into .*test_x"])
+
+
+def test_a_death_in_the_last_moment_of_the_last_test_is_told(project: pytest.Pytester) -> None:
+    result = run(
+        project,
+        """
+def test_x(environment):
+    import json
+    agent = json.loads((environment.dir / "processes.json").read_text())["agent"]["pid"]
+    worker = environment["worker.1"].pid
+    os.kill(agent, signal.SIGSTOP)  # news come late, as on a busy machine
+    os.kill(worker, signal.SIGKILL)
+    threading.Timer(0.2, os.kill, (agent, signal.SIGCONT)).start()
+""",
+    )
+
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.re_match_lines([r"services\.worker\.1 died of SIGKILL, sender unknown, .* into .*test_x"])
+
+
+AFTER_ALL = """
+def test_x(request):
+    environment = request.getfixturevalue("environment")  # held to the end of the run
+"""
+KILLS = """
+import os, signal
+import pytest
+from envspec.pytest_plugin import POOL
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session):
+    if POOL in session.config.stash:
+        for environment in session.config.stash[POOL].held.values():
+            os.kill(environment["worker.0"].pid, signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("-n1",)], ids=["alone", "xdist"])
+def test_a_death_after_all_tests_fails_the_run(project: pytest.Pytester, options: tuple[str, ...]) -> None:
+    project.makeconftest(KILLS)
+    result = run(project, AFTER_ALL + "\ndef test_user(environment): pass", *options)
+
+    result.assert_outcomes(passed=2)
+    result.stdout.re_match_lines(
+        [r".*envspec: environment pair is broken after \S+::test_\w+: services\.worker\.0 died of SIGKILL, sender un"]
+    )
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_a_teardown_that_fails_of_the_death_says_so_first(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "500")  # whole sentences in the summary
+    result = run(
+        project,
+        """
+@pytest.fixture(scope="session")
+def client(environment):
+    yield
+    raise ConnectionRefusedError("nobody listens")
+
+def test_x(environment, client):
+    kill(environment, "worker.1")
+    block()
+
+def test_next(environment, client):
+    pass
+""",
+    )
+
+    result.assert_outcomes(failed=1, errors=2)
+    result.stdout.re_match_lines([r"ERROR .*::test_next - environment pair is broken since \S+::test_x: .*"])
