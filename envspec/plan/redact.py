@@ -6,7 +6,7 @@ By LANGUAGE.md: values of 8 characters or more of variables called `*_TOKEN`, `*
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -41,7 +41,7 @@ there would make the service of that name unknown."""
 def secrets_of(environments: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
     """Return the values that must not be shown, longest first, so that one within another leaves no rest.
 
-    A value with quotes or the like in it also counts as JSON writes it, since mappings become JSON text.
+    A value with quotes, or letters beyond ASCII, also counts as JSON and Python write it within quotes.
     """
     values = {
         value
@@ -49,8 +49,21 @@ def secrets_of(environments: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
         for name, value in environment.items()
         if len(value) >= SHORTEST_SECRET and any(fnmatchcase(name.upper(), pattern) for pattern in SECRET_NAMES)
     }
-    written = {json.dumps(value, ensure_ascii=False)[1:-1] for value in values}
+    written = {form for value in values for form in _written(value)}
     return tuple(sorted(values | written, key=len, reverse=True))
+
+
+def _written(value: str) -> Iterator[str]:
+    """Yield what stands between the quotes where a program writes a value as JSON, or as Python's repr() of it."""
+    yield json.dumps(value, ensure_ascii=False)[1:-1]
+    yield json.dumps(value)[1:-1]
+    quotes = "'\""  # text that has both kinds makes repr() escape the first
+    for told in (value, value.encode("utf-8", "surrogateescape")):
+        prefix = 1 if isinstance(told, str) else 2
+        yield repr(told)[prefix:-1]
+    yield repr(value + quotes)[1:-4]
+    yield ascii(value)[1:-1]
+    yield ascii(value + quotes)[1:-4]
 
 
 def redacted(data: Any, secrets: tuple[str, ...]) -> Any:
