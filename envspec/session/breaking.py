@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from envspec.errors import EnvspecError
 from envspec.session import waiting
+from envspec.session.amounts import seconds, signal_name
 from envspec.session.status import ReplicaStatus
 
 if TYPE_CHECKING:
@@ -26,27 +27,31 @@ class Breakable:
     _handle: Handle
     name: str
 
-    def kill(self, signal: str = "KILL") -> None:
-        """Send a signal (a name, without SIG) to the process, or to those of all replicas.
+    def kill(self, signal: str | int = "KILL") -> None:
+        """Send a signal ("TERM", `signal.SIGTERM` or 15) to the process, or to those of all replicas.
 
         Returns once a killed process has gone; other signals may take their time, for which there is `wait_exited`.
         """
-        self._handle.fault("kill", self.name, signal)
+        __tracebackhide__ = True
+        self._handle.fault("kill", self.name, signal_name(signal))
 
-    def kill_child(self, text: str, signal: str = "KILL") -> None:
+    def kill_child(self, text: str, signal: str | int = "KILL") -> None:
         """Send a signal to the one descendant whose name or command line contains `text`, such as "EngineCore".
 
         Raises:
             UsageError: there is none, or several match; the hint lists them.
         """
-        self._handle.fault("kill_child", self.name, signal, child=text)
+        __tracebackhide__ = True
+        self._handle.fault("kill_child", self.name, signal_name(signal), child=text)
 
     def pause(self) -> None:
         """Stop the processes in their tracks (SIGSTOP); `resume` lets them go on."""
+        __tracebackhide__ = True
         self._handle.fault("pause", self.name)
 
     def resume(self) -> None:
         """Let paused processes go on (SIGCONT)."""
+        __tracebackhide__ = True
         self._handle.fault("resume", self.name)
 
     def stop(self, *, wipe: bool = False) -> None:
@@ -55,6 +60,7 @@ class Breakable:
         Raises:
             ServiceStopError: something of it survived SIGKILL.
         """
+        __tracebackhide__ = True
         self._handle.fault("stop", self.name, wipe=wipe)
 
     def start(self) -> None:
@@ -63,6 +69,7 @@ class Breakable:
         Raises:
             ServiceError: it did not become healthy.
         """
+        __tracebackhide__ = True
         self._handle.fault("start", self.name)
 
     def restart(self, *, wipe: bool = False) -> None:
@@ -71,11 +78,13 @@ class Breakable:
         Raises:
             ServiceError: it did not become healthy again.
         """
+        __tracebackhide__ = True
         self._handle.fault("restart", self.name, wipe=wipe)
 
     @contextmanager
     def stopped(self, *, wipe: bool = False) -> Iterator[Self]:
         """Keep it down for the body of a `with`, and start it again then, also when the body raises."""
+        __tracebackhide__ = True
         self.stop(wipe=wipe)
         with _in_the_end(self._start_what_is_down):
             yield self
@@ -83,21 +92,22 @@ class Breakable:
     @contextmanager
     def paused(self) -> Iterator[Self]:
         """Keep it paused for the body of a `with`, and let it go on then, also when the body raises."""
+        __tracebackhide__ = True
         self.pause()
         with _in_the_end(self._resume_what_is_paused):
             yield self
 
-    def wait_healthy(self, timeout: float = PATIENCE) -> None:
-        """Return when it is healthy, all replicas of it, and not paused; wait for that at most `timeout` seconds.
+    def wait_healthy(self, timeout: float | str = PATIENCE) -> None:
+        """Return when it is healthy, all replicas of it, and not paused; wait for that at most `timeout`: 60 or "1m".
 
         Raises:
             ServiceWaitError: it is not; says its state and what its validators said last.
         """
         __tracebackhide__ = True
-        waiting.wait_healthy(self._handle, self.name, self._statuses, timeout)
+        waiting.wait_healthy(self._handle, self.name, self._statuses, seconds(timeout, "wait_healthy()", endless=True))
 
-    def wait_exited(self, timeout: float = PATIENCE) -> int | str:
-        """Wait, at most `timeout` seconds, until its process has ended; return the exit code or signal ("SIGKILL").
+    def wait_exited(self, timeout: float | str = PATIENCE) -> int | str:
+        """Wait, at most `timeout` (60 or "1m"), until its process has ended; return its exit code or "SIGKILL".
 
         Meant is the process that runs, or ran last; after `kill` the one that was killed, even where it was restarted.
 
@@ -106,7 +116,7 @@ class Breakable:
             UsageError: there are several replicas.
         """
         __tracebackhide__ = True
-        return waiting.wait_exited(self._handle, self._one, timeout)
+        return waiting.wait_exited(self._handle, self._one, seconds(timeout, "wait_exited()", endless=True))
 
     def _statuses(self) -> list[ReplicaStatus]:
         raise NotImplementedError
@@ -115,15 +125,18 @@ class Breakable:
         raise NotImplementedError
 
     def _start_what_is_down(self) -> None:
+        __tracebackhide__ = True
         down = [replica.name for replica in self._statuses() if replica.pid is None]
         self._each("start", down)
 
     def _resume_what_is_paused(self) -> None:
+        __tracebackhide__ = True
         paused = [replica.name for replica in self._statuses() if replica.paused]
         self._each("resume", paused)
 
     def _each(self, action: str, replicas: list[str]) -> None:
         """Do it to all at once where all are meant: replicas start beside one another then."""
+        __tracebackhide__ = True
         for name in [self.name] if len(replicas) == len(self._statuses()) else replicas:
             self._handle.fault(action, name)
 
@@ -131,6 +144,7 @@ class Breakable:
 @contextmanager
 def _in_the_end(undo: Callable[[], None]) -> Iterator[None]:
     """Undo a fault after the body; where both go wrong, the body's error is the one that is raised."""
+    __tracebackhide__ = True
     try:
         yield
     except BaseException as error:

@@ -51,6 +51,7 @@ class Control:
 
     def status(self, patience: float | None = None) -> SessionStatus:
         """Return what the session looks like now; `patience` is how many seconds it has to answer (PATIENCE)."""
+        __tracebackhide__ = True
         return from_json(SessionStatus, self._ask("status", timeout=patience or PATIENCE))
 
     def stop(self, reason: str, *, force: bool = False) -> None:
@@ -63,10 +64,12 @@ class Control:
 
     def fault(self, action: str, name: str, signal: str = "KILL", *, child: str = "", wipe: bool = False) -> None:
         """Do kill, kill_child, pause, resume, restart, stop or start to a service or a replica; returns when done."""
+        __tracebackhide__ = True
         self.carry_out(Order(action, name, signal, child, wipe))
 
     def carry_out(self, order: Order) -> None:
         """Do what is ordered to a service or to what passes through its ports; returns when done."""
+        __tracebackhide__ = True
         self.status()
         self._ask("fault", **to_json(order))
 
@@ -130,6 +133,7 @@ class Control:
         return None
 
     def _ask(self, do: str, *, timeout: float | None = None, **arguments: Any) -> Message:
+        __tracebackhide__ = True
         with self._connect() as connection, connection.makefile("rb") as lines:
             connection.settimeout(timeout)
             connection.sendall(encode({"do": do, **arguments}))
@@ -146,6 +150,7 @@ class Control:
         return result
 
     def _connect(self) -> socket.socket:
+        __tracebackhide__ = True
         try:
             return connect(self.directory / SOCKET)
         except OSError as error:

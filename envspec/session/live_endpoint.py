@@ -5,10 +5,10 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from envspec.errors import EnvspecError, UsageError
+from envspec.errors import EnvspecError
 from envspec.plan.fault import Order
 from envspec.plan.toxics import Toxics
-from envspec.units import ByteSize, Duration
+from envspec.session.amounts import seconds, size
 
 if TYPE_CHECKING:
     from envspec.session.live import Handle
@@ -27,6 +27,7 @@ class EndpointFault:
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
+        __tracebackhide__ = True
         try:
             self._handle.carry_out(self._end)
         except EnvspecError as another:
@@ -58,47 +59,36 @@ class LiveEndpoint:
 
         With `jitter`, by up to that more or less, at random; nothing overtakes what was said before it.
         """
-        return self._order("latency", Toxics(latency=_seconds(delay), jitter=_seconds(jitter)))
+        __tracebackhide__ = True
+        return self._order("latency", Toxics(latency=seconds(delay, "latency()"), jitter=seconds(jitter, "jitter=")))
 
     def drop(self) -> EndpointFault:
         """Let nothing pass, as when packets vanish: connections are accepted, and stay silent.
 
         What was sent meanwhile arrives when that ends, but for clients that gave up before the service knew of them.
         """
+        __tracebackhide__ = True
         return self._order("drop", Toxics(drop=True))
 
     def throttle(self, bytes_per_second: float | str) -> EndpointFault:
         """Let so many bytes a second pass, in either direction of each connection: a number, or a text as "64KB"."""
-        return self._order("throttle", Toxics(rate=_bytes(bytes_per_second)))
+        __tracebackhide__ = True
+        return self._order("throttle", Toxics(rate=size(bytes_per_second, "throttle()")))
 
     def reset(self, *, after_bytes: int | str = 0) -> EndpointFault:
         """Cut connections by RST, on both sides: now, or each after the service has said so many bytes more on it.
 
         New ones are accepted, and cut in the same way.
         """
-        return self._order("reset", Toxics(reset=True, after_bytes=int(_bytes(after_bytes))))
+        __tracebackhide__ = True
+        return self._order("reset", Toxics(reset=True, after_bytes=int(size(after_bytes, "after_bytes="))))
 
     def heal(self) -> None:
         """End all faults of this endpoint."""
+        __tracebackhide__ = True
         self._handle.carry_out(Order("heal", self._service, port=self._port))
 
     def _order(self, action: str, toxics: Toxics) -> EndpointFault:
         __tracebackhide__ = True
         self._handle.carry_out(Order(action, self._service, port=self._port, toxics=toxics))
         return EndpointFault(self._handle, Order("heal", self._service, port=self._port, heals=action))
-
-
-def _seconds(written: float | str) -> float:
-    __tracebackhide__ = True
-    try:
-        return float(Duration.parse(written)) if isinstance(written, str) else float(written)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-
-
-def _bytes(written: float | str) -> float:
-    __tracebackhide__ = True
-    try:
-        return int(ByteSize.parse(written)) if isinstance(written, str) else written
-    except ValueError as error:
-        raise UsageError(str(error)) from None

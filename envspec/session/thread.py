@@ -114,10 +114,12 @@ class BackgroundSession:
 
     def fault(self, action: str, name: str, signal: str = "KILL", *, child: str = "", wipe: bool = False) -> None:
         """Do kill, kill_child, pause, resume, restart, stop or start to a service or a replica; returns when done."""
+        __tracebackhide__ = True
         self.carry_out(Order(action, name, signal, child, wipe))
 
     def carry_out(self, order: Order) -> None:
         """Do what is ordered to a service or to what passes through its ports; returns when done."""
+        __tracebackhide__ = True
         self._call(self.session.fault(order))
 
     def read_log(self, replica: str, offset: int, limit: int) -> tuple[bytes, int]:
@@ -175,6 +177,7 @@ class BackgroundSession:
             await asyncio.wait(others, timeout=LAST_ANSWERS)
 
     def _call(self, work: Coroutine[Any, Any, Result]) -> Result:
+        __tracebackhide__ = True
         with self._door:
             if self._closing or os.getpid() != self._owner:
                 work.close()
@@ -182,7 +185,10 @@ class BackgroundSession:
                     f"the session of {self._request.file} is over, or belongs to the parent of this process"
                 )
             future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        return future.result()
+        try:
+            return future.result()
+        except EnvspecError as error:  # it says all; nobody learns more from where in the other thread it came up
+            raise error.with_traceback(None) from error.__cause__
 
     def _at_exit(self) -> None:
         if os.getpid() == self._owner:

@@ -19,17 +19,23 @@ Found = TypeVar("Found")
 LOOK_AGAIN = 1.0
 """Seconds between looks where no event comes: of a session that ended meanwhile, none does."""
 GOOD = ("healthy", "succeeded")
+OVER = ("stopping", "stopped", "failed")
+"""The states of a session in which nothing becomes healthy any more."""
 
 
 def wait_healthy(handle: Handle, name: str, replicas: Callable[[], list[ReplicaStatus]], timeout: float) -> None:
     """Return when all replicas are healthy, tasks done, and none is paused.
 
     Raises:
-        ServiceWaitError: that took longer than `timeout` seconds; says the states and the last answers.
+        ServiceWaitError: that took longer than `timeout` seconds, or the session is over, of which nothing more comes;
+            says the states and the last answers.
     """
-    if _until(handle, lambda: not _unwell(replicas()) or None, timeout) is None:
+    __tracebackhide__ = True
+    well = _until(handle, lambda: True if not _unwell(replicas()) else False if _is_over(handle) else None, timeout)
+    if not well:
         states = "; ".join(map(_state, _unwell(replicas())))
-        raise _late(name, f"{name} did not become healthy within {format_seconds(timeout)}: {states}", replicas())
+        why = f" within {format_seconds(timeout)}" if well is None else ", for its session is over"
+        raise _late(name, f"{name} did not become healthy{why}: {states}", replicas())
 
 
 def wait_exited(handle: Handle, replica: Callable[[], ReplicaStatus], timeout: float) -> int | str:
@@ -38,6 +44,7 @@ def wait_exited(handle: Handle, replica: Callable[[], ReplicaStatus], timeout: f
     Raises:
         ServiceWaitError: it still ran after `timeout` seconds; says its state and the last answer.
     """
+    __tracebackhide__ = True
     over = _until(handle, lambda: _over(replica()), timeout)
     if over is None:
         now = replica()
@@ -66,6 +73,10 @@ def _until(handle: Handle, look: Callable[[], Found | None], timeout: float) -> 
         return found
     finally:
         leave()
+
+
+def _is_over(handle: Handle) -> bool:
+    return handle.status().state in OVER
 
 
 def _unwell(replicas: Iterable[ReplicaStatus]) -> list[ReplicaStatus]:

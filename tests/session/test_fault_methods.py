@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from envspec.agent.identity import stat_fields
-from envspec.errors import ServiceWaitError, UsageError
+from envspec.errors import EnvspecError, ServiceWaitError, UsageError
 from envspec.plan import events as e
 from envspec.session.control import Control
-from envspec.session.live import Environment
+from envspec.session.live import Environment, Service
 from tests.session.running import Bench, Running, eventually, is_gone
 
 SERVICES = """
@@ -100,6 +102,88 @@ def test_a_child_that_takes_another_signal_is_known_by_its_name(live: Environmen
     pid = int(ordered.child.split()[0])
     eventually(lambda: stat_fields(pid)[0] == "T")
     assert live["engine"].state == "healthy"
+
+
+@pytest.mark.parametrize("term", [signal.SIGTERM, 15, "TERM", "SIGTERM"])
+def test_a_signal_may_be_a_name_a_number_or_one_of_the_module_signal(session: Running, term: str | int) -> None:
+    live = Environment(session.background)
+    live["engine"].kill_child("1002", term)
+    live["other"].kill(term)
+    assert live["other"].wait_exited("20s") == "SIGTERM"
+    assert {(order.action, order.signal) for order in session.of(e.FaultOrdered)} == {
+        ("kill_child", "TERM"),
+        ("kill", "TERM"),
+    }
+
+
+def test_a_number_that_is_no_signal_is_refused(live: Environment) -> None:
+    with pytest.raises(UsageError, match="there is no signal 99"):
+        live["other"].kill(99)
+
+
+NO_AMOUNTS: list[tuple[Callable[[Service], object], str]] = [
+    (lambda web: web.endpoint().throttle(math.inf), r"throttle\(\) takes bytes, or a text such as '64KB', not inf"),
+    (lambda web: web.endpoint().latency(math.inf), r"latency\(\) takes seconds, or a text such as '200ms', not inf"),
+    (lambda web: web.endpoint().latency(None), r"latency\(\) takes seconds, .* not None"),  # type: ignore[arg-type]
+    (lambda web: web.endpoint().latency(1, jitter=math.nan), "jitter= takes seconds, .* not nan"),
+    (lambda web: web.endpoint().latency("2"), r"latency\(\): .*a duration needs a unit"),
+    (lambda web: web.endpoint().reset(after_bytes=math.nan), "after_bytes= takes bytes, .* not nan"),  # type: ignore[arg-type]
+    (lambda web: web.wait_exited("2"), r"wait_exited\(\): .*a duration needs a unit"),
+    (lambda web: web.wait_healthy(None), r"wait_healthy\(\) takes seconds, .* not None"),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize(("ask", "said"), NO_AMOUNTS)
+def test_what_is_no_time_and_no_size_is_refused_with_what_to_write(
+    session: Running, ask: Callable[[Service], object], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        ask(Environment(session.background)["other"])
+
+
+def stop_twice(service: Service) -> None:
+    service.stop()
+    service.stop()
+
+
+REFUSALS: list[Callable[[Service], object]] = [
+    lambda other: other.kill("NONE"),
+    lambda other: other.kill(99),
+    lambda other: other.kill_child("x"),
+    lambda other: other.start(),
+    stop_twice,
+    lambda other: other.endpoint().drop(),
+    lambda other: other.endpoint().latency("2"),
+    lambda other: other.endpoint().heal(),
+    lambda other: other.wait_exited(0),
+]
+
+
+@pytest.mark.parametrize("ask", REFUSALS)
+def test_a_refusal_shows_the_line_of_the_test_and_none_of_ours(
+    live: Environment, ask: Callable[[Service], object]
+) -> None:
+    with pytest.raises(EnvspecError) as caught:
+        ask(live["other"])
+    assert {str(entry.path) for entry in caught.traceback.filter(caught)} == {__file__}
+
+
+def test_what_a_session_that_is_over_does_not_become_is_said_at_once(session: Running) -> None:
+    other = Environment(session.background)["other"]
+    session.stop()
+    with pytest.raises(ServiceWaitError, match=r"other did not become healthy, for its session is over: other is"):
+        other.wait_healthy(timeout=math.inf)
+
+
+def test_a_stop_is_not_followed_by_a_restart_and_a_kill_is(bench: Bench) -> None:
+    session = bench.session("services: {web: {command: [sleep, '100'], restart: {on: always}}}").up()
+    web = Environment(session.background)["web"]
+    web.kill()
+    session.wait_count(e.ReplicaHealthy, 2)
+    web.stop()
+    assert web.state == "stopped"
+    web.start()
+    assert session["web"].starts == 3
 
 
 def test_a_child_that_is_not_there_or_not_alone_is_refused_with_those_that_are(
