@@ -38,7 +38,7 @@ class StopSpec(Spec):
 
 
 class RestartSpec(Spec):
-    """What follows an exit that nobody asked for. The ports and the directory stay."""
+    """What follows an exit: not one by `stop()`, but one by `kill()`, as after a crash. Ports and directory stay."""
 
     on: Literal["never", "failure", "always"] = "never"
     """`failure`: an exit code other than 0, a signal, or failed liveness. `always`: exit code 0 as well."""
@@ -121,7 +121,8 @@ class ServiceSpec(Spec):
     stop: StopSpec = Field(default_factory=StopSpec)
     """How it is stopped."""
     restart: RestartSpec = Field(default_factory=RestartSpec)
-    """What follows an exit that nobody asked for. Default: the service has failed."""
+    """What follows an exit: `stop()` is not followed by a restart; `kill()` is, as a crash would be.
+    Default: the service has failed."""
 
 
 @cache
