@@ -63,6 +63,7 @@ def declare(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--env-report",
+        type=_place,
         metavar="PATH",
         help="after a failed run, write there what it takes to understand it: a directory, or a file that ends in .zip",
     )
@@ -79,6 +80,15 @@ def _duration(text: str) -> float:
         return Duration.parse(text)
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from None
+
+
+def _place(text: str) -> str:
+    """Read where a report is to go; what cannot be is better known before the run."""
+    from envspec.report.place import refusal
+
+    if wrong := refusal(text):
+        raise ArgumentTypeError(wrong)
+    return text
 
 
 def _count(text: str) -> int:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from envspec.plan.redact import MASK, SECRET_NAMES, redacted
+from envspec.report import place
 from envspec.report.recorded import read_events
 from envspec.report.text import plain
 from envspec.report.timeline import timeline
@@ -53,7 +54,7 @@ class FailedTest:
 
 @dataclass(frozen=True)
 class Run:
-    """A run of tests. `versions` are those of all that had a part in it, by name; `secrets` those of no session, too."""
+    """A run of tests. `versions` are those of all that had a part in it, by name; `secrets` are its own."""
 
     command: Sequence[str]
     sessions: Sequence[Recorded]
@@ -65,14 +66,15 @@ class Run:
 def write_bundle(target: Path, run: Run) -> None:
     """Write a folder, or a zip where `target` ends in .zip, in place of one that is there.
 
-    Of a folder only the files are replaced that this run has, too.
+    Of a folder only what an earlier report left there goes.
 
     Raises:
         OSError: it cannot be written.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.suffix != ".zip":
-        _fill(run, lambda name, content: _write(target / name, content))
+        place.clear(target)
+        _fill(run, lambda name, content: place.put(target, name, content))
         return
     new = target.with_name(f".{target.name}.{os.getpid()}")
     try:
@@ -81,11 +83,6 @@ def write_bundle(target: Path, run: Run) -> None:
         new.replace(target)
     finally:
         new.unlink(missing_ok=True)
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
 
 
 def _fill(run: Run, put: Put) -> None:

@@ -64,7 +64,7 @@ def check(found: dict[str, str]) -> None:
     assert "test_x" in failed
     assert "assert" in failed
     for name in found:
-        assert name == "README.txt" or name in found["README.txt"]
+        assert name in ("README.txt", ".envspec-report") or name in found["README.txt"]
     assert not [name for name, text in found.items() if "hunter2hunter2" in text]
 
 
@@ -101,12 +101,43 @@ def test_a_start_that_failed_is_told_with_its_logs(project: pytest.Pytester) -> 
     assert log == "gone\n"
 
 
-def test_a_place_that_cannot_be_written_is_told_and_changes_nothing(project: pytest.Pytester) -> None:
-    (project.path / "told").touch()
+def test_a_place_that_cannot_be_written_any_more_is_told_and_changes_nothing(project: pytest.Pytester) -> None:
+    project.makepyfile(FAILS.replace("    pass", "    open('told', 'w').close()"))
     result = project.runpytest_subprocess("--env=web", "--env-report=told")
 
     result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines(["envspec: the report could not be written to */told: *"])
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("", "it names no place: give a directory, or a file that ends in .zip"),
+        ("file", "file cannot be written: */file is no directory"),
+        ("file/deep/told.zip", "file/deep/told.zip cannot be written: */file is no directory"),
+        ("environments", "environments is not empty, and no report of an earlier run: *"),
+        ("a.zip", "a.zip is a directory, and no zip"),
+    ],
+)
+def test_a_place_that_cannot_be_is_told_before_the_run(project: pytest.Pytester, place: str, said: str) -> None:
+    (project.path / "file").touch()
+    (project.path / "a.zip").mkdir()
+    result = project.runpytest_subprocess("--env=web", f"--env-report={place}")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*error: argument --env-report: {said}"])
+
+
+def test_what_an_earlier_report_left_goes_and_what_is_somebody_else_s_stays(project: pytest.Pytester) -> None:
+    project.runpytest_subprocess("--env=web", "--env-report=told")
+    first = set(files(project.path / "told"))
+    (project.path / "told" / "failed" / "mine").touch()
+    project.runpytest_subprocess("--env=broken", "--env-report=told")
+
+    second = files(project.path / "told")
+    assert "failed/mine" in second
+    assert not [name for name in second if name.startswith("web-")]
+    assert first - second.keys()
 
 
 def test_what_a_test_is_called_and_the_command_show_no_secret(

@@ -1,0 +1,54 @@
+"""Where a report goes: what may be written there, and what an earlier one left."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+
+MARKER = ".envspec-report"
+"""Lies in a folder that is a report, and names the files of it, one a line."""
+
+
+def refusal(text: str) -> str:
+    """Return why no report can be written to a place, a folder or a file that ends in .zip; empty where one can."""
+    if not text:
+        return "it names no place: give a directory, or a file that ends in .zip"
+    place = Path(text).absolute()
+    if place.suffix == ".zip":
+        if place.is_dir():
+            return f"{text} is a directory, and no zip"
+        place = place.parent
+    elif place.is_dir() and not (place / MARKER).is_file() and any(place.iterdir()):
+        return f"{text} is not empty, and no report of an earlier run: name another directory, or remove it"
+    while not os.path.lexists(place):
+        place = place.parent
+    if not place.is_dir():
+        return f"{text} cannot be written: {place} is no directory"
+    return "" if os.access(place, os.W_OK | os.X_OK) else f"{text} cannot be written: {place} is not writable"
+
+
+def clear(folder: Path) -> None:
+    """Remove what an earlier report left in its folder, and nothing else."""
+    with suppress(FileNotFoundError):
+        for name in (folder / MARKER).read_text("utf-8").splitlines():
+            path = PurePosixPath(name)
+            if not path.is_absolute() and ".." not in path.parts:
+                _remove(folder, path)
+        (folder / MARKER).unlink()
+
+
+def _remove(folder: Path, path: PurePosixPath) -> None:
+    with suppress(OSError):  # it is gone, or something of somebody else's lies beside it
+        (folder / path).unlink(missing_ok=True)
+        for parent in list(path.parents)[:-1]:
+            (folder / parent).rmdir()
+
+
+def put(folder: Path, name: str, content: bytes) -> None:
+    """Write a file of the report, which is known as one before it is there."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with (folder / MARKER).open("a", encoding="utf-8") as marker:
+        marker.write(f"{name}\n")
+    path.write_bytes(content)
