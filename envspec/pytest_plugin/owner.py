@@ -136,9 +136,16 @@ class Owner:
         """Hear that the session of this id is broken: who asks next gets a fresh one."""
         with self._changed:
             entry = self._entries.get(wanted)
-            if entry is None or entry.session != session:
-                return  # somebody else has said so
-            self._broken.append(self._entries.pop(wanted))
+        if entry is None or entry.session != session:
+            return  # somebody else has said so
+        if entry.started is not None:
+            entry.started.return_broken()  # first, or the next one would find it lent to ourselves
+        with self._changed:
+            if self._entries.get(wanted) is not entry:
+                return
+            del self._entries[wanted]
+            if entry.started is None or entry.started.loan is None:
+                self._broken.append(entry)
             self._advance()
 
     def refuse(self) -> None:

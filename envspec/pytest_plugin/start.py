@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from envspec.errors import EnvspecError
-from envspec.plan.events import Event
+from envspec.plan.events import Event, SessionReturned, SessionStopped
 from envspec.session.lending import Loan, borrow
 from envspec.session.live import Environment, Handle
 from envspec.session.request import Request, environ_of_tests
@@ -18,6 +20,9 @@ from envspec.units import format_seconds
 
 TTL = 1800.0
 """Seconds that `--env-warm` leaves an environment up after its last user."""
+
+PATIENCE = 5.0
+"""Seconds that a session has to notice that it was given back."""
 
 
 class Stay(NamedTuple):
@@ -68,6 +73,25 @@ class Started:
         else:
             self.handle.stop("the tests are done", force=force)
 
+    def return_broken(self) -> None:
+        """Give back one that broke down, and wait until it is free: it can then say what is wrong with it."""
+        if self.loan is None:
+            return
+        began, free = time.time(), threading.Event()
+
+        def hear(event: Event) -> None:
+            if isinstance(event, SessionReturned | SessionStopped) and (event.time or 0) >= began:
+                free.set()
+
+        try:
+            unsubscribe = self.handle.subscribe(hear)
+        except EnvspecError:  # it has ended
+            self.loan.close()
+            return
+        self.loan.close()
+        free.wait(PATIENCE)
+        unsubscribe()
+
     def leave(self) -> str:
         """Let one that is kept go on without us; return a line that says so, empty where it ran before, too."""
         line = f"is still up: envspec down {self.session}" if self.loan is None else ""
@@ -101,8 +125,8 @@ def start(
     Raises:
         EnvspecError: it did not start; nothing of it is left.
     """
-    request = Request(file=file, sets=sets, environ=environ_of_tests())
     us = f"pytest in {Path.cwd()} (pid {os.getpid()})"
+    request = Request(file=file, sets=sets, environ=environ_of_tests())
     if stay.attach or stay.warm:
         ttl = stay.ttl if stay.warm else None
         loan = borrow(request, us, tell or (lambda _: None), ttl=ttl, replace=stay.warm)

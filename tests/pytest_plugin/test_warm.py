@@ -215,6 +215,55 @@ def test_a_warm_one_that_fell_ill_is_replaced(project: pytest.Pytester) -> None:
     assert only().id != ill
 
 
+@pytest.mark.parametrize("workers", ["-n0", "-n1"])
+def test_one_that_breaks_down_during_the_run_is_replaced(project: pytest.Pytester, workers: str) -> None:
+    project.makepyfile(
+        """
+import os, signal, time
+
+def write(environment):
+    with open("used", "a") as file:
+        print(environment.id, file=file)
+
+def test_breaks(environment):
+    write(environment)
+    os.kill(environment["web"].pid, signal.SIGKILL)
+    time.sleep(60)
+
+def test_next(environment):
+    write(environment)
+    assert environment["web"].state == "healthy"
+"""
+    )
+    run = project.runpytest_subprocess("--env=web", "--env-warm", "--env-on-crash=restart", workers)
+    run.assert_outcomes(passed=1, failed=1)
+    broken, fresh = used(project)
+    run.stdout.fnmatch_lines([f"*{broken} is not used: it is degraded: *", f"*{broken} was stopped"])
+    assert "it is lent to" not in run.stdout.str()
+    assert only().id == fresh
+
+
+def test_one_that_a_person_started_is_left_when_it_breaks_down(project: pytest.Pytester) -> None:
+    assert project.run(sys.executable, "-m", "envspec", "up", "web", "-d").ret == 0
+    theirs = only().id
+    project.makepyfile(
+        """
+import os, signal, time
+
+def test_breaks(environment):
+    os.kill(environment["web"].pid, signal.SIGKILL)
+    time.sleep(60)
+
+def test_next(environment):
+    assert environment["web"].state == "healthy"
+"""
+    )
+    run = project.runpytest_subprocess("--env=web", "--env-attach", "--env-on-crash=restart")
+    run.assert_outcomes(passed=1, failed=1)
+    run.stdout.fnmatch_lines([f"*{theirs} is not used: it is degraded: *"])
+    assert only().id == theirs
+
+
 def test_a_changed_binary_and_a_changed_file_are_named(project: pytest.Pytester) -> None:
     tool, config = project.path / "tool", project.path / "tool.conf"
     tool.write_text("#!/bin/sh\nexec sleep 1000\n")
