@@ -232,9 +232,11 @@ def _blame(report: pytest.TestReport, culprit: str, stacks: str) -> None:
         report.longrepr = culprit
         if hasattr(report, "wasxfail"):
             del report.wasxfail
-    elif culprit not in report.longreprtext:
-        report.sections.insert(0, ("envspec: what broke", culprit))
-        if (crash := getattr(longrepr, "reprcrash", None)) is not None:
+    else:
+        if culprit not in report.longreprtext:
+            report.sections.insert(0, ("envspec: what broke", culprit))
+        crash = getattr(longrepr, "reprcrash", None)
+        if crash is not None and culprit not in crash.message:  # what the summary and JUnit show is the last of a chain
             crash.message = f"{culprit}; then {crash.message}"
     if stacks:
         report.sections.append(("envspec: where the test was when it should have ended", stacks))

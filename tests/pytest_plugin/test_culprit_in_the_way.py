@@ -58,6 +58,28 @@ def test_x(environment):
     result.stdout.fnmatch_lines(["*services.worker.1 died of SIGKILL*into test_x*"])
 
 
+def test_a_cleanup_that_fails_after_the_interruption_does_not_hide_the_death(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "500")  # whole sentences in the summary
+    result = run(
+        project,
+        """
+def test_x(environment):
+    kill(environment, "worker.1")
+    try:
+        block()
+    finally:
+        raise ConnectionError("cleanup")
+""",
+        "--junitxml=junit.xml",
+    )
+
+    result.assert_outcomes(failed=1)
+    result.stdout.re_match_lines([r"FAILED .* - services\.worker\.1 died of SIGKILL.*; then ConnectionError: cleanup"])
+    assert 'message="services.worker.1 died of SIGKILL' in (project.path / "junit.xml").read_text()
+
+
 def test_an_expected_failure_does_not_hide_a_death(project: pytest.Pytester) -> None:
     result = run(
         project,
