@@ -58,6 +58,27 @@ def test_x(environment):
     result.stdout.fnmatch_lines(["*services.worker.1 died of SIGKILL*into test_x*"])
 
 
+def test_a_test_that_fails_before_the_kernel_knows_of_the_death_says_so_too(project: pytest.Pytester) -> None:
+    project.makeconftest("""
+import os, signal
+from envspec.pytest_plugin.watch import Watch
+
+ask = Watch.is_about_to_tell
+
+def asked_too_early(watch):
+    answer = ask(watch)
+    Watch.is_about_to_tell = ask
+    os.kill(watch._handle.status().services["worker.1"].pid, signal.SIGKILL)
+    return answer
+
+Watch.is_about_to_tell = asked_too_early
+""")
+    result = run(project, "def test_x(environment): raise ConnectionResetError('peer')")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*services.worker.1 died of SIGKILL*into test_x*"])
+
+
 def test_a_cleanup_that_fails_after_the_interruption_does_not_hide_the_death(
     project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
