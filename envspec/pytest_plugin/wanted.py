@@ -18,6 +18,9 @@ class Wanted(NamedTuple):
     def __str__(self) -> str:
         return f"{self.name} of {self.instance}" if self.instance else self.name
 
+    def __repr__(self) -> str:
+        return str(self)  # what pytest's --setup-show says
+
 
 Groups = Mapping[str, tuple[Wanted, ...]]
 """What each test wants, by nodeid, in the order in which the tests will run; those that want nothing have ()."""

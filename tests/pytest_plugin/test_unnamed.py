@@ -143,3 +143,12 @@ def test_several_of_the_command_line_are_refused_too(project: pytest.Pytester) -
 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*several environments (z, z1)*", "hint: give one --env, or mark it:*"])
+
+
+def test_pytest_s_setup_show_says_the_name(project: pytest.Pytester) -> None:
+    project.makepyfile("def test_it(environment): pass\n")
+
+    result = project.runpytest_subprocess("--env=z", "--setup-show")
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*SETUP*environment[[]z[]]"])
