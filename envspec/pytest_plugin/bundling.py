@@ -57,7 +57,7 @@ class Bundling:
         lines = words_of(config).lines
         versions = {**_versions(), **_packages(session.directory for session in sessions)}
         try:
-            write_bundle(path, Run(command, sessions, self._failed, versions, ours))
+            write_bundle(path, Run(command, sessions, self._failed, versions, ours, words_of(config).sections))
         except OSError as error:
             lines.append(f"envspec: the report could not be written to {path}: {error.strerror or error}")
         else:

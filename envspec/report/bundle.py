@@ -12,7 +12,7 @@ import shlex
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ Put = Callable[[str, bytes], None]
 """Takes in a file: its name within the bundle, with slashes, and what is in it."""
 WIDTH = 120
 README = "README.txt"
+STORIES = "environments.txt"
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,17 @@ class FailedTest:
 
 @dataclass(frozen=True)
 class Run:
-    """A run of tests. `versions` are those of all that had a part in it, by name; `secrets` are its own."""
+    """A run of tests. `versions` are those of all that had a part in it, by name; `secrets` are its own.
+
+    `stories` are what there is to tell of environments, as one that did not start, by their titles.
+    """
 
     command: Sequence[str]
     sessions: Sequence[Recorded]
     failed: Sequence[FailedTest]
     versions: Mapping[str, str]
     secrets: tuple[str, ...] = ()
+    stories: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_bundle(target: Path, run: Run) -> None:
@@ -90,6 +95,10 @@ def _fill(run: Run, put: Put) -> None:
     command = shlex.join(redacted(word, secrets) for word in run.command)  # which quotes what may be in a secret
     rows = [("versions.json", "what ran, on what")]
     put("versions.json", _json(redacted({"command": command, **run.versions}, secrets)))
+    if run.stories:
+        told = "\n\n".join(f"---- {title} ----\n{_clean(story)}" for title, story in run.stories.items())
+        put(STORIES, redacted(f"{told}\n", secrets).encode())
+        rows.append((STORIES, "why environments did not start, or broke down"))
     for number, test in enumerate(run.failed, 1):
         called = redacted(test.name, secrets)
         name = f"failed/{number:03d}-{_safe(called)}.txt"
@@ -168,8 +177,12 @@ def _hidden(env: Mapping[str, str]) -> dict[str, str]:
 
 def _told(test: FailedTest) -> str:
     parts = [test.text, *(f"---- {title} ----\n{text}" for title, text in test.sections)]
-    body = "\n\n".join("\n".join(map(harmless, part.splitlines())) for part in parts)
+    body = "\n\n".join(map(_clean, parts))
     return f"{test.name}, {test.when}\n\n{body}\n"
+
+
+def _clean(text: str) -> str:
+    return "\n".join(map(harmless, text.splitlines()))
 
 
 def _readme(command: str, rows: Sequence[tuple[str, str]]) -> str:

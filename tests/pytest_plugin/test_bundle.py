@@ -93,12 +93,17 @@ def test_a_run_that_passed_leaves_nothing(project: pytest.Pytester) -> None:
     assert not (project.path / "told").exists()
 
 
-def test_a_start_that_failed_is_told_with_its_logs(project: pytest.Pytester) -> None:
-    project.runpytest_subprocess("--env=broken", "--env-report=told").assert_outcomes(errors=2)
+@pytest.mark.parametrize("options", [(), ("-n1",)], ids=["alone", "xdist"])
+def test_a_start_that_failed_is_told_with_its_reason_and_its_logs(
+    project: pytest.Pytester, options: tuple[str, ...]
+) -> None:
+    project.runpytest_subprocess("--env=broken", "--env-report=told", *options).assert_outcomes(errors=2)
 
     found = files(project.path / "told")
     [log] = [text for name, text in found.items() if name.endswith("logs/web.log")]
     assert log == "gone\n"
+    assert "web exited with code 3" in found["environments.txt"]
+    assert "environments.txt" in found["README.txt"]
 
 
 def test_a_place_that_cannot_be_written_any_more_is_told_and_changes_nothing(project: pytest.Pytester) -> None:
