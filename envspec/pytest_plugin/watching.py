@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from envspec.pytest_plugin import words_of
+from envspec.pytest_plugin.culprit import Loss
 from envspec.pytest_plugin.interrupt import EnvironmentBroken, Interrupter
 from envspec.pytest_plugin.last_words import fail_if_lost
 from envspec.pytest_plugin.markers import wanted_of
@@ -34,7 +35,8 @@ Wrapper = Generator[None, object, object]
 class Test:
     """The test that runs now. `broken` is the sentence it fails with, `stacks` where it went on nevertheless.
 
-    `breaker` is whose loss that is, `before` what was broken when its teardown began. `armed` says that it may be
+    `breaker` is whose loss that is, `before` what was broken when its teardown began. It `began` with its setup, was
+    `called` and `left`, all in seconds since the epoch. `armed` says that it may be
     interrupted, `told` that a report of it has the sentence.
     """
 
@@ -49,6 +51,17 @@ class Test:
     before: str = ""
     breaker: Watch | None = None
     stacks: str = ""
+    called: float | None = None
+    left: float | None = None
+
+    def sentence(self, loss: Loss) -> str:
+        """Say a loss to this test: how far it was into its setup, its call or its teardown."""
+        name = self.item.name
+        if self.left is not None and loss.time >= self.left:
+            return loss.during(f"the teardown of {name}", self.left)
+        if self.called is not None and loss.time >= self.called:
+            return loss.during(name, self.called)
+        return loss.during(f"the setup of {name}", self.began)
 
 
 class Watching:
@@ -98,7 +111,7 @@ class Watching:
             return
         if not watch.since:
             watch.since = f"since {test.item.nodeid}"
-        test.broken, test.breaker = watch.loss.during(test.item.name, test.began), watch
+        test.broken, test.breaker = test.sentence(watch.loss), watch
         if test.armed and not self._debugging:
             self._interrupter.interrupt(test.broken, lambda stacks: setattr(test, "stacks", stacks))
 
@@ -116,6 +129,8 @@ class Watching:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_call(self) -> Wrapper:
         """Let a test be interrupted."""
+        if self._test is not None:
+            self._test.called = time.time()
         return (yield from self._interruptible())
 
     def _interruptible(self) -> Wrapper:
@@ -139,6 +154,7 @@ class Watching:
         """Put aside what has broken before it is given back."""
         broken = self._pool.broken
         if self._test is not None:
+            self._test.left = time.time()
             self._test.before = next((broken[wanted] for wanted in self._pool.held if wanted in broken), "")
         try:
             return (yield)

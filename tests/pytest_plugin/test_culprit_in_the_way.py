@@ -151,7 +151,9 @@ def test_x(environment, slow):
     )
 
     result.assert_outcomes(errors=1)
-    result.stdout.re_match_lines([r"E +EnvironmentBroken: services\.worker\.1 died of SIGKILL, .* into test_x"])
+    result.stdout.re_match_lines(
+        [r"E +EnvironmentBroken: services\.worker\.1 died of SIGKILL, .* into the setup of test_x"]
+    )
 
 
 def test_a_fixture_of_the_whole_run_whose_setup_was_interrupted_is_set_up_anew(project: pytest.Pytester) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from envspec.plan import events as e
-from envspec.pytest_plugin.culprit import Losses
+from envspec.pytest_plugin.culprit import Loss, Losses
+from envspec.pytest_plugin.watching import Test
 
 
 def told(*events: e.Event) -> list[str]:
@@ -94,3 +95,15 @@ def test_a_death_that_came_just_before_the_test_is_no_negative_time() -> None:
     assert told(e.SessionStopping(reason="x", time=1.0)) == [
         "the environment local was taken down (x) 0 ms into test_x"
     ]
+
+
+def test_how_far_into_a_test_it_came_counts_from_the_begin_of_that_part(request: pytest.FixtureRequest) -> None:
+    test = Test(request.node, set(), began=100.0)
+    name = request.node.name
+    assert test.sentence(Loss("x died", 101.0)) == f"x died, 1.00 s into the setup of {name}"
+    test.called = 110.0
+    assert test.sentence(Loss("x died", 109.0)) == f"x died, 9.00 s into the setup of {name}"
+    assert test.sentence(Loss("x died", 112.0)) == f"x died, 2.00 s into {name}"
+    test.left = 120.0
+    assert test.sentence(Loss("x died", 119.0)) == f"x died, 9.00 s into {name}"
+    assert test.sentence(Loss("x died", 123.0)) == f"x died, 3.00 s into the teardown of {name}"
