@@ -14,6 +14,7 @@ from typing import Any
 
 from envspec.agent.wire import Message, decode, encode, error_to_json
 from envspec.errors import EnvspecError
+from envspec.pytest_plugin.meeting import sweep
 from envspec.pytest_plugin.owner import Owner
 from envspec.pytest_plugin.wanted import Wanted
 from envspec.session.unix_socket import listen
@@ -24,6 +25,7 @@ class Broker:
 
     def __init__(self, owner: Owner, path: Path) -> None:
         self._owner = owner
+        sweep(path.parent)
         self._listener = listen(path)
         threading.Thread(target=self._accept, name="envspec broker", daemon=True).start()
 

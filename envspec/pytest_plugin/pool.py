@@ -78,7 +78,7 @@ class EnvironmentPool:
     def lender(self) -> Lender:
         """Whoever has the environments: this process itself, or the controller."""
         if not self.has_terminal:
-            end_with_controller()
+            end_with_controller(self._input["envspec"]["meeting"])
         if self.owns:
             return self.owner
         return Borrower(Path(self._input["envspec"]["meeting"]), self._input["workerid"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from envspec.pytest_plugin.meeting import BROKER
+from envspec.session.unix_socket import listen
 from tests.hydra import ENVIRONMENT
+from tests.session.running import eventually
 
 TELL_PIDS = """
 import json, pathlib
@@ -74,7 +78,12 @@ def test_each_xdist_worker_has_an_environment_of_its_own_and_leaves_none(project
 
 
 @pytest.mark.parametrize("workers", ["-n0", "-n2"])
-def test_nothing_survives_a_killed_pytest(project: pytest.Pytester, workers: str) -> None:
+def test_nothing_survives_a_killed_pytest(
+    project: pytest.Pytester, workers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "tmp"
+    own.mkdir()
+    monkeypatch.setenv("TMPDIR", str(own))
     project.makepyfile(TELL_PIDS + "    import time; time.sleep(600)\n")
     run = subprocess.Popen(
         [sys.executable, "-m", "pytest", "--env=hydra", "-p", "no:timeout", workers],
@@ -91,3 +100,26 @@ def test_nothing_survives_a_killed_pytest(project: pytest.Pytester, workers: str
         run.wait()
 
     assert all_gone(told_pids(project.path))
+    eventually(lambda: not list(own.glob("envspec-xdist-*")))
+
+
+def test_the_next_run_removes_what_one_left_that_died_with_its_workers(
+    project: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "tmp"
+    own.mkdir()
+    monkeypatch.setenv("TMPDIR", str(own))
+    left, alive, new = (own / f"envspec-xdist-{name}" for name in ("left", "alive", "new"))
+    for directory in (left, alive, new):
+        directory.mkdir()
+    listener = listen(alive / BROKER)
+    for directory in (left, new):
+        listen(directory / BROKER).close()
+    for directory in (left, alive):
+        os.utime(directory, (0, 0))
+    project.makepyfile(TELL_PIDS)
+
+    project.runpytest_subprocess("--env=hydra", "-n1").assert_outcomes(passed=1)
+
+    listener.close()
+    assert sorted(own.glob("envspec-xdist-*")) == [alive, new]
