@@ -12,6 +12,7 @@ import pytest
 import requests
 import yaml
 
+from envspec.resolve import resolve, stand_in
 from envspec.spec.load import load
 from tests.catalog.conftest import Cli
 from tests.catalog.running import Running
@@ -130,6 +131,20 @@ def test_dynamo_finds_its_workers_in_files(up: Up) -> None:
     assert [model["id"] for model in models["data"]] == ["chat"]
     beyond = {listener.partition(" ")[2].rpartition(":")[0] for listener in running.listeners_beyond_loopback()}
     assert beyond <= {"0.0.0.0"}, "ZeroMQ's listeners are the only ones, as the entry says"
+
+
+@pytest.mark.parametrize(("own", "directory"), [("", None), ("env: {TMPDIR: /own}", "/own")])
+def test_dynamo_leaves_its_temporary_files_to_the_session(tmp_path: Path, own: str, directory: str | None) -> None:
+    file = tmp_path / "env.yaml"
+    file.write_text(
+        "version: 1\nmodels: {chat: {synthetic: {architecture: qwen3}}}\nservices:\n"
+        f"  frontend:\n    use: dynamo-frontend\n    {own}\n"
+        f"  worker:\n    use: dynamo-mocker\n    with: {{model: chat}}\n    {own}\n"
+    )
+    loaded = load(file, environ={})
+    bindings = stand_in(loaded)
+    plan = resolve(loaded, bindings, {"TMPDIR": "/callers"})
+    assert [replica.env["TMPDIR"] for replica in plan.replicas] == [directory or bindings.tmp] * 2
 
 
 def test_vllm_is_given_what_is_chosen_and_the_rest_is_its_own(cli: Cli) -> None:
