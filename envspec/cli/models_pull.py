@@ -129,8 +129,9 @@ def _fetch_all(plans: list[ModelPlan], host: Host, board: Board, errors: list[En
             try:
                 board.done(jobs[job].name, job.result())
             except EnvspecError as error:
-                others = any(not other.done() for other in jobs)  # else what went wrong is told right after this
-                board.failed(jobs[job].name, first_line(str(error)) if others else "")
+                # Where it is the last, or all will fail alike, what went wrong is told right after this.
+                goes_on = not isinstance(error, UsageError) and any(not other.done() for other in jobs)
+                board.failed(jobs[job].name, first_line(str(error)) if goes_on else "")
                 told = _told(jobs[job], error)
                 errors += [told] if str(told) not in map(str, errors) else []
     finally:
