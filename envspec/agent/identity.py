@@ -18,13 +18,14 @@ def pid_namespace() -> int:
     return Path("/proc/self/ns/pid").stat().st_ino
 
 
-def stat_fields(pid: int) -> list[str]:
+def stat_fields(pid: int, thread: int = 0) -> list[str]:
     """Return the fields of `/proc/PID/stat` from the third on (state, ppid, pgrp, session, …), empty when it is gone.
 
-    The second, the name, may itself hold spaces and brackets, so reading begins behind its last one.
+    With a `thread`, those of that thread of the process. The second, the name, may itself hold spaces and brackets, so
+    reading begins behind its last one.
     """
     try:
-        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        text = Path(f"/proc/{pid}/{f'task/{thread}/' if thread else ''}stat").read_text(errors="replace")
     except OSError:
         return []
     return text[text.rindex(")") + 2 :].split()

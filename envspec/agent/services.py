@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from envspec.agent.calls import Call, Node, serve
 from envspec.agent.family import Family
 from envspec.agent.oom import OomWatch
+from envspec.agent.pausing import when_still
 from envspec.agent.readiness import Readiness
 from envspec.agent.reaper import Exit
 from envspec.agent.record import Record
@@ -86,18 +87,22 @@ class Services:
         running.stopping.ask(signal_number(call["signal"]), float(call["timeout"]))
 
     def signal(self, call: Call) -> None:
-        """Verb: send a signal to a replica's leader or to its whole tree."""
+        """Verb: send a signal to a replica's leader or to its whole tree; of SIGSTOP, answers when that stands."""
         running = self._running.get(call["replica"])
         if running is None:
             raise BackendError(f"{call['replica']} does not run")
         number = signal_number(call["signal"])
         if number == signal.SIGKILL:
             self._look_at_memory(call["replica"])
+        met = {running.pid}
         if call.get("scope", "leader") == "tree":
-            self._signal_tree(call["replica"], number)
+            met = self._signal_tree(call["replica"], number)
         elif self._node.reaper.knows(running.pid):
             send(running.pid, number)
-        call.reply()
+        if number == signal.SIGSTOP:
+            when_still(self._node.loop, met, call.reply)
+        else:
+            call.reply()
 
     def runs(self, replica: str) -> bool:
         """Return whether anything of a replica is left."""
@@ -107,7 +112,7 @@ class Services:
         """Note what it shares before all of it may be dead at once, by our signal or by somebody else's."""
         self._node.shared_memory.look(replica, self._family.tree(replica))
 
-    def _signal_tree(self, replica: str, number: int) -> None:
+    def _signal_tree(self, replica: str, number: int) -> set[int]:
         met: set[int] = set()
         for _ in range(STABLE_ROUNDS):
             new = [pid for pid in self._family.tree(replica) if pid not in met]
@@ -115,7 +120,8 @@ class Services:
                 send(pid, number)
             met.update(new)
             if not new:
-                return
+                break
+        return met
 
     def _start_postponed(self, call: Call, plan: ReplicaPlan) -> None:
         if self._postponed.get(plan.name) is call:

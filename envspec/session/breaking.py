@@ -45,7 +45,7 @@ class Breakable:
         self._handle.fault("kill_child", self.name, signal_name(signal), child=text)
 
     def pause(self) -> None:
-        """Stop the processes in their tracks (SIGSTOP); `resume` lets them go on."""
+        """Stop the processes in their tracks (SIGSTOP); returns when they stand still. `resume` lets them go on."""
         __tracebackhide__ = True
         self._handle.fault("pause", self.name)
 

@@ -71,7 +71,7 @@ def test_a_paused_service_stands_still_until_it_is_resumed(session: Running) -> 
     pid = session["worker.0"].pid or 0
     session.background.fault("pause", "worker.0")
     assert session["worker.0"].paused
-    eventually(lambda: stat_fields(pid)[0] == "T")
+    assert stat_fields(pid)[0] == "T"
     session.background.fault("resume", "worker.0")
     eventually(lambda: stat_fields(pid)[0] != "T")
     assert not session["worker.0"].paused
