@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 from collections.abc import Iterator
@@ -117,7 +118,7 @@ def test_a_prober_that_cannot_start_is_an_answer_not_a_hang(tmp_path: Path) -> N
     with agent_in(tmp_path / "session", python="/bin/false") as agent:
         agent.start("web", "sleep", "600", health=(shell("true"),))
         answer = agent.wait_notice("answer", replica="web", passed=False)
-        assert "the prober died 3 times in a row (exit code 1)" in answer["text"]
+        assert re.search(r"the prober died \d+ times in a row \(exit code 1\)", answer["text"])
         assert not agent.call("check", key="k", **order(shell("true")))["passed"]
 
 

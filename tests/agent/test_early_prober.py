@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,7 @@ def test_a_prober_that_was_there_is_not_used_where_another_interpreter_is_asked_
         (answer,) = agent.call("check", key="k", **question(Check("exec", {"shell": "true"}, 5.0, "ready[0] (exec)")))[
             "answers"
         ]
-        assert "the prober died 3 times in a row (exit code 1)" in answer["text"]
+        assert re.search(r"the prober died \d+ times in a row \(exit code 1\)", answer["text"])
 
 
 def test_no_prober_starts_early_where_its_imports_hang_on_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
