@@ -118,7 +118,7 @@ class Context:
 class Validator:
     """What all validators share. Subclasses add their fields and say how to ask."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "use_attribute_docstrings": True}
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     choose_one: ClassVar[tuple[tuple[str, ...], ...]] = ()
     """Groups of fields of which the file must write exactly one; checked by the spec, not here."""

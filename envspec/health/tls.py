@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Tls:
     """Speak TLS, even where the endpoint's scheme does not say so. Paths are those of PEM files."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "use_attribute_docstrings": True}
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     ca: str | None = None
     """Certificates to trust, in place of the system's."""

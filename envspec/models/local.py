@@ -19,7 +19,7 @@ _WANTED = "name a directory with config.json, a tokenizer and all weights, or on
 class Local:
     """Model files that are already on this machine."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "use_attribute_docstrings": True}
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     path: str
     """A directory with config.json and weights, or one file such as a GGUF; relative to the file that says so."""

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from envspec.pytest_plugin.import_as_written import import_as_written
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
     from pathlib import Path
@@ -30,6 +32,8 @@ WORDS: pytest.StashKey[LastWords] = pytest.StashKey()
 RUN: pytest.StashKey[str] = pytest.StashKey()
 MEETING: pytest.StashKey[str] = pytest.StashKey()
 CHOSEN: pytest.StashKey[bool] = pytest.StashKey()
+import_as_written()
+
 RUN_DIRECTORY = "ENVSPEC_RUN_DIR"
 """As in envspec.models.hub.run_commits: where the processes of a run agree on the commits of branches."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import is_dataclass
 from functools import cache, partial
 from typing import Annotated, Any, ClassVar, TypeVar, cast, get_args, get_type_hints
@@ -65,12 +66,10 @@ class Exact:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        config = source.__pydantic_config__
-        source.__pydantic_config__ = {**config, "use_attribute_docstrings": cls.described}
-        try:
-            schema = handler(source)
-        finally:
-            source.__pydantic_config__ = config
+        if cls.described:
+            for declared in (source, *_dataclasses_in(source)):
+                declared.__pydantic_config__ = {**declared.__pydantic_config__, "use_attribute_docstrings": True}
+        schema = handler(source)
         _make_strict(handler.resolve_ref_schema(schema), handler)
         return core_schema.no_info_before_validator_function(partial(_without_extensions, source), schema)
 
@@ -99,8 +98,17 @@ def _without_extensions(declared: type, data: Any) -> Any:
 
 
 def _inside(declared: Any, data: Any) -> Any:
-    kind = next((kind for kind in (declared, *get_args(declared)) if is_dataclass(kind)), None)
-    return data if not isinstance(kind, type) else _without_extensions(kind, data)
+    kind = _dataclass_of(declared)
+    return data if kind is None else _without_extensions(kind, data)
+
+
+def _dataclasses_in(declared: type) -> Iterator[Any]:
+    return filter(None, map(_dataclass_of, get_type_hints(declared).values()))
+
+
+def _dataclass_of(hint: Any) -> type | None:
+    """Return the dataclass that a type hint names, also as one of several alternatives."""
+    return next((kind for kind in (hint, *get_args(hint)) if isinstance(kind, type) and is_dataclass(kind)), None)
 
 
 def _make_strict(schema: Any, handler: GetCoreSchemaHandler) -> None:

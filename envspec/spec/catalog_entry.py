@@ -37,7 +37,7 @@ class CatalogEntry(Spec):
     extra: str | None = None
     """The extra of envspec that provides its commands and modules: `local` for `pip install 'envspec[local]'`. A
     template of it sees `inputs`."""
-    inputs: dict[Name, InputSpec] = Field(default_factory=dict)
+    inputs: dict[Name, InputSpec] = Field(default={})
     """Its parameters, by name."""
     requires: RequiresSpec = Field(default_factory=RequiresSpec)
     """What the host must have, added to the environment's own where the service is enabled and not attached."""

@@ -24,23 +24,23 @@ class EnvironmentFile(Spec):
     """What the environment is, in one or two sentences."""
     extends: str | None = None
     """Another environment file, relative to this one, whose keys lie under these."""
-    vars: dict[Name, Any] = Field(default_factory=dict)
+    vars: dict[Name, Any] = Field(default={})
     """Values for templates, overridden by `--set NAME=VALUE` or `ENVSPEC_VAR_NAME=VALUE`."""
     requires: RequiresSpec = Field(default_factory=RequiresSpec)
     """What the host must have."""
-    env: dict[str, str | None] = Field(default_factory=dict)
+    env: dict[str, str | None] = Field(default={})
     """Variables for all services; null takes a variable away."""
     inherit_env: list[Pattern] | None = None
     """Which of the caller's variables services inherit, as patterns. Default: all."""
     ports: PortsSpec = Field(default_factory=PortsSpec)
     """Where ports come from."""
-    models: dict[Name, ModelSpec] = Field(default_factory=dict)
+    models: dict[Name, ModelSpec] = Field(default={})
     """Models, by name."""
-    services: dict[Name, ServiceSpec] = Field(default_factory=dict)
+    services: dict[Name, ServiceSpec] = Field(default={})
     """Services, by name."""
-    ready: list[HealthItem] = Field(default_factory=list)
+    ready: list[HealthItem] = Field(default=[])
     """Validators for the environment as a whole, asked when every service is healthy."""
     start_timeout: PositiveDuration | None = None
     """Bounds `ready`, and is the default of the services' own."""
-    faults: list[FaultSpec] = Field(default_factory=list)
+    faults: list[FaultSpec] = Field(default=[])
     """What is done to services on purpose, each at its time."""

@@ -120,5 +120,5 @@ class PortsSpec(Spec):
     """The address that services listen on; templates see it as `replica.host`."""
     range: PortRange = DEFAULT_RANGE
     """What `auto` is leased from."""
-    ranges: dict[Name, PortRange] = Field(default_factory=dict)
+    ranges: dict[Name, PortRange] = Field(default={})
     """Named ranges, for ports that need one of their own: `{system: 20000-32767}`."""

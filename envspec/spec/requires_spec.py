@@ -13,13 +13,13 @@ from envspec.units import ByteSize
 class RequiresSpec(Spec):
     """What the host must have before anything is started; unmet, the command exits 3 and names what is missing."""
 
-    os: list[Literal["linux", "macos"]] = Field(default_factory=list)
+    os: list[Literal["linux", "macos"]] = Field(default=[])
     """Operating systems on which this can run; empty for any."""
-    commands: list[str] = Field(default_factory=list)
+    commands: list[str] = Field(default=[])
     """Programs that must be found on PATH, or beside the Python that runs envspec."""
-    modules: list[str] = Field(default_factory=list)
+    modules: list[str] = Field(default=[])
     """Python modules that must be importable."""
-    env: list[str] = Field(default_factory=list)
+    env: list[str] = Field(default=[])
     """Variables of the caller's environment that must be set: `[HF_TOKEN]`."""
     memory: ByteSize | None = None
     """Memory that must be available: `8GiB`."""

@@ -70,7 +70,7 @@ class ServiceSpec(Spec):
 
     use: str | None = None
     """The catalog entry to build on: a shipped name, or `./entry.yaml` relative to this file."""
-    with_: dict[str, Any] = Field(default_factory=dict, alias="with")
+    with_: dict[str, Any] = Field(default={}, alias="with")
     """Values for the entry's inputs."""
     kind: Literal["service", "task"] = "service"
     """A service runs until it is stopped; a task runs to completion, and succeeds with exit code 0."""
@@ -82,40 +82,40 @@ class ServiceSpec(Spec):
     """Whether replicas start together, or each once the one before it is healthy."""
     command: list[str] | None = None
     """The program and its arguments, as a list. Nothing is expanded but templates."""
-    args: list[str] = Field(default_factory=list)
+    args: list[str] = Field(default=[])
     """Arguments appended to `command`."""
     shell: str | None = None
     """A script for `bash -eo pipefail -c`, instead of `command`."""
     cwd: str | None = None
     """Where it runs, relative to this file. Default: the replica's own directory."""
-    env: dict[str, str | None] = Field(default_factory=dict)
+    env: dict[str, str | None] = Field(default={})
     """Variables of its environment; null takes a variable away."""
     env_file: str | list[str] | None = None
     """Files of NAME=VALUE lines, relative to this file; `env` wins over them."""
     inherit_env: list[Pattern] | None = None
     """Which of the caller's variables it inherits, as patterns: `[PATH, "CUDA_*"]`. Default: all."""
-    unset_env: list[Pattern] = Field(default_factory=list)
+    unset_env: list[Pattern] = Field(default=[])
     """Which variables it does not inherit, as patterns."""
-    files: dict[str, str] = Field(default_factory=dict)
+    files: dict[str, str] = Field(default={})
     """Files to write into the replica's directory before it starts: relative path → text."""
-    ports: dict[Name, PortSpec] = Field(default_factory=dict)
+    ports: dict[Name, PortSpec] = Field(default={})
     """Its ports, by name."""
     attach: AttachSpec | None = None
     """Where it already runs, instead of starting it."""
-    models: list[str] = Field(default_factory=list)
+    models: list[str] = Field(default=[])
     """Models it needs without naming them in a template."""
-    depends_on: list[str] | dict[str, Condition] = Field(default_factory=list)
+    depends_on: list[str] | dict[str, Condition] = Field(default=[])
     """What must be there before it starts. In a list, that means healthy where the other has validators, succeeded
     where it is a task, else started."""
-    health: list[HealthItem] = Field(default_factory=list)
+    health: list[HealthItem] = Field(default=[])
     """Validators, all of which must pass before it counts as healthy."""
     start_timeout: PositiveDuration | None = None
     """Time from its start until `health` has passed and `after_healthy` is done. Default: the top key, else 60s."""
     liveness: LivenessSpec | None = None
     """Go on asking `health` after the start."""
-    after_healthy: list[ActionItem] = Field(default_factory=list)
+    after_healthy: list[ActionItem] = Field(default=[])
     """Done once per start, in order, when `health` has passed; one that fails is a failed start."""
-    reset: Literal["restart"] | list[ActionItem] = Field(default_factory=list)
+    reset: Literal["restart"] | list[ActionItem] = Field(default=[])
     """Brings the service back to its first state before a test run borrows a session that ran before: actions, done in
     order, or `restart`, which starts this service anew on the same ports and in the same directory."""
     stop: StopSpec = Field(default_factory=StopSpec)

@@ -54,7 +54,7 @@ def as_asked_for(revision: str) -> str:
 class Hub:
     """A repository of the Hugging Face Hub, or of whatever HF_ENDPOINT names."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "use_attribute_docstrings": True}
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     repo: str
     """`org/name`, got by huggingface_hub into the cache that all programs share."""

@@ -18,7 +18,7 @@ class Synthetic:
         ValueError: the sizes do not fit one another; says all that is wrong.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "use_attribute_docstrings": True}
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     architecture: Literal["qwen3", "llama", "qwen2"]
     """The family whose config and tensor names the files have."""
