@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from envspec.agent.calls import Call, Node
+from envspec.agent.identity import stat_fields
 from envspec.agent.piped import Listener, PipedChild, Program, last_line
 from envspec.agent.program import SpawnError
 from envspec.agent.reaper import Exit
@@ -16,15 +18,20 @@ QUICK_DEATH = 5.0
 DEATHS = 3
 """Quick deaths in a row after which those who wait hear of it; then another one is tried every RETRY seconds."""
 RETRY = 1.0
+PATIENCE = 15.0
+"""Seconds in which an order must be carried out, which takes milliseconds, or 0.1 s of CPU where a relay starts."""
+STOPPED = (["T"], ["t"])
+"""States of a process that a signal or a debugger holds (proc(5), /proc/PID/stat)."""
 
 
 class RelayClient:
-    """At most one relay process, what it was told last of each port, and who waits for its answer."""
+    """At most one relay process, what it was told last of each port, what it did last, and who waits for an answer."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self._child: PipedChild | None = None
         self._orders: dict[str, Message] = {}
+        self._done: dict[str, Message] = {}
         self._calls: dict[str, list[Call]] = {}
         self._started = 0.0
         self._deaths = 0
@@ -39,13 +46,11 @@ class RelayClient:
         """Verb: listen at `host`, `number` for what is at `to`, and do what `toxics` says; answers when that is so."""
         order = {name: call[name] for name in ("key", "host", "number", "to", "toxics")}
         key = str(order["key"])
-        order["id"] = self._orders.get(key, {"id": 0})["id"] + 1
         first = not self._orders
-        self._orders[key] = order
         self._calls.setdefault(key, []).append(call)
-        if self._child is not None:
-            self._child.send(order)
-        elif first:
+        self._node.loop.after(PATIENCE, partial(self._give_up, key, call))
+        self._order(key, order)
+        if first and self._child is None:
             self._spawn()
 
     def close(self) -> None:
@@ -53,6 +58,33 @@ class RelayClient:
         self._closed = True
         if self._child is not None:
             self._child.kill()
+
+    def _order(self, key: str, order: Message) -> None:
+        """Let this be done at a port from now on; answers to what was ordered there before are none any more."""
+        self._orders[key] = {**order, "id": self._orders.get(key, {"id": 0})["id"] + 1}
+        if self._child is not None:
+            self._child.send(self._orders[key])
+
+    def _give_up(self, key: str, call: Call) -> None:
+        """Fail an order that was not carried out in time; where nobody waits for another one, it is taken back."""
+        if call not in (calls := self._calls.get(key, [])):
+            return
+        calls.remove(call)
+        if not calls and key in self._done:
+            self._order(key, self._done[key])
+        self._fail([call], *self._why_late(key))
+
+    def _why_late(self, key: str) -> tuple[str, str]:
+        """Return what to say of a relay that does not answer, and what to do about it."""
+        if self._child is None:
+            said = last_line(self._node.directory / LOG)
+            return f"there is no relay before {key}, and none came within {PATIENCE:g} s: {said}", ""
+        pid = self._child.pid
+        message = f"the relay before {key} (pid {pid}) does not answer"
+        end = f"kill -KILL {pid} ends it: connections through it are cut, and another one takes its place"
+        if stat_fields(pid)[:1] in STOPPED:
+            return f"{message}: it is stopped (SIGSTOP)", f"kill -CONT {pid} lets it go on; {end}"
+        return f"{message} within {PATIENCE:g} s", f"it may be busy; {end}"
 
     def _spawn(self) -> None:
         if self._closed or self._child is not None:
@@ -79,6 +111,8 @@ class RelayClient:
             self._fail(calls, f"no relay can listen on {order['host']}:{order['number']} for {key}: {error}")
         elif error:
             self._node.notify("warning", message=f"{key} has no relay any more: {error}")
+        else:
+            self._done[key] = order
         for call in calls:
             call.reply()
 
@@ -104,8 +138,8 @@ class RelayClient:
         self._node.loop.after(RETRY, self._spawn)
 
     @staticmethod
-    def _fail(calls: list[Call], text: str) -> None:
+    def _fail(calls: list[Call], text: str, hint: str = "") -> None:
         from envspec.errors import BackendError  # not above: it costs the agent's start 10 ms
 
         for call in calls:
-            call.fail(BackendError(text))
+            call.fail(BackendError(text, hint=hint))

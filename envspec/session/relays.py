@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from envspec.errors import BackendError
 from envspec.plan.codec import to_json
 from envspec.plan.plan import CONNECTABLE, Plan, ReplicaPlan
 from envspec.plan.toxics import NOTHING, Toxics
@@ -34,10 +35,15 @@ class Relays:
         """Do this there from now on; returns when it is so.
 
         Raises:
-            BackendError: there is no relay any more, and no other one can be started.
+            BackendError: there is no relay any more, or it does not answer; what was done there before is done on.
         """
-        self._toxics[replica, port] = toxics
-        await self._tell(self._replicas[replica], port)
+        before, self._toxics[replica, port] = self._toxics[replica, port], toxics
+        try:
+            await self._tell(self._replicas[replica], port)
+        except BackendError:
+            if self._toxics[replica, port] is toxics:  # else somebody has ordered another thing meanwhile
+                self._toxics[replica, port] = before
+            raise
 
     def ailing(self) -> list[tuple[str, str]]:
         """Return the replicas and ports at which something is done."""
