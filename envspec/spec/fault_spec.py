@@ -129,6 +129,11 @@ class FaultSpec(Spec):
     """What a service may say before its connection is `reset`, such as `2KB`. Default: nothing."""
 
     @property
+    def is_one(self) -> bool:
+        """Whether it names exactly one action."""
+        return len(list(self._actions())) == 1
+
+    @property
     def order(self) -> Order:
         """What is to be done; `problems` says whether that can be told."""
         action, target = next(self._actions())

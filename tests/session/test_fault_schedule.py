@@ -99,7 +99,7 @@ def test_what_lasts_for_a_time_is_undone(bench: Bench) -> None:
 
 def test_a_fault_that_cannot_be_done_is_warned_of_and_harms_nothing(bench: Bench) -> None:
     session = with_faults(
-        bench, "{after: healthy, resume: store}", "{after: healthy, kill_child: store, child: x}"
+        bench, "{after: healthy, restart: worker.0}", "{after: healthy, kill_child: store, child: x}"
     ).up()
     warned = session.wait(e.Warned)
     assert warned.message.startswith("faults[1] (kill_child store) could not be done: no process below store has 'x'")
