@@ -211,12 +211,27 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Release all engines, and take down whatever is up, unless it should be kept."""
     config = session.config
+    if MODELS in config.stash or POOL in config.stash:
+        _end(session)
+    if WORDS in config.stash:
+        from envspec.pytest_plugin.last_words import fail_if_lost
+
+        fail_if_lost(session)
+        if hasattr(config, "workeroutput"):
+            config.workeroutput["envspec"] = config.stash[WORDS].to_json()
+
+
+def _end(session: pytest.Session) -> None:
+    from envspec.pytest_plugin.ending import tried
+
+    config = session.config
+    interrupted = False
     if MODELS in config.stash:
-        config.stash[MODELS].close()
-    if POOL in config.stash and config.stash[POOL].close():
+        interrupted |= tried(config, "the engines could not be released", config.stash[MODELS].close)
+    if POOL in config.stash:
+        interrupted |= config.stash[POOL].close()
+    if interrupted:
         session.exitstatus = pytest.ExitCode.INTERRUPTED
-    if WORDS in config.stash and hasattr(config, "workeroutput"):
-        config.workeroutput["envspec"] = config.stash[WORDS].to_json()
 
 
 @pytest.fixture(scope="session")

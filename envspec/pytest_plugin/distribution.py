@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from envspec.pytest_plugin import MEETING, POOL, WORDS, is_ordered, pool_of, words_of
+from envspec.pytest_plugin import MEETING, POOL, is_ordered, pool_of, words_of
 
 if TYPE_CHECKING:
     from envspec.pytest_plugin.wanted import Groups
@@ -61,12 +61,3 @@ def pytest_testnodedown(node: Any, error: object) -> None:  # noqa: ARG001  the 
     """Take over what an xdist worker has to say about its environments: only the controller has a terminal."""
     if told := getattr(node, "workeroutput", {}).get("envspec"):
         words_of(node.config).heard(node.gateway.id, told)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail the run where a worker says that an environment died unseen."""
-    if WORDS in session.config.stash:
-        from envspec.pytest_plugin.last_words import fail_if_lost
-
-        fail_if_lost(session)

@@ -7,6 +7,7 @@ from collections.abc import Generator
 import pytest
 
 from envspec.pytest_plugin import MODELS
+from envspec.pytest_plugin.ending import end_fixtures
 from envspec.pytest_plugin.pool import EnvironmentPool
 
 
@@ -38,6 +39,11 @@ class Lending:
             return (yield)
         finally:
             self._pool.leave(nextitem)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """End fixtures that an interrupted run has left."""
+        end_fixtures(session)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Let an environment go whose tests are all done."""

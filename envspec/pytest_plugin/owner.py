@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
 from envspec.errors import BackendError, EnvspecError, StoppedError
@@ -162,17 +162,22 @@ class Owner:
         self.refuse()
         with self._changed:
             entries = [*self._leaving, *self._broken, *self._entries.values()]
-        kept = []
-        for entry in reversed(entries):
-            if entry.started is not None and entry.started.kept:
-                kept += [f"envspec: {entry.wanted} {line}" for line in (entry.started.leave(),) if line]
-                continue
-            try:
-                self._stop(entry, say)
-            except KeyboardInterrupt as interrupt:
-                self.interrupted = True
-                self.lines.append(f"envspec: {interrupt}")
+        kept: list[str] = []
+        with ExitStack() as ends:  # the last one first, and all of them, whatever is raised
+            for entry in entries:
+                ends.callback(self._end, entry, say, kept)
         self.lines += kept
+
+    def _end(self, entry: _Entry, say: Say, kept: list[str]) -> None:
+        """Take one down, or leave it up that is kept, which `kept` then says."""
+        if entry.started is not None and entry.started.kept:
+            kept += [f"envspec: {entry.wanted} {line}" for line in (entry.started.leave(),) if line]
+            return
+        try:
+            self._stop(entry, say)
+        except KeyboardInterrupt as interrupt:
+            self.interrupted = True
+            self.lines.append(f"envspec: {interrupt}")
 
     def _stop(self, entry: _Entry, say: Say) -> None:
         """Take one down, also one that is just starting."""

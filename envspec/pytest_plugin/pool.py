@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from envspec.errors import EnvspecError, RequirementError, UsageError
+from envspec.errors import EnvspecError, UsageError
 from envspec.pytest_plugin import MEETING, is_ordered, words_of
 from envspec.pytest_plugin.borrower import Borrower
 from envspec.pytest_plugin.controller import end_with_controller
+from envspec.pytest_plugin.ending import tried
 from envspec.pytest_plugin.lender import Lender
 from envspec.pytest_plugin.markers import names_of, wanted_of
 from envspec.pytest_plugin.meeting import BROKER
 from envspec.pytest_plugin.model_needs import is_skipped
 from envspec.pytest_plugin.naming import Naming
+from envspec.pytest_plugin.refusing import check_name, is_skip, refuse
 from envspec.pytest_plugin.terminal import say
-from envspec.pytest_plugin.text import one_line, ports_table, reason, whole_story
+from envspec.pytest_plugin.text import one_line, ports_table, whole_story
 from envspec.pytest_plugin.unnamed import Unnamed
 from envspec.pytest_plugin.wanted import Groups, Wanted
 from envspec.session.live import Environment, Handle
@@ -232,7 +234,7 @@ class EnvironmentPool:
             pytest.fail(self.broken[wanted], pytrace=False)
 
     def _lend(self, wanted: Wanted) -> None:
-        self._check_name(wanted)
+        check_name(wanted, self.naming)
         expected = wanted in self._expected
         handle: Handle | EnvspecError
         try:
@@ -240,22 +242,13 @@ class EnvironmentPool:
         except EnvspecError as error:
             handle = error
         if isinstance(handle, EnvspecError):
-            self._refuse(wanted, handle)  # out here, or pytest would show both errors
+            refuse(wanted, handle, self.config)  # out here, or pytest would show both errors
         if not expected:  # asked for by name, out of the fixture's sight: nobody knows who needs it next
             self._to_the_end.add(wanted)
         self.held[wanted] = environment = Environment(handle)
         self._sessions[wanted] = environment.id  # one that broke down can tell it no more
         for callback in self._lent:
             callback(wanted, handle, environment)
-
-    def _check_name(self, wanted: Wanted) -> None:
-        unknown = ""
-        try:
-            self.naming.file(wanted.name)
-        except EnvspecError as error:
-            unknown = f"{one_line(error)}\nhint: {error.hint}"
-        if unknown:
-            pytest.fail(unknown, pytrace=False)  # out here, or pytest would show both errors
 
     def _start(self, wanted: Wanted, on_event: OnEvent, on_handle: OnHandle) -> Started:
         from envspec.pytest_plugin.start import Stay, start
@@ -270,29 +263,23 @@ class EnvironmentPool:
             on_handle=on_handle,
         )
 
-    def _refuse(self, wanted: Wanted, error: EnvspecError) -> NoReturn:
-        if self._is_skip(error) and isinstance(error, RequirementError):
-            pytest.skip(f"environment {wanted.name}: {reason(error)}")
-        pytest.fail(
-            f"environment {wanted.name} did not start: {one_line(error)}\n(all of it at the end)", pytrace=False
-        )
-
-    def _is_skip(self, error: EnvspecError) -> bool:
-        return isinstance(error, RequirementError) and not self.config.getoption("--env-strict")
-
     def close(self) -> bool:
         """Give back what is held, and take down what this process owns; tell whether Ctrl-C came meanwhile."""
+        interrupted = False
         for wanted in list(self.held):
-            self.give_back(wanted)
+            failure = f"environment {wanted} could not be given back"
+            interrupted |= tried(self.config, failure, partial(self.give_back, wanted))
         if isinstance(self.lender, Borrower):
             self.lender.close()
-            return False
+            return interrupted
         words = words_of(self.config)
-        self.owner.close(lambda line: say(self.config, f"envspec: {line}"))
+        self.owner.interrupted |= interrupted
+        close = partial(self.owner.close, lambda line: say(self.config, f"envspec: {line}"))
+        tried(self.config, "the environments could not be taken down", close)
         if "broker" in self.__dict__:
             self.broker.close()
         for wanted, error in self.owner.failed.items():
-            if not self._is_skip(error):
+            if not is_skip(error, self.config):
                 words.sections[f"environment {wanted.name} did not start"] = whole_story(error)
         words.lines += self.owner.lines
         words.sessions += self.owner.sessions

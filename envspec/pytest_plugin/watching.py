@@ -17,7 +17,6 @@ import pytest
 from envspec.pytest_plugin import words_of
 from envspec.pytest_plugin.culprit import Loss
 from envspec.pytest_plugin.interrupt import EnvironmentBroken, Interrupter
-from envspec.pytest_plugin.last_words import fail_if_lost
 from envspec.pytest_plugin.markers import wanted_of
 from envspec.pytest_plugin.pool import EnvironmentPool
 from envspec.pytest_plugin.wanted import Wanted
@@ -222,14 +221,12 @@ class Watching:
         return dead
 
     @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> Wrapper:
+    def pytest_sessionfinish(self) -> Wrapper:
         """Tell at the end what no test could: whatever is still held is given back within."""
         self._test = None
         self._pool.on_return(lambda _: self._tell_the_rest())
         self._tell_the_rest()
-        result = yield
-        fail_if_lost(session)
-        return result
+        return (yield)
 
     def _tell_the_rest(self) -> None:
         words = words_of(self._pool.config)

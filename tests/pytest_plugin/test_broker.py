@@ -56,6 +56,7 @@ class House:
         self.started: list[Wanted] = []
         self.stopped: list[str] = []
         self.lacks = ""
+        self.unstoppable = ""
         self.given_up = False
         self.owner = Owner(self._start, Turns(1), lambda: self.given_up)
         self.broker = Broker(self.owner, folder / BROKER)
@@ -69,6 +70,8 @@ class House:
         return Started(Environment(handle), handle, kept=False)
 
     def _has_stopped(self, session: str) -> None:
+        if session == self.unstoppable:
+            raise RuntimeError(f"{session} says no")
         with self._changed:
             self.stopped.append(session)
             self._changed.notify_all()
@@ -130,6 +133,17 @@ def test_what_a_worker_held_that_died_is_given_back(house: House) -> None:
     worker.close()  # as the kernel does for one that dies
 
     house.until_stopped("session-1")
+
+
+def test_one_that_will_not_stop_spares_no_other(house: House) -> None:
+    for wanted in (A, B):
+        house.owner.lend(wanted, at_once=True)
+    house.unstoppable = "session-2"
+
+    with pytest.raises(RuntimeError, match="session-2 says no"):
+        house.owner.close(lambda _: None)
+
+    assert house.stopped == ["session-1"]
 
 
 def test_a_broken_one_is_lent_to_nobody_again(house: House) -> None:

@@ -1,0 +1,35 @@
+"""What a test is told that cannot have its environment: it is skipped where the host lacks something, else it fails."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import pytest
+
+from envspec.errors import EnvspecError, RequirementError
+from envspec.pytest_plugin.naming import Naming
+from envspec.pytest_plugin.text import one_line, reason
+from envspec.pytest_plugin.wanted import Wanted
+
+
+def check_name(wanted: Wanted, naming: Naming) -> None:
+    """Fail a test whose environment there is no file of."""
+    unknown = ""
+    try:
+        naming.file(wanted.name)
+    except EnvspecError as error:
+        unknown = f"{one_line(error)}\nhint: {error.hint}"
+    if unknown:
+        pytest.fail(unknown, pytrace=False)  # out here, or pytest would show both errors
+
+
+def is_skip(error: EnvspecError, config: pytest.Config) -> bool:
+    """Tell whether tests are skipped of this: the host lacks something, and --env-strict does not forbid it."""
+    return isinstance(error, RequirementError) and not config.getoption("--env-strict")
+
+
+def refuse(wanted: Wanted, error: EnvspecError, config: pytest.Config) -> NoReturn:
+    """Let a test hear why its environment did not start."""
+    if is_skip(error, config) and isinstance(error, RequirementError):
+        pytest.skip(f"environment {wanted.name}: {reason(error)}")
+    pytest.fail(f"environment {wanted.name} did not start: {one_line(error)}\n(all of it at the end)", pytrace=False)
