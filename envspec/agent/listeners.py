@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from envspec.leases.owner import open_sockets
 from envspec.leases.sockets import LISTEN, SocketTable, TcpSocket
@@ -16,13 +16,17 @@ class ListenTable:
 
     def __init__(self) -> None:
         self._table = SocketTable()
+        self._found: Sequence[Listener] = ()
+        self._by_port: dict[int, list[Listener]] = {}
 
-    def dump(self) -> dict[int, list[Listener]]:
+    def dump(self) -> Mapping[int, list[Listener]]:
         """Return what listens now, by port; several where addresses differ or SO_REUSEPORT is used."""
-        listeners: dict[int, list[Listener]] = {}
-        for listener in self._table.sockets(LISTEN):
-            listeners.setdefault(listener.port, []).append(listener)
-        return listeners
+        found = self._table.sockets(LISTEN)
+        if found is not self._found:
+            self._found, self._by_port = found, {}
+            for listener in found:
+                self._by_port.setdefault(listener.port, []).append(listener)
+        return self._by_port
 
     def owns(self, inode: int, pids: Iterable[int]) -> bool | None:
         """Tell whether one of these processes has this socket open.

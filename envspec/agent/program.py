@@ -22,16 +22,17 @@ def find_program(name: str, path: str, cwd: str) -> str:
     Raises:
         SpawnError: there is none, or it is a directory or not executable.
     """
-    places = [Path(name)] if "/" in name else [Path(part) / name for part in path.split(":")]
-    found = [Path(cwd) / place for place in places]
-    for candidate in found:
-        if candidate.is_file() and os.access(candidate, os.X_OK):
-            return str(candidate)
-    for candidate in found:
+    parts = [""] if "/" in name else path.split(":")
+    unusable = None
+    for candidate in (Path(cwd, part, name) for part in parts):
         if candidate.is_file():
-            raise SpawnError(f"the command is not executable: {candidate}")
+            if os.access(candidate, os.X_OK):
+                return str(candidate)
+            unusable = unusable or candidate
+    if unusable is not None:
+        raise SpawnError(f"the command is not executable: {unusable}")
     if "/" not in name:
         raise SpawnError(f"command not found: {name} (PATH searched: {path})")
-    if found[0].is_dir():
-        raise SpawnError(f"the command is a directory: {found[0]}")
-    raise SpawnError(f"command not found: {found[0]}")
+    if Path(cwd, name).is_dir():
+        raise SpawnError(f"the command is a directory: {Path(cwd, name)}")
+    raise SpawnError(f"command not found: {Path(cwd, name)}")

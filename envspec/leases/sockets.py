@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,8 +24,9 @@ _GET_SOCKETS = 18
 _DUMP = 0x301  # NLM_F_REQUEST | NLM_F_ROOT | NLM_F_MATCH
 _ERROR, _DONE = 2, 3  # NLMSG_ERROR, NLMSG_DONE
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port id
+_BEGIN = struct.Struct("=IH")  # of nlmsghdr: length, type
 _REQUEST = struct.Struct("=4x48xI4x")  # inet_diag_req: family and socket, zeros: any; the states; no further filter
-_ENTRY = struct.Struct("=BB2s2x16sII")  # of inet_diag_msg: family, state, ports, address, uid, inode
+_ENTRY = struct.Struct("=BB2x2s2x16s40xII")  # of inet_diag_msg: family, state, port, address, uid, inode
 _BUFFER = 1 << 16  # the kernel fills at most 32 KiB a read
 _PATIENCE = struct.pack("ll", 1, 0)  # a timeval; the kernel answers within the call or never
 
@@ -46,21 +47,24 @@ class SocketTable:
     def __init__(self) -> None:
         self._netlink = _open_netlink()
         self._buffer = bytearray(_BUFFER)
-        self._seen: dict[bytes, TcpSocket] = {}
+        self._answer = b""
+        self._found: tuple[TcpSocket, ...] = ()
 
-    def sockets(self, states: int) -> list[TcpSocket]:
-        """Return the TCP sockets, IPv4 and IPv6, that are in one of these states."""
+    def sockets(self, states: int) -> Sequence[TcpSocket]:
+        """Return the TCP sockets, IPv4 and IPv6, that are in one of these states.
+
+        Where the kernel says the same as the last time, this is the same object: mostly nothing has changed 2 ms later.
+        """
         if self._netlink is not None:
             try:
-                return self._parse(_dump(self._netlink, self._buffer, states))
+                answer = _dump(self._netlink, self._buffer, states)
             except OSError:
                 self.close()  # a sandbox's filter, or a kernel without tcp_diag: the next answer would be the same
+            else:
+                if answer != self._answer:
+                    self._answer, self._found = answer, tuple(_parse(answer))
+                return self._found
         return [found for found in _read_proc_net() if found.state & states]
-
-    def _parse(self, entries: Iterator[bytes]) -> list[TcpSocket]:
-        """Parse what the last call has not: most sockets are there again 2 ms later, and so it takes half the time."""
-        self._seen = {entry: self._seen.get(entry) or _parse_entry(entry) for entry in entries}
-        return list(self._seen.values())
 
     def close(self) -> None:
         """Close the line; later calls read `/proc/net`."""
@@ -69,7 +73,7 @@ class SocketTable:
             self._netlink = None
 
 
-def sockets(states: int) -> list[TcpSocket]:
+def sockets(states: int) -> Sequence[TcpSocket]:
     """Return the TCP sockets that are in one of these states now: one dump, for those who ask once."""
     table = SocketTable()
     try:
@@ -88,26 +92,42 @@ def _open_netlink() -> socket.socket | None:
     return netlink
 
 
-def _dump(netlink: socket.socket, buffer: bytearray, states: int) -> Iterator[bytes]:
-    """Yield of each socket what `_ENTRY` reads: its inet_diag_msg less the queues and timers, which change."""
+def _dump(netlink: socket.socket, buffer: bytearray, states: int) -> bytes:
+    """Return the kernel's messages: one for each socket, and the last one, which says so.
+
+    Raises:
+        OSError: it answers no such question.
+    """
     request = _REQUEST.pack(states)
     netlink.send(_HEADER.pack(_HEADER.size + len(request), _GET_SOCKETS, _DUMP, 1, 0) + request)
+    answer = b""
     while True:
-        end = netlink.recv_into(buffer)
-        start = 0
-        while start < end:
-            length, kind, *_ = _HEADER.unpack_from(buffer, start)
+        part = bytes(memoryview(buffer)[: netlink.recv_into(buffer)])
+        answer += part
+        for kind, start in _messages(part):
             if kind == _DONE:
-                return
+                return answer
             if kind == _ERROR:
-                raise OSError(-struct.unpack_from("=i", buffer, start + _HEADER.size)[0], "sock_diag refused")
-            entry = buffer[start + _HEADER.size : start + length]
-            yield bytes(entry[:2] + entry[4:24] + entry[64:72])
-            start += (length + 3) & ~3  # messages begin at multiples of four
+                raise OSError(-struct.unpack_from("=i", part, start)[0], "sock_diag refused")
 
 
-def _parse_entry(entry: bytes) -> TcpSocket:
-    family, state, port, address, uid, inode = _ENTRY.unpack(entry)
+def _messages(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the kind of each message, and where what it says begins."""
+    start = 0
+    while start < len(data):
+        length, kind = _BEGIN.unpack_from(data, start)
+        yield kind, start + _HEADER.size
+        start += (length + 3) & ~3  # messages begin at multiples of four
+
+
+def _parse(answer: bytes) -> Iterator[TcpSocket]:
+    for kind, start in _messages(answer):
+        if kind != _DONE:
+            yield _parse_entry(answer, start)
+
+
+def _parse_entry(answer: bytes, start: int) -> TcpSocket:
+    family, state, port, address, uid, inode = _ENTRY.unpack_from(answer, start)
     host = socket.inet_ntop(family, address[:4] if family == socket.AF_INET else address)
     # What is bound and idle is reported as TCP_CLOSE (7), though asked for by a bit of its own.
     return TcpSocket(host, int.from_bytes(port, "big"), inode, uid, BOUND if state == 7 else 1 << state)

@@ -197,10 +197,8 @@ class Session:
         self._supervisor = Supervisor(self.plan, agent, self._log, self._request.environ, supply.complete)
         self._faults = Faults(self._supervisor, self._log, self.plan)
         agent.lost.add_done_callback(lambda _: self._agent_lost(agent))
-        commits = supply.bindings.commits
-        _, identity = await asyncio.gather(
-            self._supervisor.start(), asyncio.to_thread(noted_identity, draft, self._request, commits, self.directory)
-        )
+        noted = noted_identity(draft, self._request, supply.bindings.commits, self.directory, self._supervisor.begun)
+        _, identity = await asyncio.gather(self._supervisor.start(), noted)
         self._log.record(e.SessionIdentified(identity=identity))
         self._log.record(e.SessionHealthy(seconds=time.monotonic() - self._log.begin))
         self._keeping = asyncio.create_task(asyncio.to_thread(draft.keep))

@@ -46,6 +46,8 @@ class Supervisor:
         self._models = Models(run, complete, self._fail)
         self._lost: set[str] = set()
         self._started = False
+        self.begun = asyncio.Event()
+        """Set when the first service runs, or the start is over: what can wait should not compete with that."""
 
     def take(self, notice: Message) -> None:
         """Hear a notice of the agent. One without a replica is about `ready`, or about the agent itself."""
@@ -61,14 +63,23 @@ class Supervisor:
         Raises:
             EnvspecError: something failed; whatever runs, goes on running.
         """
-        await self.relays.open()
-        for replica in self.replicas.values():
-            replica.begin(wait=True)
-        self._models.begin()
-        await self._unless_failed(self._all_up())
-        if self._plan.ready:
-            await self._unless_failed(self._ready())
-        self._started = True
+        end = self._log.subscribe(self._see_begin)
+        try:
+            await self.relays.open()
+            for replica in self.replicas.values():
+                replica.begin(wait=True)
+            self._models.begin()
+            await self._unless_failed(self._all_up())
+            if self._plan.ready:
+                await self._unless_failed(self._ready())
+            self._started = True
+        finally:
+            end()
+            self.begun.set()
+
+    def _see_begin(self, event: e.Event) -> None:
+        if isinstance(event, e.ReplicaSpawned | e.ReplicaHealthy):
+            self.begun.set()
 
     async def stop(self) -> list[EnvspecError]:
         """Take everything down, those that are depended on last; return what went wrong with that."""
