@@ -130,8 +130,11 @@ class Services:
 
     def _start(self, call: Call, plan: ReplicaPlan) -> None:
         start = int(call["start"])
-        pid, log_start = (None, 0) if plan.attached else self._starter.spawn(plan)
-        if pid is not None:
+        pid, log_start = None, 0
+        if plan.attached:
+            self._starter.make_directory(plan)
+        else:
+            pid, log_start = self._starter.spawn(plan)
             self._take_in(Running(plan, start, pid, Stopping(self._node, self._family, plan.name, pid)))
         call.reply(pid=pid, at=time.monotonic())
         self._readiness.begin(plan, start, log_start, lambda: self._look_at_memory(plan.name))

@@ -25,6 +25,15 @@ class Starter:
         self._holds = holds
         self._nothing = os.open(os.devnull, os.O_RDONLY)
 
+    def make_directory(self, plan: ReplicaPlan) -> None:
+        """Make the directory of a replica, in which the commands that ask how it is run as well.
+
+        Raises:
+            StateDirectoryError: it cannot be made.
+        """
+        with writing(plan.dir):
+            Path(plan.dir).mkdir(parents=True, exist_ok=True)
+
     def spawn(self, plan: ReplicaPlan) -> tuple[int, int]:
         """Start a replica; return its pid, and the offset in its log where this start begins.
 
@@ -33,8 +42,7 @@ class Starter:
             StateDirectoryError: its directory, a file or its log cannot be written.
         """
         log = self._logs.open(plan.name, plan.log)
-        with writing(plan.dir):
-            Path(plan.dir).mkdir(parents=True, exist_ok=True)
+        self.make_directory(plan)
         for name, text in plan.files.items():
             write_text(Path(plan.dir) / name, text)
         log.sample()

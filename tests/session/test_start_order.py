@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from envspec.errors import EnvironmentNotReadyError, ModelUnavailableError
@@ -196,3 +198,17 @@ def test_an_attached_service_is_validated_and_neither_started_nor_stopped(bench:
     assert session.of(e.ReplicaSpawned) == []
     assert session.of(e.ReplicaStopping) == []
     assert server["web"].state == "healthy"
+
+
+def test_commands_ask_an_attached_service_how_it_is(bench: Bench) -> None:
+    session = bench.session(
+        """
+        services:
+          web:
+            attach: {url: "http://127.0.0.1:9"}
+            ports: {http: auto}
+            health: [{exec: {shell: 'test "$PWD" = {{ replica.dir }}'}}]
+            after_healthy: [{exec: {command: [touch, "{{ replica.dir }}/asked"]}}]
+        """
+    ).up()
+    assert (Path(session.background.status().dir) / "replicas/web/asked").exists()
