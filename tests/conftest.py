@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,6 +17,8 @@ KERNEL_THREADS = 2  # the parent of them all; they come and go and have no envir
 STANDARD_HELPERS = (b"multiprocessing.resource_tracker", b"multiprocessing.forkserver")
 
 os.environ[TAG] = str(os.getpid())  # inherited by whatever a test starts, however far away it is adopted
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what has an `&`: Ctrl-C reached no command
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
