@@ -20,7 +20,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Start the environments of --env beside xdist's workers."""
     if session.config.getoption("--env") and MEETING in session.config.stash:
         _host(session.config)
-    elif session.config.getoption("--env-report"):  # also of environments that each worker has for itself
+    elif any(map(session.config.getoption, ("--env-report", "--env-timeline"))):  # of what workers have, too
         from envspec.pytest_plugin.parts import register
 
         register(pool_of(session.config))

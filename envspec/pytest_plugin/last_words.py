@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from envspec.pytest_plugin import WORDS
 from envspec.pytest_plugin.session_record import SessionRecord
+
+if TYPE_CHECKING:
+    from envspec.pytest_plugin.ran import Ran
 
 KEY = "envspec"
 """Under which an xdist worker's words are in its `workeroutput`."""
@@ -17,20 +20,22 @@ KEY = "envspec"
 class LastWords:
     """Sections with a whole cause each, and lines after them. A section that several processes tell is told once.
 
-    `sessions` are those that this process owned, or heard of; `lost` says that the run has failed of something that no
-    test's report tells.
+    `sessions` are those that this process owned, or heard of, and `ran` what --env-timeline shows of them; `lost` says
+    that the run has failed of something that no test's report tells.
     """
 
     def __init__(self) -> None:
         self.sections: dict[str, str] = {}
         self.lines: list[str] = []
         self.sessions: list[SessionRecord] = []
+        self.ran: list[Ran] = []
         self.lost = False
 
     def to_json(self) -> dict[str, Any]:
         """Return what a worker sends to its controller."""
         sessions = [session.to_json() for session in self.sessions]
-        return {"sections": self.sections, "lines": self.lines, "sessions": sessions, "lost": self.lost}
+        ran = [one.to_json() for one in self.ran]
+        return {"sections": self.sections, "lines": self.lines, "sessions": sessions, "ran": ran, "lost": self.lost}
 
     def heard(self, worker: str, told: Mapping[str, Any]) -> None:
         """Keep what an xdist worker has to say."""
@@ -38,6 +43,10 @@ class LastWords:
         self.lines += [f"[{worker}] {line}" for line in told["lines"]]
         self.lost |= told["lost"]
         self.sessions += map(SessionRecord.from_json, told["sessions"])
+        if told["ran"]:
+            from envspec.pytest_plugin.ran import Ran  # and all that draws it, where somebody wants to see it
+
+            self.ran += map(Ran.from_json, told["ran"])
 
     def write(self, terminal: Any) -> None:
         """Write all of it into pytest's terminal."""

@@ -22,10 +22,14 @@ WHERE_TESTS_RUN: dict[str, str] = {
 """In the one process, and in each worker of xdist."""
 
 WHERE_PEOPLE_LOOK: dict[str, str] = {
-    "telling": "Telling",
     "bundling": "Bundling",
 }
 """In the one process, and in the controller of xdist."""
+
+WHERE_IT_IS_KNOWN: dict[str, str] = {
+    "telling": "Telling",
+}
+"""In these two, and in a worker of xdist that has environments of its own."""
 
 IN_THE_CONTROLLER: dict[str, str] = {
     "hosting": "Hosting",
@@ -36,6 +40,7 @@ IN_THE_CONTROLLER: dict[str, str] = {
 def register(pool: EnvironmentPool) -> None:
     """Register the parts of this process. May be called again."""
     parts = {
+        **(WHERE_IT_IS_KNOWN if pool.has_terminal or pool.owns else {}),
         **(WHERE_PEOPLE_LOOK if pool.has_terminal else {}),
         **(WHERE_TESTS_RUN if pool.runs_tests else IN_THE_CONTROLLER),
     }

@@ -101,9 +101,9 @@ class EnvironmentPool:
 
     def _is_up(self, _wanted: Wanted, status: SessionStatus) -> None:
         """Say where services are that no test of this process, or none of a process with a terminal, will use."""
-        if not self.has_terminal:
+        if not self.has_terminal and self.config.get_verbosity() >= 0:
             words_of(self.config).lines += ports_table(status)
-        elif not self.runs_tests:
+        if not self.runs_tests:
             for line in ports_table(status):
                 say(self.config, line)
 

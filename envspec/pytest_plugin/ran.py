@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 import pytest
 
@@ -51,9 +53,19 @@ class Ran:
         """Return what a summary shows of it."""
         return used(self.events, tests=self.tests, seconds=self.last - self.first, attached=self.attached)
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read one back that came from another process."""
+        events = [event for told in data["events"] if (event := e.event_from_json(told)) is not None]
+        return cls(**{**data, "wanted": Wanted(*data["wanted"]), "events": events})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {**vars(self), "wanted": list(self.wanted), "events": [e.event_to_json(event) for event in self.events]}
+
 
 class Sessions:
-    """All sessions of a run, in the order in which they began."""
+    """All sessions of a process, in the order in which they began."""
 
     def __init__(self) -> None:
         self._began = time.time()

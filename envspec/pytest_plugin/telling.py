@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from envspec.plan import events as e
+from envspec.pytest_plugin import words_of
 from envspec.pytest_plugin.pool import EnvironmentPool
 from envspec.pytest_plugin.ran import Sessions
 from envspec.pytest_plugin.start_lines import StartLines
@@ -20,7 +21,10 @@ from envspec.session.live import Environment, Handle
 
 
 class Telling:
-    """Tells it in the process that has a terminal; under -q, nothing but what was asked for by --env-timeline."""
+    """Tells it in the process that has a terminal; under -q, nothing but what was asked for by --env-timeline.
+
+    A worker of xdist that owns environments leaves what there is of them to the controller's.
+    """
 
     def __init__(self, pool: EnvironmentPool) -> None:
         self._pool = pool
@@ -29,6 +33,8 @@ class Telling:
         self._lines: StartLines | None = None
         if is_told(pool.config):
             self._lines = StartLines(pool.config, alone=pool.runs_tests)
+        if pool.config.getoption("--env-timeline"):
+            words_of(pool.config).ran = self._sessions.all
         if pool.owns:
             pool.owner.on_event(self._heard)
             pool.on_lend(self._lent)
@@ -68,10 +74,11 @@ class Telling:
 
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         """Show where the time went, where that was asked for."""
-        if not config.getoption("--env-timeline") or not self._sessions.all:
+        sessions = words_of(config).ran
+        if not sessions:
             return
         writer = config.get_terminal_writer()
-        picture = run_summary([ran.used() for ran in self._sessions.all if ran.events], writer.fullwidth)
+        picture = run_summary([ran.used() for ran in sessions if ran.events], writer.fullwidth)
         terminalreporter.section("environments", sep="-")
         terminalreporter.write((ansi if writer.hasmarkup else plain)(picture))
         terminalreporter.line("envspec timeline SESSION shows every service of one")

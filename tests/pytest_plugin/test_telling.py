@@ -122,7 +122,7 @@ def test_a_dumb_terminal_gets_plain_lines(project: pytest.Pytester, on_screen: C
     assert "\x1b[A" not in screen.raw
 
 
-@pytest.mark.parametrize("options", [["-q"], ["-q", "-n2"]], ids=" ".join)
+@pytest.mark.parametrize("options", [["-q"], ["-q", "-n2"], ["-q", "-n1", "--env-per-worker"]], ids=" ".join)
 def test_quiet_runs_have_nothing_of_it(
     project: pytest.Pytester, on_screen: Callable[..., Screen], options: list[str]
 ) -> None:
@@ -153,6 +153,16 @@ def test_the_timeline_tells_start_tests_and_stop(project: pytest.Pytester, optio
             r"    critical path: envspec .* → (early|late) ",
         ]
     )
+
+
+@pytest.mark.parametrize("options", [["--env-per-worker", "-n2"], ["--dist=each", "-n2", "-q"]], ids=" ".join)
+def test_the_timeline_has_the_environments_of_each_worker(project: pytest.Pytester, options: list[str]) -> None:
+    go(project)
+    result = project.runpytest_subprocess("--env=slow", "--env-timeline", *options)
+    assert result.ret == 0
+    each = 2 if "--dist=each" in options else 1  # of two tests, a worker has one
+    row = rf"●  slow +\d.* +{each} in \d.*m?s +\d.* m?s +slow-\w{{5}}"
+    result.stdout.re_match_lines([r"-+ environments -+", *[row, r"    critical path: envspec .* → (early|late) "] * 2])
 
 
 def test_without_the_option_there_is_no_timeline(project: pytest.Pytester) -> None:
