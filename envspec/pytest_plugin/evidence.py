@@ -40,6 +40,8 @@ class Evidence:
         self._pool = pool
         self._files: dict[Wanted, Files] = {}
         self._sizes: dict[str, int] = {}
+        self._sound: list[Wanted] = []
+        self._shown: set[Wanted] = set()
         self._began = 0.0
         pool.on_lend(self._lent)
 
@@ -69,6 +71,7 @@ class Evidence:
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Note where all logs are; afterwards tell JUnit's report which session it is."""
         self._began = time.time()
+        self._shown.clear()
         wanted = wanted_of(item, self._pool.naming)
         for one in wanted:
             if one in self._files:
@@ -76,6 +79,7 @@ class Evidence:
         try:
             return (yield)
         finally:
+            self._sound = [one for one in wanted if one not in self._pool.broken]  # what breaks now, its end says
             item.user_properties += [pair for pair in self._properties(wanted) if pair not in item.user_properties]
 
     def _properties(self, wanted: Iterable[Wanted]) -> Iterable[tuple[str, object]]:
@@ -87,23 +91,28 @@ class Evidence:
                     yield "envspec.start_seconds", round(files.seconds, 3)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Add what is known to the report of a test that failed in its environment."""
+    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Add what is known to the report of a test that failed in its environment.
+
+        Where its teardown fails as well, that adds what has come since.
+        """
         report = yield
-        if report.failed and call.when != "teardown":
-            for one in wanted_of(item, self._pool.naming):
-                if one in self._files and one not in self._pool.broken:
-                    report.sections += self._sections(self._files[one])
+        if report.failed:
+            for one in self._sound:
+                if (files := self._files.get(one)) is not None:
+                    report.sections += self._sections(files, again=one in self._shown)
+                    self._shown.add(one)
+                    self._measure(files)
         return report
 
-    def _sections(self, files: Files) -> Sections:
+    def _sections(self, files: Files, *, again: bool) -> Sections:
         from envspec.report.span import written  # as below: where no test fails, nobody waits for this
 
         changes = self._changes(files)
         where = f"session {files.session}, all logs: {files.directory / LOGS}"
-        sections = [(f"envspec: {files.environment} during the test", f"{changes}{where}")]
+        sections = []
+        if changes or not again:
+            sections = [(f"envspec: {files.environment} during the test", f"{changes}{where}")]
         for replica, path in files.logs.items():
             text = written(path, self._sizes.get(path, 0), files.secrets)
             if text:

@@ -156,3 +156,52 @@ def test_junit_knows_the_environment_of_each_test(project: pytest.Pytester, opti
     assert found["envspec.session"].startswith("talk-")
     assert 0 < float(found["envspec.start_seconds"]) < 60
     assert not list(cases["test_without"].iter("property"))
+
+
+ITS_TEARDOWN_FAILS = """
+@pytest.fixture
+def used(environment):
+    yield
+    say(environment, "farewell\\n")
+    raise ValueError
+
+def test_x(environment, used):
+    say(environment, "meanwhile\\n")
+    assert {passes}
+
+def test_next(environment): pass
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("-k", "test_x"), ("-n1",)], ids=["held", "given-back", "xdist"])
+def test_a_failed_teardown_shows_what_came_during_the_test(project: pytest.Pytester, options: tuple[str, ...]) -> None:
+    told = run(project, ITS_TEARDOWN_FAILS.format(passes=True), *options)
+
+    shown = told[told.index("ERROR at teardown of test_x") :]
+    assert "meanwhile\nfarewell\n" in shown[shown.index("envspec: speaker wrote during the test") :]
+
+
+def test_a_teardown_that_fails_after_its_test_shows_only_what_came_since(project: pytest.Pytester) -> None:
+    told = run(project, ITS_TEARDOWN_FAILS.format(passes=False))
+
+    teardown, _, call = told[told.index("ERROR at teardown of test_x") :].partition("FAILURES")
+    assert re.search(r"envspec: speaker wrote during the test -+\nfarewell\n", teardown)
+    assert re.search(r"envspec: speaker wrote during the test -+\nmeanwhile\n", call)
+    assert re.findall("meanwhile\n=|farewell\n-", told) == ["meanwhile\n="]
+    assert told.count("envspec: talk during the test") == 1
+
+
+def test_what_breaks_in_a_teardown_is_shown(project: pytest.Pytester) -> None:
+    told = run(
+        project,
+        """
+@pytest.fixture
+def used(environment):
+    yield
+    os.kill(environment["silent"].pid, 9)
+
+def test_x(environment, used): pass
+""",
+    )
+
+    assert re.search(r"silent +died of SIGKILL", told[told.index("envspec: talk during the test") :])
