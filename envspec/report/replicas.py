@@ -166,6 +166,10 @@ def _ports(replica: ReplicaStatus, *, urls: bool) -> list[Span]:
 
 def where(replica: ReplicaStatus, port: str) -> str:
     """Return where a port is reached: its URL, `host:number` where tcp is all that is known, or a block's numbers."""
+    return f"{_place(replica, port)}{' (relay)' if port in replica.relayed else ''}"
+
+
+def _place(replica: ReplicaStatus, port: str) -> str:
     endpoint, number = replica.endpoints.get(port), replica.ports[port]
     if isinstance(number, list):
         return f"{replica.host}:{_number(number)}"

@@ -146,13 +146,15 @@ def _process(replica: ReplicaPlan, inherited: Mapping[str, str]) -> dict[str, An
 
 
 def _ports(replica: ReplicaPlan, requests: tuple[PortRequest, ...]) -> dict[str, Any]:
-    """Return every port by its name: a number, or `auto` where it is leased at the start."""
+    """Return every port by its name: a number, or `auto` where it is leased at the start; of a relay, as written."""
     asked = {request.port: request for request in requests if request.replica == replica.name}
     ports: dict[str, Any] = {}
     for name, numbers in replica.ports.items():
         fixed = name not in asked or asked[name].fixed is not None
         shown: Any = (numbers[0] if len(numbers) == 1 else list(numbers)) if fixed else "auto"
         ports[name] = shown if fixed or len(numbers) == 1 else f"auto, {len(numbers)} in a row"
+        if name in replica.relayed:
+            ports[name] = {**({"range": shown} if fixed else {}), "proxy": True}
     return ports
 
 

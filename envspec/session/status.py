@@ -21,7 +21,8 @@ ReplicaState = Literal["waiting", "starting", "healthy", "unhealthy", "succeeded
 class ReplicaStatus:
     """One replica: `ports` and `endpoints` hold one value a name, or a list where the spec asks for a block.
 
-    `stopping` says that it was sent its stop signal and something of it still runs, for `stop_timeout` seconds at most.
+    `relayed` are the ports before which a relay stands. `stopping` says that it was sent its stop signal and something
+    of it still runs, for `stop_timeout` seconds at most.
     """
 
     name: str
@@ -33,6 +34,7 @@ class ReplicaStatus:
     host: str = "127.0.0.1"
     ports: dict[str, Any] = field(default_factory=dict)
     endpoints: dict[str, Any] = field(default_factory=dict)
+    relayed: tuple[str, ...] = ()
     starts: int = 0
     paused: bool = False
     stopping: bool = False
@@ -94,7 +96,19 @@ class SessionStatus:
 
 def replica_to_json(replica: ReplicaStatus) -> dict[str, Any]:
     """Return the documented shape of one replica."""
-    names = ("name", "service", "state", "pid", "exit_code", "signal", "host", "ports", "endpoints", "starts")
+    names = (
+        "name",
+        "service",
+        "state",
+        "pid",
+        "exit_code",
+        "signal",
+        "host",
+        "ports",
+        "endpoints",
+        "relayed",
+        "starts",
+    )
     return {name: getattr(replica, name) for name in (*names, "paused", "stopping", "log", "message")}
 
 
@@ -112,6 +126,7 @@ def _planned_replica(replica: ReplicaPlan) -> ReplicaStatus:
         host=replica.host,
         ports=one_or_list,
         endpoints={name: block[0] if len(block) == 1 else block for name, block in urls.items()},
+        relayed=tuple(replica.relayed),
         log=replica.log,
         stop_timeout=replica.stop.timeout,
     )

@@ -113,6 +113,15 @@ def test_show_says_what_is_required_and_what_is_inherited(envspec: Any) -> None:
     assert shown["services"]["c"]["unset_env"] == ["MY_B"]
 
 
+def test_show_says_which_ports_have_a_relay(envspec: Any) -> None:
+    envspec.write(
+        "services: {a: {command: [x], ports: {one: {proxy: true}, two: {range: 8000, proxy: true}, three: auto}}}\n"
+    )
+    shown = json.loads(envspec("show", "--format", "json").stdout)
+    ports = {"one": {"proxy": True}, "two": {"range": 8000, "proxy": True}, "three": "auto"}
+    assert shown["services"]["a"]["ports"] == ports
+
+
 def test_what_show_prints_is_json_whatever_the_numbers(envspec: Any) -> None:
     envspec.write("vars: {a: .inf, b: [-.inf], c: {d: .nan}}\nservices: {}\n")
 

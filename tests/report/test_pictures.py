@@ -111,6 +111,13 @@ def test_ps_lists_every_port_of_every_session_by_name(status: SessionStatus) -> 
     )
 
 
+def test_a_port_says_that_a_relay_stands_before_it(status: SessionStatus, plan: Plan) -> None:
+    frontend = replace(status.services["frontend"], relayed=("http",))
+    status = replace(status, services={**status.services, "frontend": frontend})
+    assert "http http://127.0.0.1:20030 (relay)\n" in plain(sessions_table([status], now=1034.0, limit=100))
+    assert "http://127.0.0.1:20030 (relay)" in plain(summary(status, plan, detached=False, limit=100))
+
+
 def test_ps_breaks_lines_between_ports(status: SessionStatus) -> None:
     assert plain(sessions_table([status], now=1034.0, limit=60)) == (
         "● local-k3f9a  healthy  up 34.0 s  pid 77\n"
