@@ -19,6 +19,7 @@ from typing import Any
 
 from envspec.plan.redact import MASK, SECRET_NAMES, redacted
 from envspec.report import place
+from envspec.report.masking import masked
 from envspec.report.recorded import read_events
 from envspec.report.text import plain
 from envspec.report.timeline import timeline
@@ -141,9 +142,7 @@ def _content(path: Path, secrets: tuple[str, ...]) -> bytes:
         begin = 0
         with suppress(OSError):  # it is empty, or the file system knows no holes
             begin = os.lseek(file.fileno(), 0, os.SEEK_DATA)
-        content = os.pread(file.fileno(), size - begin, begin)
-        for secret in secrets:
-            content = content.replace(secret.encode(), MASK.encode())
+        content = masked(os.pread(file.fileno(), size - begin, begin), secrets, torn=begin > 0)
         head = f"… its first {begin} bytes are no longer kept\n" if begin else ""
         return head.encode() + content
     return b""

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from envspec.plan.redact import redacted
+from envspec.report.masking import longest, masked
 from envspec.session.harmless import harmless
 from envspec.units import format_size
 
@@ -24,14 +25,14 @@ def written(path: str, offset: int, secrets: tuple[str, ...]) -> str:
         with Path(path).open("rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
             begin = offset if offset <= size else 0
-            data, at = _last(file.fileno(), begin, size, max(map(len, map(str.encode, secrets)), default=0))
+            data, at = _last(file.fileno(), begin, size, secrets)
     except OSError:
         return ""
     if not data:
         return ""
     lines = _clean(data.decode(errors="replace"), secrets).splitlines()
     if at > begin and len(lines) > 1:
-        del lines[0]  # what is left of it may be the rest of a secret
+        del lines[0]  # it is not whole
     kept = _within(lines)
     left_out = at > begin or len(kept) < len(lines)
     shown = "\n".join(kept)
@@ -40,12 +41,15 @@ def written(path: str, offset: int, secrets: tuple[str, ...]) -> str:
     return f"… the last {len(kept)} lines of {format_size(size - begin)}:\n{shown}\n"
 
 
-def _last(descriptor: int, begin: int, end: int, longest_secret: int) -> tuple[bytes, int]:
-    """Return the last bytes and where they begin: what was punched out is passed over, and no secret is cut."""
-    at = max(begin, end - BYTES - longest_secret)
+def _last(descriptor: int, begin: int, end: int, secrets: tuple[str, ...]) -> tuple[bytes, int]:
+    """Return the last bytes, without secrets, and where they begin: what was punched out is passed over."""
+    at = max(begin, end - BYTES)
+    first = max(0, at - longest(secrets))
     with suppress(OSError):  # there is no data behind it, or the file system knows no holes
-        at = min(end, max(at, os.lseek(descriptor, at, os.SEEK_DATA)))
-    return os.pread(descriptor, end - at, at), at
+        first = min(end, os.lseek(descriptor, first, os.SEEK_DATA))
+    at = max(at, first)
+    data = os.pread(descriptor, end - first, first)
+    return masked(data, secrets, begin=at - first, torn=first > 0), at
 
 
 def _clean(text: str, secrets: tuple[str, ...]) -> str:
