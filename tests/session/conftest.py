@@ -9,8 +9,9 @@ import pytest
 
 from envspec.session import registry
 from envspec.session.control import Control
+from envspec.session.live import Environment
 from tests.session.lent import Lent
-from tests.session.running import Bench
+from tests.session.running import Bench, Running
 
 
 @pytest.fixture
@@ -28,3 +29,16 @@ def lent(bench: Bench) -> Iterator[Lent]:
     yield Lent(bench)
     for entry in registry.sessions():
         Control(entry.directory).stop("the test is over")
+
+
+@pytest.fixture(params=["in the same process", "over the control socket"])
+def live(session: Running, request: pytest.FixtureRequest) -> Environment:
+    """The environment of the fixture `session` of whoever asks."""
+    over_socket = request.param == "over the control socket"
+    return Environment(Control(Path(session.background.status().dir)) if over_socket else session.background)
+
+
+@pytest.fixture
+def environment(session: Running) -> Environment:
+    """The same, in the process of the session alone."""
+    return Environment(session.background)

@@ -1,0 +1,113 @@
+"""What methods of a live service take, and what they say of what makes no sense."""
+
+from __future__ import annotations
+
+import math
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from envspec.errors import EnvspecError, UsageError
+from envspec.plan import events as e
+from envspec.session.live import Environment, Service
+from tests.session.faulty import SERVICES
+from tests.session.running import Bench, Running
+
+
+@pytest.fixture
+def session(bench: Bench) -> Running:
+    return bench.session(SERVICES).up()
+
+
+@pytest.mark.parametrize("term", [signal.SIGTERM, 15, "TERM", "SIGTERM"])
+def test_a_signal_may_be_a_name_a_number_or_one_of_the_module_signal(session: Running, term: str | int) -> None:
+    live = Environment(session.background)
+    live["engine"].kill_child("1002", term)
+    live["other"].kill(term)
+    assert live["other"].wait_exited("20s") == "SIGTERM"
+    assert {(order.action, order.signal) for order in session.of(e.FaultOrdered)} == {
+        ("kill_child", "TERM"),
+        ("kill", "TERM"),
+    }
+
+
+def test_a_number_that_is_no_signal_is_refused(live: Environment) -> None:
+    with pytest.raises(UsageError, match="there is no signal 99"):
+        live["other"].kill(99)
+
+
+NO_AMOUNTS: list[tuple[Callable[[Service], object], str]] = [
+    (lambda web: web.endpoint().throttle(math.inf), r"throttle\(\) takes bytes, or a text such as '64KB', not inf"),
+    (lambda web: web.endpoint().latency(math.inf), r"latency\(\) takes seconds, or a text such as '200ms', not inf"),
+    (lambda web: web.endpoint().latency(None), r"latency\(\) takes seconds, .* not None"),  # type: ignore[arg-type]
+    (lambda web: web.endpoint().latency(1, jitter=math.nan), "jitter= takes seconds, .* not nan"),
+    (lambda web: web.endpoint().latency("2"), r"latency\(\): .*a duration needs a unit"),
+    (lambda web: web.endpoint().reset(after_bytes=math.nan), "after_bytes= takes bytes, .* not nan"),  # type: ignore[arg-type]
+    (lambda web: web.wait_exited("2"), r"wait_exited\(\): .*a duration needs a unit"),
+    (lambda web: web.wait_healthy(None), r"wait_healthy\(\) takes seconds, .* not None"),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize(("ask", "said"), NO_AMOUNTS)
+def test_what_is_no_time_and_no_size_is_refused_with_what_to_write(
+    session: Running, ask: Callable[[Service], object], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        ask(Environment(session.background)["other"])
+
+
+def stop_twice(service: Service) -> None:
+    service.stop()
+    service.stop()
+
+
+REFUSALS: list[Callable[[Service], object]] = [
+    lambda other: other.kill("NONE"),
+    lambda other: other.kill(99),
+    lambda other: other.kill_child("x"),
+    lambda other: other.start(),
+    stop_twice,
+    lambda other: other.endpoint().drop(),
+    lambda other: other.endpoint().latency("2"),
+    lambda other: other.endpoint().heal(),
+    lambda other: other.wait_exited(0),
+]
+
+
+@pytest.mark.parametrize("ask", REFUSALS)
+def test_a_refusal_shows_the_line_of_the_test_and_none_of_ours(
+    live: Environment, ask: Callable[[Service], object]
+) -> None:
+    with pytest.raises(EnvspecError) as caught:
+        ask(live["other"])
+    assert {str(entry.path) for entry in caught.traceback.filter(caught)} == {__file__}
+
+
+REFUSED: list[tuple[Callable[[Running], None], str]] = [
+    (lambda session: session.background.fault("kill", "store", wipe=True), "kill wipes nothing"),
+    (lambda session: session.background.fault("kill_child", "store"), "kill_child needs a part"),
+]
+
+
+@pytest.mark.parametrize(("order", "said"), REFUSED)
+def test_an_order_that_makes_no_sense_is_refused(session: Running, order: Callable[[Running], None], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        order(session)
+    assert session.of(e.FaultOrdered) == []
+
+
+def test_a_child_that_is_not_there_or_not_alone_is_refused_with_those_that_are(
+    live: Environment, session: Running
+) -> None:
+    with pytest.raises(UsageError, match="no process below engine has 'EngineCore'") as caught:
+        live["engine"].kill_child("EngineCore")
+    assert "sleep 1001" in caught.value.hint
+    assert "sleep 1002" in caught.value.hint
+    with pytest.raises(UsageError, match="2 processes below engine match 'sleep'"):
+        live["engine"].kill_child("sleep")
+    with pytest.raises(UsageError, match="no process below other has 'x'") as lonely:
+        live["other"].kill_child("x")
+    assert lonely.value.hint == "nothing is below it"
+    assert session.of(e.FaultOrdered) == []
+    assert live.state == "healthy"
