@@ -31,6 +31,7 @@ class Breakable:
         """Send a signal ("TERM", `signal.SIGTERM` or 15) to the process, or to those of all replicas.
 
         Returns once a killed process has gone; other signals may take their time, for which there is `wait_exited`.
+        After "STOP" it is paused, but not its children, until `resume` or "CONT", which goes to its children as well.
         """
         __tracebackhide__ = True
         self._handle.fault("kill", self.name, signal_name(signal))

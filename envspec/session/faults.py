@@ -105,7 +105,8 @@ class Faults:
         attempt = replica.attempt
         if attempt is not None:
             attempt.signalled = order.signal
-            await replica.signal(order.signal, "leader")
+            # What a pause has stopped goes on as a whole, or it would be said to run while its children stand still.
+            await replica.signal(order.signal, "tree" if order.signal == "CONT" else "leader")
             if order.signal == "KILL":
                 await asyncio.wait([attempt.settled])
 

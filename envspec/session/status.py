@@ -16,6 +16,9 @@ from envspec.plan.plan import Plan, ReplicaPlan
 SessionState = Literal["starting", "healthy", "degraded", "stopping", "stopped", "failed"]
 ReplicaState = Literal["waiting", "starting", "healthy", "unhealthy", "succeeded", "exited", "failed", "stopped"]
 
+STANDS_STILL = {"STOP": True, "CONT": False}
+"""Whether a process is paused after a signal that does not end it."""
+
 
 @dataclass(frozen=True)
 class ReplicaStatus:
@@ -174,6 +177,8 @@ def _fault(event: Any) -> dict[str, Any]:
         return {}  # done to what comes and goes, not to the replica
     if event.action in ("pause", "resume"):
         return {"paused": event.action == "pause"}
+    if event.action == "kill" and event.signal in STANDS_STILL:
+        return {"paused": STANDS_STILL[event.signal]}
     return {"killed_at": event.at if event.action in ("kill", "kill_child") else None}
 
 

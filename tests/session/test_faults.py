@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from envspec.agent import tree
 from envspec.agent.identity import stat_fields
 from envspec.errors import ServiceError, UsageError
 from envspec.plan import events as e
@@ -192,3 +193,26 @@ def test_of_several_things_the_failure_is_told_when_all_are_done() -> None:
         assert done == ["it"]
 
     asyncio.run(both())
+
+
+@pytest.mark.parametrize("again", ["CONT", "resume"])
+def test_a_service_that_was_sent_sigstop_is_paused_until_it_goes_on(session: Running, again: str) -> None:
+    session.background.fault("kill", "worker.0", "SIGSTOP")
+    assert (session["worker.0"].paused, session["worker.0"].killed_at) == (True, None)
+    assert not session["worker.1"].paused
+    if again == "CONT":
+        session.background.fault("kill", "worker.0", again)
+    else:
+        session.background.fault(again, "worker.0")
+    assert not session["worker.0"].paused
+    eventually(lambda: stat_fields(session["worker.0"].pid or 0)[0] != "T")
+
+
+def test_what_a_pause_has_stopped_goes_on_as_a_whole_by_sigcont(bench: Bench) -> None:
+    session = bench.session("services: {web: {command: [sh, -c, 'sleep 1001 & wait']}}").up()
+    eventually(lambda: bool(tree.descendants(session["web"].pid or 0)), "a child")
+    pids = tree.descendants(session["web"].pid or 0)
+    session.background.fault("pause", "web")
+    session.background.fault("kill", "web", "CONT")
+    assert not session["web"].paused
+    eventually(lambda: all(stat_fields(pid)[0] != "T" for pid in pids))
