@@ -137,10 +137,14 @@ class Watching:
         if test is None or not test.uses:
             return (yield)
         with self._news:
-            test.armed = True
-            self._interrupter.arm()
             for watch in [watch for watch in self._watches.values() if watch.wanted in test.uses]:
                 self._tell(test, watch)
+            late = test.broken and not self._debugging
+            if not late:
+                test.armed = True
+                self._interrupter.arm()
+        if late:  # it came where pytest must not be interrupted, between two parts of the test
+            raise EnvironmentBroken(test.broken, pytrace=False)
         try:
             return (yield)
         finally:

@@ -200,3 +200,26 @@ def pytest_unconfigure(config):
 
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["given back: True"])
+
+
+def test_a_death_between_setup_and_call_fails_the_test_before_it_begins(project: pytest.Pytester) -> None:
+    project.makeconftest("""
+import os, signal, time
+import pytest
+from envspec.pytest_plugin import pool_of
+
+def pytest_configure(config):
+    global pool, parts
+    pool, parts = pool_of(config), config.pluginmanager
+
+def pytest_runtest_logreport(report):
+    if report.when == "setup":
+        os.kill(next(iter(pool.held.values()))["worker.1"].pid, signal.SIGKILL)
+        while not parts.get_plugin("envspec watching")._test.broken:
+            time.sleep(0.01)
+""")
+    result = run(project, "def test_x(environment): raise AssertionError('must not run')")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.re_match_lines([r"services\.worker\.1 died of SIGKILL, sender unknown, .* into the setup of test_x"])
+    assert "must not run" not in text_of(result).partition("FAILURES")[2]
