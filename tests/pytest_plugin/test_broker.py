@@ -161,6 +161,19 @@ def test_a_broken_one_is_lent_to_nobody_again(house: House) -> None:
     assert lent(two, A) == "session-2"
 
 
+def test_a_broken_one_is_started_anew_only_for_somebody_who_asks(house: House) -> None:
+    house.owner.expect({"1": (A,)})
+    worker = house.worker()
+    lent(worker, A)
+
+    worker.give_back(A)
+    worker.renew(A, "session-1")  # from within the test that broke it
+    house.until_stopped("session-1")
+    house.owner.finished("1")
+
+    assert house.started == [A]
+
+
 def test_who_waits_for_a_turn_has_it_when_the_tests_before_are_over(house: House) -> None:
     house.owner.expect({"1": (A,), "2": (B,)})
     worker = house.worker()
