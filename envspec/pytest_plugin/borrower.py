@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from envspec.agent.wire import decode, encode, error_from_json
-from envspec.errors import BackendError, RequirementError
+from envspec.agent.wire import Message, decode, encode, error_from_json
+from envspec.errors import BackendError, EnvspecError, RequirementError
 from envspec.pytest_plugin import meeting
 from envspec.pytest_plugin.wanted import Groups, Wanted
 from envspec.session.control import Control
@@ -24,6 +25,8 @@ class Borrower:
         self._directory = directory
         self._worker = worker
         self._one_by_one = threading.Lock()
+        self._questions = 0
+        self._heard = b""
 
     def expect(self, groups: Groups) -> None:
         """Leave word of the tests where the controller looks when it hears that this worker has collected them."""
@@ -35,7 +38,14 @@ class Borrower:
         Raises:
             EnvspecError: it did not start, now or when it was first tried.
         """
-        return Control(Path(self._ask("lend", wanted, at_once=at_once)))
+        try:
+            return Control(Path(self._ask("lend", wanted, at_once=at_once)))
+        except EnvspecError:
+            raise
+        except BaseException:  # Ctrl-C, or a timeout of pytest's: nobody has it who would give it back
+            with suppress(OSError):
+                self._send("give_back", wanted)
+            raise
 
     def give_back(self, wanted: Wanted) -> None:
         """Say that this worker does not use it now."""
@@ -57,13 +67,11 @@ class Borrower:
     def _ask(self, do: str, wanted: Wanted, **arguments: Any) -> str:
         with self._one_by_one:
             try:
-                self._connection.sendall(encode({"do": do, "wanted": wanted, **arguments}))
-                line = self._answer()
+                answer = self._answer(self._send(do, wanted, **arguments))
             except OSError as error:
                 raise BackendError(
                     f"the controller of this run does not answer: {os.strerror(error.errno or 0)}"
                 ) from error
-        answer = decode(line)
         if "error" not in answer:
             return str(answer["ok"])
         failure = error_from_json(answer["error"])
@@ -71,8 +79,20 @@ class Borrower:
             failure.missing = tuple(answer["error"]["missing"])
         raise failure
 
-    def _answer(self) -> bytes:
-        with self._connection.makefile("rb") as lines:  # an answer is one line, and nothing comes unasked
-            if line := lines.readline():
-                return line
-        raise ConnectionResetError
+    def _send(self, do: str, wanted: Wanted, **arguments: Any) -> int:
+        self._questions += 1
+        self._connection.sendall(encode({"number": self._questions, "do": do, "wanted": wanted, **arguments}))
+        return self._questions
+
+    def _answer(self, number: int) -> Message:
+        """Wait for the answer to a question. Those to others come first, where something interrupted who asked."""
+        while True:
+            line, end, rest = self._heard.partition(b"\n")
+            if not end:
+                if not (more := self._connection.recv(65536)):
+                    raise ConnectionResetError
+                self._heard += more
+                continue
+            self._heard = rest
+            if (answer := decode(line))["number"] == number:
+                return answer

@@ -48,7 +48,8 @@ class Broker:
         try:
             with connection, connection.makefile("rb") as lines:
                 for line in lines:
-                    connection.sendall(encode(self._answer(decode(line), who)))
+                    message = decode(line)
+                    connection.sendall(encode({"number": message["number"], **self._answer(message, who)}))
         except (OSError, ValueError):
             pass  # the worker is gone
         finally:

@@ -220,6 +220,32 @@ def test_when_the_run_is_over_whoever_waits_hears_so(house: House) -> None:
     assert [str(error) for error in failed] == ["the run is over: b of test_it.py is not lent any more"]
 
 
+class Interrupted(BaseException):
+    """As Ctrl-C, or a timeout of a test."""
+
+
+def test_who_is_interrupted_while_he_waits_hears_no_old_answer_and_holds_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.owner.expect({"1": (A,), "2": (B,)})
+    worker = house.worker()
+    lent(worker, A)
+
+    def interrupted(*_: object) -> None:
+        raise Interrupted
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "_answer", interrupted)
+        with pytest.raises(Interrupted):
+            worker.lend(B)  # it is not B's turn
+    house.owner.finished("1")
+    house.owner.expect({"3": (A,)})
+
+    assert lent(worker, A) == "session-1"
+    house.owner.finished("2")
+    house.until_stopped("session-2")
+
+
 def test_a_requirement_crosses_the_line_with_all_that_is_missing(house: House) -> None:
     house.lacks = "the command zap is not on PATH"
 
