@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from envspec.errors import EnvspecError
+from envspec.plan.fault import Order
 from envspec.session import waiting
 from envspec.session.amounts import seconds, signal_name
 from envspec.session.status import ReplicaStatus
@@ -86,17 +87,19 @@ class Breakable:
     def stopped(self, *, wipe: bool = False) -> Iterator[Self]:
         """Keep it down for the body of a `with`, and start it again then, also when the body raises."""
         __tracebackhide__ = True
-        self.stop(wipe=wipe)
-        with _in_the_end(self._start_what_is_down):
-            yield self
+        with self._dying_does("start"):
+            self.stop(wipe=wipe)
+            with _in_the_end(self._start_what_is_down):
+                yield self
 
     @contextmanager
     def paused(self) -> Iterator[Self]:
         """Keep it paused for the body of a `with`, and let it go on then, also when the body raises."""
         __tracebackhide__ = True
-        self.pause()
-        with _in_the_end(self._resume_what_is_paused):
-            yield self
+        with self._dying_does("resume"):
+            self.pause()
+            with _in_the_end(self._resume_what_is_paused):
+                yield self
 
     def wait_healthy(self, timeout: float | str = PATIENCE) -> None:
         """Return when it is healthy, all replicas of it, and not paused; wait for that at most `timeout`: 60 or "1m".
@@ -124,6 +127,16 @@ class Breakable:
 
     def _one(self) -> ReplicaStatus:
         raise NotImplementedError
+
+    @contextmanager
+    def _dying_does(self, end: str) -> Iterator[None]:
+        """Let the session do this where our process ends within the body: others may share it."""
+        __tracebackhide__ = True
+        take_back = self._handle.leave_will([Order(end, self.name)])
+        try:
+            yield
+        finally:
+            take_back()
 
     def _start_what_is_down(self) -> None:
         __tracebackhide__ = True

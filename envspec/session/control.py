@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -73,6 +73,22 @@ class Control:
         self.status()
         self._ask("fault", **to_json(order))
 
+    def leave_will(self, ends: Sequence[Order]) -> Callable[[], None]:
+        """Have this ordered where our process ends before it calls what is returned, which takes that back."""
+        __tracebackhide__ = True
+        connection = self._connect()
+        try:
+            self._told(connection, "will", PATIENCE, ends=[to_json(end) for end in ends])
+        except BaseException:
+            connection.close()
+            raise
+
+        def take_back() -> None:
+            with connection, suppress(OSError):  # the session has ended before
+                connection.sendall(b"\n")
+
+        return take_back
+
     def log(self, replica: str, offset: int, limit: int) -> LogChunk:
         """Return a piece of what a replica wrote; a negative `offset` counts from the end."""
         answer = self._ask("log", replica=replica, offset=offset, limit=limit)
@@ -134,7 +150,12 @@ class Control:
 
     def _ask(self, do: str, *, timeout: float | None = None, **arguments: Any) -> Message:
         __tracebackhide__ = True
-        with self._connect() as connection, connection.makefile("rb") as lines:
+        with self._connect() as connection:
+            return self._told(connection, do, timeout, **arguments)
+
+    def _told(self, connection: socket.socket, do: str, timeout: float | None, **arguments: Any) -> Message:
+        __tracebackhide__ = True
+        with connection.makefile("rb") as lines:
             connection.settimeout(timeout)
             connection.sendall(encode({"do": do, **arguments}))
             try:

@@ -15,6 +15,7 @@ from envspec.plan.events import Event, event_to_json
 from envspec.plan.fault import Order
 from envspec.session.log_chunk import LogChunk
 from envspec.session.status import SessionStatus
+from envspec.session.wills import Wills
 
 SLOW_READER = 2**22
 """Bytes of events that may wait for somebody who does not read; then the connection is closed."""
@@ -62,7 +63,7 @@ class ControlServer:
             "log": self._log,
             "secrets": self._secrets,
         }
-        self._conversations: dict[str, Conversation] = {"events": self._tell_events}
+        self._conversations: dict[str, Conversation] = {"events": self._tell_events, "will": Wills(session).keep}
 
     def offer(self, verb: str, conversation: Conversation) -> None:
         """Answer one verb more, with a conversation."""

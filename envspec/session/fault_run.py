@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 
 from envspec.errors import EnvspecError
 from envspec.plan.events import Event
-from envspec.plan.fault import Fault, Order
+from envspec.plan.fault import Fault, Order, undoing
 from envspec.session.fault_schedule import FaultSchedule
 from envspec.session.live import Handle
 from envspec.session.status import SessionStatus
+from envspec.session.wills import still_needed
 
 
 @dataclass
@@ -37,6 +38,7 @@ class FaultRun:
         self._faults = [_until_the_end(fault) for fault in faults]
         self._services = replicas_of(handle.status())
         self._outcome = FaultOutcome()
+        self._take_back = handle.leave_will([end for fault in faults if (end := undoing(fault.order)) is not None])
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), name="envspec faults", daemon=True)
         self._thread.start()
@@ -56,6 +58,7 @@ class FaultRun:
     def _end(self) -> None:
         self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join()
+        self._take_back()
 
     async def _main(self) -> None:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
@@ -69,16 +72,8 @@ class FaultRun:
             self._loop.call_soon_threadsafe(self._schedule.hear, event)
 
     async def _do(self, order: Order, fault: Fault) -> None:
-        orders = [order] if order is fault.order else self._still_needed(order)
+        orders = [order] if order is fault.order else still_needed(order, self._handle.status())
         await asyncio.gather(*(asyncio.to_thread(self._handle.carry_out, one) for one in orders))
-
-    def _still_needed(self, end: Order) -> list[Order]:
-        """Return what is left to do of what ends a fault: the test may have undone it itself, or done worse."""
-        if end.action == "heal":
-            return [end]
-        replicas = [one for one in self._handle.status().services.values() if end.target in (one.service, one.name)]
-        names = [one.name for one in replicas if (one.paused if end.action == "resume" else one.pid is None)]
-        return [replace(end, target=name) for name in names]
 
     def _refuse(self, fault: Fault, error: EnvspecError) -> None:
         self._outcome.refused.append((fault, error))

@@ -6,7 +6,7 @@ what is. The handle is a session in a thread of this process or a detached one b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -37,6 +37,9 @@ class Handle(Protocol):
 
     def carry_out(self, order: Order) -> None:
         """Do what is ordered to a service, or to what passes through its ports."""
+
+    def leave_will(self, ends: Sequence[Order]) -> Callable[[], None]:
+        """Have this ordered where our process ends before it calls what is returned, which takes that back."""
 
     def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
         """Call `callback`, in a thread of its own, with every event, those so far first; returns what ends that."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -20,8 +21,11 @@ class EndpointFault:
     def __init__(self, handle: Handle, end: Order) -> None:
         self._handle = handle
         self._end = end
+        self._take_back: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Self:
+        __tracebackhide__ = True
+        self._take_back = self._handle.leave_will([self._end])
         return self
 
     def __exit__(
@@ -34,6 +38,8 @@ class EndpointFault:
             if error is None:
                 raise
             error.add_note(f"and then: {another}")
+        finally:
+            self._take_back()
 
 
 class LiveEndpoint:

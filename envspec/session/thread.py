@@ -6,7 +6,7 @@ import asyncio
 import atexit
 import os
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -121,6 +121,10 @@ class BackgroundSession:
         """Do what is ordered to a service or to what passes through its ports; returns when done."""
         __tracebackhide__ = True
         self._call(self.session.fault(order))
+
+    def leave_will(self, _ends: Sequence[Order]) -> Callable[[], None]:
+        """Leave nothing: the session ends with this process."""
+        return lambda: None
 
     def read_log(self, replica: str, offset: int, limit: int) -> tuple[bytes, int]:
         """Return bytes of a log and the offset after them."""
