@@ -19,7 +19,7 @@ from envspec.pytest_plugin.markers import names_of, wanted_of
 from envspec.pytest_plugin.meeting import BROKER
 from envspec.pytest_plugin.model_needs import is_skipped
 from envspec.pytest_plugin.naming import Naming
-from envspec.pytest_plugin.refusing import check_name, is_skip, refuse
+from envspec.pytest_plugin.refusing import Refusals, check_name, is_skip
 from envspec.pytest_plugin.terminal import say
 from envspec.pytest_plugin.text import one_line, ports_table, whole_story
 from envspec.pytest_plugin.unnamed import Unnamed
@@ -53,7 +53,9 @@ class EnvironmentPool:
         self.broken: dict[Wanted, str] = {}
         self._sessions: dict[Wanted, str] = {}
         self._input: dict[str, Any] = getattr(config, "workerinput", {})
+        self._test = ""
         self._expected: tuple[Wanted, ...] = ()
+        self._refusals = Refusals(config)
         self._to_the_end: set[Wanted] = set()
         self._finishers: dict[Wanted, Callable[[], object]] = {}
         self._lent: list[OnLend] = []
@@ -163,6 +165,7 @@ class EnvironmentPool:
         if "environment" in item.keywords:
             names_of(item, self.config)  # fails a test whose marker is wrong
         self.unnamed.enter(item)
+        self._test = item.nodeid
         self._expected = self.wanted_by(item)
         for wanted in self._expected:
             self._require_sound(wanted)
@@ -230,6 +233,7 @@ class EnvironmentPool:
             self.lender.renew(wanted, self._sessions[wanted])
 
     def _require_sound(self, wanted: Wanted) -> None:
+        self._refusals.again(wanted)
         if wanted in self.broken:
             pytest.fail(self.broken[wanted], pytrace=False)
 
@@ -242,7 +246,7 @@ class EnvironmentPool:
         except EnvspecError as error:
             handle = error
         if isinstance(handle, EnvspecError):
-            refuse(wanted, handle, self.config)  # out here, or pytest would show both errors
+            self._refusals.refuse(wanted, handle, self._test)  # out here, or pytest would show both errors
         if not expected:  # asked for by name, out of the fixture's sight: nobody knows who needs it next
             self._to_the_end.add(wanted)
         self.held[wanted] = environment = Environment(handle)

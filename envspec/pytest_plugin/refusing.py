@@ -28,8 +28,22 @@ def is_skip(error: EnvspecError, config: pytest.Config) -> bool:
     return isinstance(error, RequirementError) and not config.getoption("--env-strict")
 
 
-def refuse(wanted: Wanted, error: EnvspecError, config: pytest.Config) -> NoReturn:
-    """Let a test hear why its environment did not start."""
-    if is_skip(error, config) and isinstance(error, RequirementError):
-        pytest.skip(f"environment {wanted.name}: {reason(error)}")
-    pytest.fail(f"environment {wanted.name} did not start: {one_line(error)}\n(all of it at the end)", pytrace=False)
+class Refusals:
+    """Tells tests why their environment did not start: the first one what happened, the others which one that is."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._first: dict[Wanted, str] = {}
+
+    def again(self, wanted: Wanted) -> None:
+        """Fail a test whose environment did not start for an earlier one: pytest would repeat what that was told."""
+        if wanted in self._first:
+            message = f"environment {wanted.name} did not start, as for {self._first[wanted]}"
+            pytest.fail(message, pytrace=False)
+
+    def refuse(self, wanted: Wanted, error: EnvspecError, test: str) -> NoReturn:
+        """Let a test hear why its environment did not start."""
+        if is_skip(error, self._config) and isinstance(error, RequirementError):
+            pytest.skip(f"environment {wanted.name}: {reason(error)}")
+        self._first[wanted] = test
+        pytest.fail(f"environment {wanted.name} did not start: {one_line(error)}", pytrace=False)

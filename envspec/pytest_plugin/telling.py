@@ -56,7 +56,7 @@ class Telling:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Say what is waited for while a test waits."""
-        if self._lines is None or all(wanted in self._pool.held for wanted in self._pool.wanted_by(item)):
+        if self._lines is None or all(self._pool.owner.is_settled(wanted) for wanted in self._pool.wanted_by(item)):
             return (yield)
         with self._lines.waited_for():
             return (yield)

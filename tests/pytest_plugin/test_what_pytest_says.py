@@ -73,6 +73,21 @@ def test_a_failed_start_is_told_once_and_tried_once(project: pytest.Pytester) ->
     assert (project.path / "attempts").read_text().splitlines() == ["attempt"]
 
 
+def test_of_a_failed_start_each_thing_is_told_once(project: pytest.Pytester) -> None:
+    tests = project.makepyfile(f"def test_free(): pass{TWO_TESTS}def test_third(environment): pass")
+
+    result = project.runpytest_subprocess("--env=broken", "-rN")
+
+    told = [line.partition("[100%]")[0].strip() for line in result.stdout.lines]
+    told = [line for line in told if line and not line.startswith(("_", "=", "-", tests.name))]
+    told = told[told.index("collected 4 items") + 1 :]
+    assert told[:2] == ["envspec: starting broken …", "E"]
+    assert told[2].startswith("environment broken did not start: broken exited with code 3 ")
+    assert told[3:5] == [f"environment broken did not start, as for {tests.name}::test_first"] * 2
+    assert told[5] == told[2].partition("start: ")[2]
+    assert told[6].startswith("where ")
+
+
 def test_a_missing_requirement_skips_with_the_reason(project: pytest.Pytester) -> None:
     project.makepyfile(TWO_TESTS)
 
