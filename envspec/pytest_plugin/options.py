@@ -10,6 +10,14 @@ import pytest
 def declare(parser: pytest.Parser) -> None:
     """Declare the options."""
     group = parser.getgroup("envspec", "test environments")
+    _which(group)
+    _how_many(group)
+    _how_long(group)
+    _when_it_fails(group)
+
+
+def _which(group: pytest.OptionGroup) -> None:
+    """Declare which environments tests run in, and what is different in them."""
     group.addoption(
         "--env",
         action="append",
@@ -25,12 +33,15 @@ def declare(parser: pytest.Parser) -> None:
         metavar="KEY=VALUE",
         help="override one of the environment's vars (repeatable)",
     )
-    group.addoption("--env-keep", action="store_true", help="leave environments up after the tests")
     group.addoption(
         "--env-strict",
         action="store_true",
         help="fail, instead of skip, where this host lacks what an environment requires",
     )
+
+
+def _how_many(group: pytest.OptionGroup) -> None:
+    """Declare who shares environments, and in which order tests come to them."""
     group.addoption(
         "--env-per-worker", action="store_true", help="under xdist, give each worker environments of its own"
     )
@@ -43,6 +54,11 @@ def declare(parser: pytest.Parser) -> None:
         default="group",
         help="group tests by environment, those that use none first (default), or keep the order as it is",
     )
+
+
+def _how_long(group: pytest.OptionGroup) -> None:
+    """Declare what outlives the run, and what is there before it."""
+    group.addoption("--env-keep", action="store_true", help="leave environments up after the tests")
     group.addoption(
         "--env-attach", action="store_true", help="use a running session of the same environment, if there is one"
     )
@@ -55,6 +71,10 @@ def declare(parser: pytest.Parser) -> None:
         metavar="DURATION",
         help="how long --env-warm leaves an environment up after its last use, as 10m (default: 30m)",
     )
+
+
+def _when_it_fails(group: pytest.OptionGroup) -> None:
+    """Declare what happens when something dies, and what is told of a run."""
     group.addoption(
         "--env-on-crash",
         choices=("error", "restart"),
