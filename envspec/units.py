@@ -91,6 +91,8 @@ class ByteSize(int):
 
 
 def _unit_missing(what: str, text: object, unit: str, examples: str) -> str:
+    if re.match(r"-[0-9]", str(text)):
+        return f"a {what} is never negative, as {text} is (written like {examples})"
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", str(text)):
         return f"a {what} needs a unit: {text}{unit}? (written like {examples})"
     return f"{text!r} is not a {what} (written like {examples})"

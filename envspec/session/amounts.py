@@ -13,14 +13,14 @@ def seconds(written: float | str, asker: str, *, endless: bool = False) -> float
     """Return seconds, written as a number or with a unit; `asker` is who takes them, `latency()`.
 
     Raises:
-        UsageError: it is neither, or no end of it where that is not meant; says what to write.
+        UsageError: it is neither, negative, or no end of it where that is not meant; says what to write.
     """
     __tracebackhide__ = True
     try:
         found = float(Duration.parse(written)) if isinstance(written, str) else _number(written)
     except ValueError as error:
         raise UsageError(f"{asker}: {error}") from None
-    if math.isfinite(found) or (endless and found == math.inf):
+    if 0 <= found < math.inf or (endless and found == math.inf):
         return found
     raise UsageError(f"{asker} takes seconds, or a text such as '200ms', not {written!r}")
 
@@ -29,14 +29,14 @@ def size(written: float | str, asker: str) -> float:
     """Return bytes, written as a number or with a unit; `asker` is who takes them, `throttle()`.
 
     Raises:
-        UsageError: it is neither, or no end of them; says what to write.
+        UsageError: it is neither, negative, or no end of them; says what to write.
     """
     __tracebackhide__ = True
     try:
         found = int(ByteSize.parse(written)) if isinstance(written, str) else _number(written)
     except ValueError as error:
         raise UsageError(f"{asker}: {error}") from None
-    if math.isfinite(found):
+    if 0 <= found < math.inf:
         return found
     raise UsageError(f"{asker} takes bytes, or a text such as '64KB', not {written!r}")
 

@@ -115,7 +115,14 @@ class Service(Breakable):
         return self.url(name).partition("://")[2].partition("/")[0]
 
     def endpoint(self, name: str = "http") -> LiveEndpoint:
-        """Return what lies between a named port and those who use it, to be slowed, silenced or cut."""
+        """Return what lies between a named port and those who use it, to be slowed, silenced or cut.
+
+        Raises:
+            UsageError: this is no name.
+        """
+        __tracebackhide__ = True
+        if not name:
+            raise UsageError(f"endpoint() takes the name of a port of {self.name}, such as 'http', not {name!r}")
         return LiveEndpoint(self._handle, self.name, name)
 
     def http(self, port: str = "http") -> Session:

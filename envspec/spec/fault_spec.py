@@ -176,9 +176,11 @@ def problems(fault: FaultSpec, services: Mapping[str, tuple[str, ...]], attached
     (action,) = given
     written = {"for" if name == "for_" else name for name in fault.model_fields_set}
     found = [_unused(key, action) for key, users in USED_WITH.items() if key in written and action not in users]
-    if action in NEEDS and not getattr(fault, NEEDS[action][0]):
+    if action in NEEDS and getattr(fault, NEEDS[action][0]) in (None, ""):
         key, what = NEEDS[action]
         found.append(Problem("", "missing-key", f"{action} needs the key '{key}': {what}"))
+    if action == "throttle" and fault.rate == 0:
+        found.append(Problem("rate", "wrong-value", "a throttled endpoint lets some bytes pass", "drop lets none pass"))
     if action == "latency" and fault.by and fault.jitter > fault.by:
         found.append(Problem("jitter", "wrong-value", "a latency varies by no more than itself"))
     target = fault.order.target

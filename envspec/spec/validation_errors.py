@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from envspec.errors import Diagnostic
 from envspec.health import ACTIONS, VALIDATORS
 from envspec.spec.diagnostics import at, suggest
+from envspec.spec.fault_spec import ACTIONS as FAULTS
+from envspec.spec.fault_spec import FaultSpec
 from envspec.spec.known_keys import keys_at
 from envspec.spec.nodes import ListNode, MapNode, Node, Scalar
 from envspec.spec.template import has_template
@@ -53,6 +55,8 @@ _ABSENT = ("missing", "missing_argument", "missing_keyword_only_argument")
 _NAMED = {"ports": "port", "ranges": "port range"}
 """What the names in a mapping are called."""
 _KINDS_OF_ITEMS = {frozenset(VALIDATORS): "validator", frozenset(ACTIONS): "action"}
+_CHOICES = {frozenset(keys_at(FaultSpec, ())): f"what can be done: {', '.join(FAULTS)}"}
+"""What to say of a key that resembles none, of mappings with more keys than are listed."""
 _SHORT_FORMS: Mapping[tuple[str | int, ...], tuple[tuple[str, str], ...]] = {
     ("restart",): (("on", "never|failure|always"),),
     ("stop",): (("signal", "TERM|INT|QUIT|HUP|KILL|ABRT|USR1|USR2|WINCH"), ("timeout", DURATION_PATTERN)),
@@ -144,9 +148,8 @@ def _say(mistake: _Mistake, model: Any) -> Diagnostic:
         keys = keys_at(model, mistake.path[:-1])
         if what := _KINDS_OF_ITEMS.get(frozenset(keys)):
             return at(key.mark, "unknown-key", f"'{key.text}' is no {what}", suggest(key.text, keys))
-        return at(
-            key.mark, "unknown-key", f"{_subject(mistake.path[:-1])} has no key '{key.text}'", suggest(key.text, keys)
-        )
+        hint = suggest(key.text, keys) or _CHOICES.get(frozenset(keys), "")
+        return at(key.mark, "unknown-key", f"{_subject(mistake.path[:-1])} has no key '{key.text}'", hint)
     if mistake.type == "string_pattern_mismatch" and key is not None and key.text == mistake.path[-1]:
         return _bad_name(key, mistake)
     message, hint = _sentence(mistake)

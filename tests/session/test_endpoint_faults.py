@@ -173,7 +173,10 @@ REFUSED: list[tuple[Callable[[Environment], object], str]] = [
     (lambda live: live["web"].endpoint().latency("200"), "a duration needs a unit: 200s?"),
     (lambda live: live["web"].endpoint().latency(0.1, jitter=0.2), "its jitter no more than itself"),
     (lambda live: live["web"].endpoint().throttle(0), "lets some bytes a second pass"),
-    (lambda live: live["web"].endpoint().reset(after_bytes=-1), "after_bytes is not negative"),
+    (
+        lambda live: live["web"].endpoint().reset(after_bytes=-1),
+        "after_bytes= takes bytes, or a text such as '64KB', not -1",
+    ),
 ]
 
 

@@ -44,6 +44,11 @@ NO_AMOUNTS: list[tuple[Callable[[Service], object], str]] = [
     (lambda web: web.endpoint().latency(1, jitter=math.nan), "jitter= takes seconds, .* not nan"),
     (lambda web: web.endpoint().latency("2"), r"latency\(\): .*a duration needs a unit"),
     (lambda web: web.endpoint().reset(after_bytes=math.nan), "after_bytes= takes bytes, .* not nan"),  # type: ignore[arg-type]
+    (lambda web: web.endpoint().latency(-1), r"latency\(\) takes seconds, .* not -1"),
+    (lambda web: web.endpoint().latency("-1s"), r"latency\(\): a duration is never negative, as -1s is"),
+    (lambda web: web.endpoint().throttle("-1KB"), r"throttle\(\): a size is never negative, as -1KB is"),
+    (lambda web: web.endpoint(None), r"endpoint\(\) takes the name of a port of other, .* not None"),  # type: ignore[arg-type]
+    (lambda web: web.endpoint("").heal(), r"endpoint\(\) takes the name of a port of other, .* not ''"),
     (lambda web: web.wait_exited("2"), r"wait_exited\(\): .*a duration needs a unit"),
     (lambda web: web.wait_healthy(None), r"wait_healthy\(\) takes seconds, .* not None"),  # type: ignore[arg-type]
 ]
