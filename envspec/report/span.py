@@ -38,7 +38,8 @@ def written(path: str, offset: int, secrets: tuple[str, ...]) -> str:
     shown = "\n".join(kept)
     if not left_out:
         return f"{shown}\n"
-    return f"… the last {len(kept)} lines of {format_size(size - begin)}:\n{shown}\n"
+    lines_kept = "line" if len(kept) == 1 else f"{len(kept)} lines"
+    return f"… the last {lines_kept} of {format_size(size - begin)}:\n{shown}\n"
 
 
 def _last(descriptor: int, begin: int, end: int, secrets: tuple[str, ...]) -> tuple[bytes, int]:

@@ -49,6 +49,7 @@ def test_too_many_bytes_are_cut_to_whole_lines(tmp_path: Path) -> None:
 
 def test_of_one_endless_line_the_end_is_shown(tmp_path: Path) -> None:
     shown = written(log(tmp_path, b"x" * 100_000 + b"end"), 0, ())
+    assert shown.startswith("… the last line of 100 KB:\n")
     assert shown.endswith("xend\n")
     assert len(shown) < BYTES + 200
 
