@@ -46,7 +46,7 @@ class HttpSession(requests.Session):
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """Put the base URL before a relative one, whether that begins with a slash or not."""
-        if not request.url.startswith(("http://", "https://")):
+        if not request.url.lower().startswith(("http://", "https://")):  # RFC 3986, section 3.1: in capitals as well
             request.url = f"{self.base_url}/{request.url.lstrip('/')}" if request.url else self.base_url
         return super().prepare_request(request)
 

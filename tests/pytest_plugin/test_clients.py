@@ -190,7 +190,9 @@ def test_get(environment):
     assert web.get("/a/b?c=1").json()["path"] == "/a/b?c=1"
     assert web.get("a", params={"c": 1}).json()["path"] == "/a?c=1"
     assert web.get("").json()["path"] == "/"
-    assert web.get(environment["worker.0"].url() + "/whole").json()["path"] == "/whole"
+    other = environment["worker.0"].url()
+    assert web.get(other + "/whole").json()["path"] == "/whole"
+    assert web.get(other.replace("http:", "HTTP:") + "/capital").json()["path"] == "/capital"
 """,
         "--env=ready",
     )
