@@ -15,23 +15,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from envspec.pytest_plugin.import_as_written import import_as_written
+from envspec.pytest_plugin.keys import CHOSEN, MEETING, MODELS, POOL, RUN, WORDS, is_ordered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
     from pathlib import Path
 
-    from envspec.pytest_plugin.last_words import LastWords
     from envspec.pytest_plugin.models import ModelPool
     from envspec.pytest_plugin.pool import EnvironmentPool
     from envspec.session.live import Environment
     from envspec.session.model_loader import ModelLoader
 
-POOL: pytest.StashKey[EnvironmentPool] = pytest.StashKey()
-MODELS: pytest.StashKey[ModelPool] = pytest.StashKey()
-WORDS: pytest.StashKey[LastWords] = pytest.StashKey()
-RUN: pytest.StashKey[str] = pytest.StashKey()
-MEETING: pytest.StashKey[str] = pytest.StashKey()
-CHOSEN: pytest.StashKey[bool] = pytest.StashKey()
 import_as_written()
 
 RUN_DIRECTORY = "ENVSPEC_RUN_DIR"
@@ -50,12 +44,6 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
     """Note, before xdist sets it, whether the user says how tests are handed to workers."""
     config.stash[CHOSEN] = config.getoption("dist", "no") != "no" or bool(config.getoption("distload", None))
     return (yield)
-
-
-def is_ordered(config: pytest.Config) -> bool:
-    """Tell whether tests are put in groups: neither --env-order nor a --dist says otherwise."""
-    told = getattr(config, "workerinput", {}).get("envspec")
-    return told["ordered"] if told else config.getoption("--env-order") == "group" and not config.stash[CHOSEN]
 
 
 def _is_shared(config: pytest.Config) -> bool:
@@ -93,19 +81,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pool_of(config: pytest.Config) -> EnvironmentPool:
     """Return the environments of this run, made when first asked for."""
     if POOL not in config.stash:
-        from envspec.pytest_plugin.pool import EnvironmentPool
+        from envspec.pytest_plugin.pool import pool_of as made
 
-        config.stash[POOL] = EnvironmentPool(config)
+        return made(config)
     return config.stash[POOL]
-
-
-def words_of(config: pytest.Config) -> LastWords:
-    """Return what this process has to say at the end."""
-    if WORDS not in config.stash:
-        from envspec.pytest_plugin.last_words import LastWords
-
-        config.stash[WORDS] = LastWords()
-    return config.stash[WORDS]
 
 
 def models_of(config: pytest.Config) -> ModelPool:
@@ -118,8 +97,13 @@ def models_of(config: pytest.Config) -> ModelPool:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that uses an environment once in each one that it is meant for."""
+    """Run a test that uses an environment once in each one that it is meant for.
+
+    Where that is the one of --env, no parameter has to say so, which is a third of what using an environment costs.
+    """
     if "environment" not in metafunc.fixturenames:
+        return
+    if len(metafunc.config.getoption("--env")) == 1 and not metafunc.definition.get_closest_marker("environment"):
         return
     from envspec.pytest_plugin.markers import instance_of, names_of
 

@@ -15,7 +15,7 @@ import pytest
 import envspec
 from envspec.errors import EnvspecError
 from envspec.plan.redact import secrets_of
-from envspec.pytest_plugin import words_of
+from envspec.pytest_plugin.last_words import words_of
 from envspec.pytest_plugin.pool import EnvironmentPool
 from envspec.report.bundle import FailedTest, Recorded, Run, write_bundle
 from envspec.session.state import RECORD

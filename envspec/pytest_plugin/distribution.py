@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from envspec.pytest_plugin import MEETING, POOL, is_ordered, pool_of, words_of
+from envspec.pytest_plugin.keys import MEETING, POOL, is_ordered
 
 if TYPE_CHECKING:
     from envspec.pytest_plugin.wanted import Groups
@@ -22,6 +22,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         _host(session.config)
     elif any(map(session.config.getoption, ("--env-report", "--env-timeline"))):  # of what workers have, too
         from envspec.pytest_plugin.parts import register
+        from envspec.pytest_plugin.pool import pool_of
 
         register(pool_of(session.config))
 
@@ -52,6 +53,7 @@ def pytest_xdist_node_collection_finished(node: Any) -> None:
 
 def _host(config: pytest.Config, groups: Groups | None = None) -> None:
     from envspec.pytest_plugin.parts import register
+    from envspec.pytest_plugin.pool import pool_of
 
     register(pool_of(config))
     pool_of(config).host(groups)
@@ -60,4 +62,6 @@ def _host(config: pytest.Config, groups: Groups | None = None) -> None:
 def pytest_testnodedown(node: Any, error: object) -> None:  # noqa: ARG001  the hook's signature
     """Take over what an xdist worker has to say about its environments: only the controller has a terminal."""
     if told := getattr(node, "workeroutput", {}).get("envspec"):
+        from envspec.pytest_plugin.last_words import words_of
+
         words_of(node.config).heard(node.gateway.id, told)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from envspec.pytest_plugin import words_of
+from envspec.pytest_plugin.last_words import words_of
 
 if TYPE_CHECKING:
     from _pytest._code.code import Traceback

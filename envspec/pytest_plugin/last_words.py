@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from envspec.pytest_plugin import WORDS
+from envspec.pytest_plugin.keys import WORDS
 from envspec.pytest_plugin.session_record import SessionRecord
 
 if TYPE_CHECKING:
@@ -55,6 +55,13 @@ class LastWords:
             terminal.line(story)
         for line in self.lines:
             terminal.line(line)
+
+
+def words_of(config: pytest.Config) -> LastWords:
+    """Return what this process has to say at the end."""
+    if WORDS not in config.stash:
+        config.stash[WORDS] = LastWords()
+    return config.stash[WORDS]
 
 
 def fail_if_lost(session: pytest.Session) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Generator
 
 import pytest
 
-from envspec.pytest_plugin import MODELS
 from envspec.pytest_plugin.ending import end_fixtures
+from envspec.pytest_plugin.keys import MODELS
 from envspec.pytest_plugin.pool import EnvironmentPool
 
 

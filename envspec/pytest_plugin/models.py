@@ -14,8 +14,9 @@ import pytest
 from envspec.errors import EnvspecError, RequirementError, UsageError
 from envspec.plan.outline import Outline
 from envspec.plan.plan import ModelPlan
-from envspec.pytest_plugin import pool_of, words_of
+from envspec.pytest_plugin.last_words import words_of
 from envspec.pytest_plugin.model_needs import Need, environment_of, is_skipped, marked
+from envspec.pytest_plugin.pool import pool_of
 from envspec.pytest_plugin.preload import Count, Fetch, fetch_all
 from envspec.pytest_plugin.terminal import say
 from envspec.pytest_plugin.text import one_line, whole_story

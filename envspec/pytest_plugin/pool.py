@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from envspec.errors import EnvspecError, UsageError
-from envspec.pytest_plugin import MEETING, is_ordered, words_of
 from envspec.pytest_plugin.borrower import Borrower
 from envspec.pytest_plugin.controller import end_with_controller
 from envspec.pytest_plugin.ending import tried
+from envspec.pytest_plugin.keys import MEETING, POOL, is_ordered
+from envspec.pytest_plugin.last_words import words_of
 from envspec.pytest_plugin.lender import Lender
 from envspec.pytest_plugin.markers import names_of, wanted_of
 from envspec.pytest_plugin.meeting import BROKER
@@ -288,3 +289,10 @@ class EnvironmentPool:
         words.lines += self.owner.lines
         words.sessions += self.owner.sessions
         return self.owner.interrupted
+
+
+def pool_of(config: pytest.Config) -> EnvironmentPool:
+    """Return the environments of this run, made when first asked for."""
+    if POOL not in config.stash:
+        config.stash[POOL] = EnvironmentPool(config)
+    return config.stash[POOL]

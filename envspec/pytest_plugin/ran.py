@@ -10,7 +10,7 @@ from typing import Any, Self
 import pytest
 
 from envspec.plan import events as e
-from envspec.pytest_plugin.timing import KEY
+from envspec.pytest_plugin.keys import WANTED
 from envspec.pytest_plugin.wanted import Wanted
 from envspec.report.run_summary import Used, used
 
@@ -93,7 +93,7 @@ class Sessions:
 
     def tested(self, report: pytest.TestReport) -> None:
         """Note that a test was called."""
-        for wanted in getattr(report, KEY, ()):
+        for wanted in getattr(report, WANTED, ()):
             own = [ran for ran in self._of.get(Wanted(*wanted), ()) if ran.events[0].time <= report.start]
             if own:
                 ran = own[-1]

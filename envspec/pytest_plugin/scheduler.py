@@ -15,7 +15,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScheduling
 from xdist.workermanage import WorkerController
 
-from envspec.pytest_plugin import POOL
+from envspec.pytest_plugin.keys import POOL
 from envspec.pytest_plugin.wanted import Wanted
 
 AHEAD = 2

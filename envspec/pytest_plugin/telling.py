@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from envspec.plan import events as e
-from envspec.pytest_plugin import words_of
+from envspec.pytest_plugin.last_words import words_of
 from envspec.pytest_plugin.pool import EnvironmentPool
 from envspec.pytest_plugin.ran import Sessions
 from envspec.pytest_plugin.start_lines import StartLines

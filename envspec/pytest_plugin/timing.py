@@ -6,10 +6,8 @@ from collections.abc import Generator
 
 import pytest
 
+from envspec.pytest_plugin.keys import WANTED
 from envspec.pytest_plugin.pool import EnvironmentPool
-
-KEY = "envspec_wanted"
-"""Under which a report says what its test wanted; xdist carries it over, since it is plain data."""
 
 
 class Timing:
@@ -23,5 +21,5 @@ class Timing:
         """Add what the test wanted."""
         report = yield
         if self._pool.config.getoption("--env-timeline"):
-            setattr(report, KEY, [list(wanted) for wanted in self._pool.wanted_by(item)])
+            setattr(report, WANTED, [list(wanted) for wanted in self._pool.wanted_by(item)])
         return report

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from envspec.pytest_plugin import words_of
 from envspec.pytest_plugin.culprit import Loss
 from envspec.pytest_plugin.interrupt import EnvironmentBroken, Interrupter
+from envspec.pytest_plugin.last_words import words_of
 from envspec.pytest_plugin.markers import wanted_of
 from envspec.pytest_plugin.pool import EnvironmentPool
 from envspec.pytest_plugin.wanted import Wanted

@@ -1,0 +1,27 @@
+"""Under which keys pytest's config and reports keep what is the plugin's. Imports nothing of envspec."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from envspec.pytest_plugin.last_words import LastWords
+    from envspec.pytest_plugin.models import ModelPool
+    from envspec.pytest_plugin.pool import EnvironmentPool
+
+POOL: pytest.StashKey[EnvironmentPool] = pytest.StashKey()
+MODELS: pytest.StashKey[ModelPool] = pytest.StashKey()
+WORDS: pytest.StashKey[LastWords] = pytest.StashKey()
+RUN: pytest.StashKey[str] = pytest.StashKey()
+MEETING: pytest.StashKey[str] = pytest.StashKey()
+CHOSEN: pytest.StashKey[bool] = pytest.StashKey()
+WANTED = "envspec_wanted"
+"""Under which a report says what its test wanted; xdist carries it over, since it is plain data."""
+
+
+def is_ordered(config: pytest.Config) -> bool:
+    """Tell whether tests are put in groups: neither --env-order nor a --dist says otherwise."""
+    told = getattr(config, "workerinput", {}).get("envspec")
+    return told["ordered"] if told else config.getoption("--env-order") == "group" and not config.stash[CHOSEN]
