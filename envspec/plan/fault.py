@@ -21,7 +21,8 @@ class Order:
 
     `signal` (a name, without SIG) is for kill and kill_child, which sends it to the one descendant whose name or
     command line contains `child`. `wipe` empties the replica's directory after a stop, or within a restart.
-    An action on a port takes what it says from `toxics`; `heal` ends the action `heals`, or all of them.
+    An action on a port takes what it says from `toxics`; `heal` ends the action `heals`, or all of them. With `by`, the
+    name of one order, it ends only that which bears it.
     """
 
     action: str
@@ -32,6 +33,7 @@ class Order:
     port: str = ""
     toxics: Toxics = NOTHING
     heals: str = ""
+    by: str = ""
 
     @property
     def whom(self) -> str:
@@ -45,7 +47,7 @@ class Order:
 def undoing(order: Order) -> Order | None:
     """Return what ends that which an order begins; None where that does not last."""
     if order.port and order.action != "heal":
-        return Order("heal", order.target, port=order.port, heals=order.action)
+        return Order("heal", order.target, port=order.port, heals=order.action, by=order.by)
     action = UNDONE_BY.get(order.action)
     return Order(action, order.target) if action is not None else None
 

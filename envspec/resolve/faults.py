@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from pydantic import ValidationError
 
@@ -33,7 +34,8 @@ def faults_of(nodes: Node, environment: Environment, findings: Findings) -> tupl
         if new or not all(services[name.partition(".")[0]] for name in (fault.order.target, *_awaited(fault))):
             continue
         where = f"faults[{index}]"
-        faults.append(Fault(fault.after, fault.order, fault.for_, where, position(node.mark)))
+        order = replace(fault.order, by=where)
+        faults.append(Fault(fault.after, order, fault.for_, where, position(node.mark)))
     return tuple(faults)
 
 

@@ -94,11 +94,15 @@ class Breakable:
 
     @contextmanager
     def paused(self) -> Iterator[Self]:
-        """Keep it paused for the body of a `with`, and let it go on then, also when the body raises."""
+        """Keep it paused for the body of a `with`, and let it go on then, also when the body raises.
+
+        Replicas that were paused before stay so.
+        """
         __tracebackhide__ = True
         with self._dying_does("resume"):
+            before = self._paused()
             self.pause()
-            with _in_the_end(self._resume_what_is_paused):
+            with _in_the_end(lambda: self._each("resume", [name for name in self._paused() if name not in before])):
                 yield self
 
     def wait_healthy(self, timeout: float | str = PATIENCE) -> None:
@@ -143,10 +147,8 @@ class Breakable:
         down = [replica.name for replica in self._statuses() if replica.pid is None]
         self._each("start", down)
 
-    def _resume_what_is_paused(self) -> None:
-        __tracebackhide__ = True
-        paused = [replica.name for replica in self._statuses() if replica.paused]
-        self._each("resume", paused)
+    def _paused(self) -> list[str]:
+        return [replica.name for replica in self._statuses() if replica.paused]
 
     def _each(self, action: str, replicas: list[str]) -> None:
         """Do it to all at once where all are meant: replicas start beside one another then."""

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, get_args
 
-from envspec.errors import UsageError
+from envspec.errors import BackendError, UsageError
 from envspec.plan import events as e
 from envspec.plan.fault import EndpointAction, Order
 from envspec.plan.plan import ReplicaPlan
@@ -23,15 +23,16 @@ SAYS: Mapping[str, tuple[str, ...]] = {
     "throttle": ("rate",),
     "reset": ("reset", "after_bytes"),
 }
-"""Which toxics an action sets, and its end takes back."""
+"""Which toxics an action sets."""
 
 
 class EndpointFaults:
-    """Carries out orders on ports. Actions of different kinds add up; one of the same kind replaces the former."""
+    """Carries out orders on ports. Different kinds add up; of the same kind the last that lasts is in force."""
 
     def __init__(self, supervisor: Supervisor, log: EventLog) -> None:
         self._supervisor = supervisor
         self._log = log
+        self._lasting: dict[tuple[str, str], tuple[Order, ...]] = {}
 
     async def carry_out(self, order: Order, position: str = "") -> None:
         """Do what is ordered to the port of a replica, or of all replicas of a service; returns when it is so.
@@ -53,11 +54,18 @@ class EndpointFaults:
         )
 
     async def _do(self, order: Order, position: str, replica: str) -> None:
-        relays, detail = self._supervisor.relays, _detail(order)
+        place, detail = (replica, order.port), _detail(order)
         self._log.record(
             e.FaultOrdered(replica=replica, action=order.action, endpoint=order.port, detail=detail, position=position)
         )
-        await relays.do(replica, order.port, _changed(relays.toxics(replica, order.port), order))
+        before = self._lasting.get(place, ())
+        self._lasting[place] = now = _changed(before, order)
+        try:
+            await self._supervisor.relays.do(*place, _toxics(now))
+        except BackendError:
+            if self._lasting[place] is now:
+                self._lasting[place] = before
+            raise
 
 
 async def all_of(doing: Iterable[Coroutine[Any, Any, None]]) -> None:
@@ -67,16 +75,21 @@ async def all_of(doing: Iterable[Coroutine[Any, Any, None]]) -> None:
             raise error
 
 
-def _changed(toxics: Toxics, order: Order) -> Toxics:
-    """Return what is done once an order is carried out."""
-    if order.action == "heal":
-        return _taken(toxics, NOTHING, order.heals) if order.heals else NOTHING
-    return _taken(toxics, order.toxics, order.action)
+def _changed(lasting: tuple[Order, ...], order: Order) -> tuple[Order, ...]:
+    """Return the orders that last once another one is carried out."""
+    if order.action != "heal":
+        return (*(one for one in lasting if (one.action, one.by) != (order.action, order.by)), order)
+    if not order.heals:
+        return ()
+    return tuple(one for one in lasting if one.action != order.heals or order.by not in ("", one.by))
 
 
-def _taken(toxics: Toxics, others: Toxics, action: str) -> Toxics:
-    """Return `toxics` with what an action says taken from `others`."""
-    return replace(toxics, **{name: getattr(others, name) for name in SAYS[action]})
+def _toxics(lasting: tuple[Order, ...]) -> Toxics:
+    """Return what some orders come to; each says its part."""
+    toxics = NOTHING
+    for order in lasting:
+        toxics = replace(toxics, **{name: getattr(order.toxics, name) for name in SAYS[order.action]})
+    return toxics
 
 
 def _detail(order: Order) -> str:

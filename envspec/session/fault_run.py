@@ -8,6 +8,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from uuid import uuid4
 
 from envspec.errors import EnvspecError
 from envspec.plan.events import Event
@@ -35,10 +36,12 @@ class FaultRun:
 
     def __init__(self, handle: Handle, faults: Sequence[Fault]) -> None:
         self._handle = handle
-        self._faults = [_until_the_end(fault) for fault in faults]
+        self._faults = [_own(fault) for fault in faults]
         self._services = replicas_of(handle.status())
         self._outcome = FaultOutcome()
-        self._take_back = handle.leave_will([end for fault in faults if (end := undoing(fault.order)) is not None])
+        self._take_back = handle.leave_will(
+            [end for fault in self._faults if (end := undoing(fault.order)) is not None]
+        )
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), name="envspec faults", daemon=True)
         self._thread.start()
@@ -79,9 +82,10 @@ class FaultRun:
         self._outcome.refused.append((fault, error))
 
 
-def _until_the_end(fault: Fault) -> Fault:
-    """Return the fault so that it is undone by the end of the test where it is not before."""
-    return replace(fault, lasts=math.inf) if fault.lasts is None else fault
+def _own(fault: Fault) -> Fault:
+    """Return the fault so that it, and nobody else's, is undone by the end of the test where it is not before."""
+    lasts = math.inf if fault.lasts is None else fault.lasts
+    return replace(fault, order=replace(fault.order, by=uuid4().hex), lasts=lasts)
 
 
 def replicas_of(status: SessionStatus) -> dict[str, tuple[str, ...]]:

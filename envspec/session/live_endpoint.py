@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+from uuid import uuid4
 
 from envspec.errors import EnvspecError
 from envspec.plan.fault import Order
@@ -46,7 +47,8 @@ class LiveEndpoint:
     """What lies between a port with `proxy: true` and those who use it; of a service, the port of all its replicas.
 
     Connections that are there are affected as well as new ones. Faults of different kinds add up, another one of the
-    same kind takes the place of the first. Each is ordered when it is called, and ends with its `with` or by `heal`.
+    same kind takes the place of the first until it ends. Each is ordered when it is called, and ends with its `with` or
+    by `heal`.
     The service's own health checks do not pass here.
 
     Each raises UsageError where the port has no relay.
@@ -96,5 +98,6 @@ class LiveEndpoint:
 
     def _order(self, action: str, toxics: Toxics) -> EndpointFault:
         __tracebackhide__ = True
-        self._handle.carry_out(Order(action, self._service, port=self._port, toxics=toxics))
-        return EndpointFault(self._handle, Order("heal", self._service, port=self._port, heals=action))
+        order = Order(action, self._service, port=self._port, toxics=toxics, by=uuid4().hex)
+        self._handle.carry_out(order)
+        return EndpointFault(self._handle, Order("heal", self._service, port=self._port, heals=action, by=order.by))

@@ -27,10 +27,6 @@ class Relays:
         """
         await asyncio.gather(*(self._tell(self._replicas[name], port) for name, port in self._toxics))
 
-    def toxics(self, replica: str, port: str) -> Toxics:
-        """Return what is done there now."""
-        return self._toxics[replica, port]
-
     async def do(self, replica: str, port: str, toxics: Toxics) -> None:
         """Do this there from now on; returns when it is so.
 

@@ -130,6 +130,20 @@ def test_faults_add_up_and_heal_ends_them_all(environment: Environment, endpoint
         assert answer(one) == 10
 
 
+def test_a_fault_within_one_of_the_same_kind_gives_way_to_it_again(
+    environment: Environment, endpoint: LiveEndpoint
+) -> None:
+    with endpoint.latency("10m"):
+        with endpoint.latency(0.01), connected(environment) as one:
+            ask(one, "soon/10")
+            assert answer(one) == 10
+        with connected(environment) as one, silent(one):
+            ask(one, "late/10")
+    with connected(environment) as one:
+        ask(one, "after/10")
+        assert answer(one) == 10
+
+
 def test_the_service_stays_healthy_whatever_is_done_to_its_endpoint(session: Running, environment: Environment) -> None:
     with environment["web"].endpoint("http").drop():
         asked = environment["web"].logs().count("/health/")
@@ -199,6 +213,15 @@ def test_a_file_says_what_is_done_to_endpoints_and_for_how_long(bench: Bench) ->
         ("heal", "http", "latency"),
     ]
     assert all(":1" in event.position for event in told)
+    with connected(Environment(session.background)) as one:
+        ask(one, "after/10")
+        assert answer(one) == 10
+
+
+def test_a_file_heals_whatever_was_done(bench: Bench) -> None:
+    faults = ["{after: healthy, drop: web.http}", "{after: healthy + 50ms, heal: web.http}"]
+    session = bench.session(f"{SERVICES}\nfaults: [{', '.join(faults)}]").up()
+    session.wait(e.FaultOrdered, action="heal")
     with connected(Environment(session.background)) as one:
         ask(one, "after/10")
         assert answer(one) == 10

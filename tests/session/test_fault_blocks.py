@@ -31,6 +31,15 @@ def test_what_a_with_did_is_undone_also_when_its_body_raises(live: Environment) 
     eventually(lambda: stat_fields(live["store"].pid or 0)[0] != "T")
 
 
+def test_within_a_pause_another_one_ends_without_it(live: Environment) -> None:
+    with live["store"].paused() as store:
+        with live["store"].paused():
+            pass
+        (status,) = store._statuses()
+        assert status.paused
+    eventually(lambda: stat_fields(live["store"].pid or 0)[0] != "T")
+
+
 def test_what_the_body_undid_itself_is_not_undone_again(live: Environment) -> None:
     with live["store"].stopped() as store:
         store.start()

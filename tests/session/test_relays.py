@@ -10,7 +10,7 @@ import pytest
 
 from envspec.errors import BackendError
 from envspec.plan.plan import Plan
-from envspec.plan.toxics import NOTHING, Toxics
+from envspec.plan.toxics import Toxics
 from envspec.resolve import resolve, stand_in
 from envspec.session.agent_client import AgentClient
 from envspec.session.relays import Relays
@@ -37,7 +37,7 @@ def test_what_a_relay_did_not_do_is_not_taken_for_done(tmp_path: Path) -> None:
     relays = Relays(plan_of(tmp_path), cast("AgentClient", Hung()))
     with pytest.raises(BackendError):
         asyncio.run(relays.do("web", "http", Toxics(drop=True)))
-    assert relays.toxics("web", "http") == NOTHING
+    assert relays.ailing() == []
 
 
 def test_the_status_of_a_session_says_which_ports_have_a_relay(tmp_path: Path) -> None:
