@@ -63,7 +63,8 @@ class ControlServer:
             "log": self._log,
             "secrets": self._secrets,
         }
-        self._conversations: dict[str, Conversation] = {"events": self._tell_events, "will": Wills(session).keep}
+        self._wills = Wills(session)
+        self._conversations: dict[str, Conversation] = {"events": self._tell_events, "will": self._wills.keep}
 
     def offer(self, verb: str, conversation: Conversation) -> None:
         """Answer one verb more, with a conversation."""
@@ -79,6 +80,7 @@ class ControlServer:
         """Stop listening, and let those who wait for an answer have it."""
         if self._server is not None:
             self._server.close()
+        self._wills.close()
         if self._serving:
             _, late = await asyncio.wait(self._serving, timeout=LAST_WORDS)
             for task in late:

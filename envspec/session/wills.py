@@ -22,18 +22,32 @@ class Wills:
 
     def __init__(self, session: Controlled) -> None:
         self._session = session
+        self._over = asyncio.Event()
+
+    def close(self) -> None:
+        """Forget them: what they would undo is going down itself."""
+        self._over.set()
 
     async def keep(self, message: Message, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Take in a will, and see what becomes of its author."""
         ends = [from_json(Order, end) for end in message["ends"]]
         writer.write(encode({"ok": {}}))
-        with suppress(ConnectionError):  # of an author that was killed
-            if await reader.read(1):
-                return
+        if not await self._author_dies(reader):
+            return
         for end in ends:
             for order in still_needed(end, self._session.status):
                 with suppress(EnvspecError):  # it died meanwhile, or the session is over: nobody is left to be told
                     await self._session.fault(order)
+
+    async def _author_dies(self, reader: asyncio.StreamReader) -> bool:
+        """Return whether the connection ends without a word, while there still is something to undo."""
+        word, over = asyncio.create_task(reader.read(1)), asyncio.create_task(self._over.wait())
+        try:
+            await asyncio.wait([word, over], return_when=asyncio.FIRST_COMPLETED)
+            return word.done() and (word.exception() is not None or not word.result())
+        finally:
+            word.cancel()
+            over.cancel()
 
 
 def still_needed(end: Order, status: SessionStatus) -> list[Order]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from envspec.plan import events as e
+from envspec.plan.fault import Order
+from envspec.session import control_server
 from envspec.session.control import Control
 from envspec.session.live import Environment
-from tests.session.running import Bench, Running
+from tests.session.running import PATIENCE, Bench, Running
 
 SERVICES = """
 services:
@@ -79,3 +82,14 @@ def test_what_a_body_has_undone_is_not_undone_when_its_process_ends(session: Run
     assert session["web.0"].paused
     assert len(session.of(e.FaultOrdered, action="resume")) == 1
     assert len(session.of(e.FaultOrdered, action="heal")) == 1
+
+
+def test_a_session_that_ends_waits_for_no_will(session: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_server, "LAST_WORDS", 3600.0)
+    take_back = Control(Path(session.background.status().dir)).leave_will([Order("resume", "web.1")])
+    stopping = threading.Thread(target=session.stop)
+    stopping.start()
+    stopping.join(PATIENCE)
+    is_over = not stopping.is_alive()
+    take_back()
+    assert is_over
