@@ -97,8 +97,13 @@ def models_of(config: pytest.Config) -> ModelPool:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that uses an environment once in each one that it is meant for."""
+    """Run a test that uses an environment once in each one that it is meant for.
+
+    Where that is the one of --env, no parameter has to say so, which is a third of what using an environment costs.
+    """
     if "environment" not in metafunc.fixturenames:
+        return
+    if len(metafunc.config.getoption("--env")) == 1 and not metafunc.definition.get_closest_marker("environment"):
         return
     from envspec.pytest_plugin.markers import instance_of, names_of
 

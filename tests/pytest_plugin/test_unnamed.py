@@ -145,10 +145,10 @@ def test_several_of_the_command_line_are_refused_too(project: pytest.Pytester) -
     result.stdout.fnmatch_lines(["*several environments (z, z1)*", "hint: give one --env, or mark it:*"])
 
 
-def test_pytest_s_setup_show_says_the_name(project: pytest.Pytester) -> None:
+def test_pytest_s_setup_show_says_the_name_where_there_are_several(project: pytest.Pytester) -> None:
     project.makepyfile("def test_it(environment): pass\n")
 
-    result = project.runpytest_subprocess("--env=z", "--setup-show")
+    result = project.runpytest_subprocess("--env=z", "--env=z1", "--setup-show")
 
-    result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["*SETUP*environment[[]z[]]"])
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*SETUP*environment[[]z[]]", "*SETUP*environment[[]z1[]]"])
