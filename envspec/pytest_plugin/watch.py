@@ -40,6 +40,7 @@ class Watch:
         self._lent = time.time()
         self._on_loss = on_loss
         self._losses = Losses(name)
+        self._heard = 0
         self._ended = False
         self._leave: Callable[[], None] = lambda: None
         try:
@@ -53,6 +54,12 @@ class Watch:
         self._leave()
 
     def _hear(self, event: Event) -> None:
+        try:
+            self._take(event)
+        finally:
+            self._heard += 1
+
+    def _take(self, event: Event) -> None:
         loss = self._losses.take(event)
         if loss is None or self.loss is not None or self._ended:
             return
@@ -70,9 +77,11 @@ class Watch:
         return True
 
     def is_about_to_tell(self) -> bool:
-        """Whether a process of it is dead of which nothing has been heard yet."""
+        """Whether more has happened than was heard, or a process is dead and even the session does not know."""
         with suppress(EnvspecError, OSError):
-            return self.loss is None and _has_dead(self._handle.status())
+            if self.loss is None:
+                status = self._handle.status()
+                return status.events > self._heard or _has_dead(status)
         return self.loss is None
 
 

@@ -23,8 +23,10 @@ from envspec.pytest_plugin.wanted import Wanted
 from envspec.pytest_plugin.watch import Watch
 from envspec.session.live import Environment, Handle
 
-PATIENCE = 0.5
-"""Seconds that a failed test waits for the news of a death that the kernel knows already."""
+PATIENCE = 5.0
+"""Seconds at most that a test waits for the news of what has happened already."""
+LOOK_AGAIN = 0.005
+"""Seconds between looks whether all of that is known."""
 GRACE = 0.05
 """Seconds in which a process whose sockets are closed is seen to be dead; 7 ms were measured."""
 Wrapper = Generator[None, object, object]
@@ -35,8 +37,8 @@ class Test:
     """The test that runs now. `broken` is the sentence it fails with, `stacks` where it went on nevertheless.
 
     `breaker` is whose loss that is, `before` what was broken when its teardown began. It `began` with its setup, was
-    `called` and `left`, all in seconds since the epoch. `armed` says that it may be
-    interrupted, `told` that a report of it has the sentence.
+    `called` and `left`, all in seconds since the epoch. `armed` says that it may be interrupted, `told` that a report
+    of it has the sentence.
     """
 
     __test__ = False
@@ -217,12 +219,15 @@ class Watching:
                 known = self._news.wait_for(lambda: bool(test.broken), GRACE / 10)
 
     def _await(self, watches: list[Watch], known: Callable[[], bool]) -> bool:
-        """Wait for the news of a death that the kernel knows, if there is one; tell whether there is."""
-        dead = any(watch.is_about_to_tell() for watch in watches)
-        if dead:
+        """Wait for the news of a death, or of anything else that has happened already; tell whether there were any."""
+        late = False
+        until = time.monotonic() + PATIENCE
+        while any(watch.is_about_to_tell() for watch in watches) and time.monotonic() < until:
+            late = True
             with self._news:
-                self._news.wait_for(known, PATIENCE)
-        return dead
+                if self._news.wait_for(known, LOOK_AGAIN):
+                    break
+        return late
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self) -> Wrapper:

@@ -76,6 +76,8 @@ class SessionStatus:
     lent_to: str = ""
     ends: float | None = None
     """When it stops unless somebody borrows it, in seconds since the epoch; None where it does not by itself."""
+    events: int = 0
+    """How many there were so far: who listens knows by it what is still on its way."""
     services: dict[str, ReplicaStatus] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -136,7 +138,8 @@ def _planned_replica(replica: ReplicaPlan) -> ReplicaStatus:
 
 
 def apply(status: SessionStatus, event: e.Event) -> SessionStatus:
-    """Return the status after `event`. Events about unknown replicas change nothing."""
+    """Return the status after `event`. Events about unknown replicas change nothing but their number."""
+    status = replace(status, events=status.events + 1)
     change = _SESSION.get(type(event))
     if change is not None:
         changed = replace(status, **change(event))
