@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 SERVER = """
@@ -124,9 +120,9 @@ def test_a_copy_of_the_client_outlives_it_and_its_connections_end_with_the_last(
     project.makepyfile(
         """
 def test_it(environment):
-    copy = environment.openai("frontend.http").with_options(timeout=5)
+    copy = environment.openai("frontend.http").with_options(timeout=30)
     assert [model.id for model in copy.models.list()] == ["chat"]
-    assert copy.with_options(timeout=6).models.list().data
+    assert copy.with_options(timeout=40).models.list().data
     assert environment.openai("frontend.http").models.list().data
 """
     )
@@ -242,63 +238,3 @@ def test_urls(environment, service_urls, service_ports):
 """,
         "--env=ready",
     )
-
-
-TYPED = """
-from __future__ import annotations
-
-from collections.abc import Callable, Mapping
-from pathlib import Path
-
-import openai
-import pytest
-import requests
-from typing_extensions import assert_type
-
-from envspec import Environment, ModelLoader, Service, find_free_port
-
-
-@pytest.mark.environment("local")
-def test_types(
-    environment: Environment,
-    service_ports: Mapping[str, int],
-    service_urls: Mapping[str, str],
-    model_loader: ModelLoader,
-    model_cache_dir: Path,
-) -> None:
-    assert_type(environment.openai(), openai.OpenAI)
-    assert_type(environment.openai("frontend.http").chat.completions, openai.resources.chat.Completions)
-    assert_type(environment["frontend"], Service)
-    assert_type(environment["frontend"].http(), requests.Session)
-    assert_type(environment["frontend"].http().get("/health").status_code, int)
-    assert_type(environment["frontend"].url(), str)
-    assert_type(environment["worker"].replicas[0].pid, int | None)
-    assert_type(environment.service_urls["frontend_http"], str)
-    assert_type(service_ports["frontend_http"], int)
-    assert_type(find_free_port(), int)
-"""
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("mypy")
-
-
-def test_types_hold_in_a_test_file_of_a_user(tmp_path: Path, cache: Path) -> None:
-    checked = mypy(tmp_path, TYPED, cache)
-    assert checked.returncode == 0, checked.stdout
-
-
-def test_a_slip_in_a_test_file_is_found_by_its_types(tmp_path: Path, cache: Path) -> None:
-    slips = "    environment['frontend'].htpp()\n    environment.openai(endpoint=3)\n"
-    checked = mypy(tmp_path, TYPED + slips, cache)
-    assert checked.returncode == 1
-    assert '"Service" has no attribute "htpp"' in checked.stdout
-    assert "arg-type" in checked.stdout
-
-
-def mypy(folder: Path, test: str, cache: Path) -> subprocess.CompletedProcess[str]:
-    """Check a file as its author would: with envspec as an installed package, so that py.typed counts."""
-    (folder / "test_types.py").write_text(test)
-    argv = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(cache), "test_types.py"]
-    return subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
