@@ -64,8 +64,9 @@ def go(project: pytest.Pytester) -> None:
     (project.path / "go").touch()
 
 
-@pytest.mark.parametrize("options", [[], ["-v"], ["-n2"], ["-s"]], ids=" ".join)
-@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize(
+    ("columns", "options"), [(80, []), (120, []), (80, ["-v"]), (120, ["-s"]), (80, ["-n2"]), (120, ["-n2"])]
+)
 def test_a_terminal_has_one_live_line_that_leaves_no_trace(
     project: pytest.Pytester, on_screen: Callable[..., Screen], options: list[str], columns: int
 ) -> None:
