@@ -128,7 +128,7 @@ class Explainer:
             held_up=held_up(
                 run.plan, self._plan.service, run.waiting, in_line(run.plan, self._plan, run.order.is_healthy)
             ),
-            log_tail=await read_tail(run.agent, self._plan.name),
+            log_tail=await read_tail(run.agent, self._plan.name, run.log.redact),
             disk=shortage(),
         )
         hints = [str(facts.get("hint", "")), self._hint_in_use(failure.log_tail), FULL_DISK if failure.disk else ""]

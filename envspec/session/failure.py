@@ -50,26 +50,28 @@ class Failure:
 
     def error(self, redact: Redact) -> ServiceError:
         """Return the exception that tells all this, without secrets."""
-        text = "\n".join([harmless(self.sentence), "", *_rows(self), *_log(self)]).rstrip()
+        rows = (line for label, lines in _rows(self) for line in _row(label, lines, redact))
+        text = "\n".join([harmless(self.sentence), "", *rows, *_log(self)]).rstrip()
         details = redact(_details(self))
         return self.kind(redact(text), service=self.name, hint=redact(self.hint), details=details)
 
 
-def _rows(failure: Failure) -> Iterable[str]:
+def _rows(failure: Failure) -> Iterable[tuple[str, Iterable[str]]]:
     if failure.replica is not None:
-        yield from _row("where", failure.replica.position)
-        yield from _row("command", harmless(shlex.join(failure.replica.argv)))
+        yield "where", [failure.replica.position]
+        yield "command", [harmless(shlex.join(failure.replica.argv))]
     if failure.restarts:
-        yield from _row("restarts", f"{failure.restarts} before this one")
-    yield from _row("disk", failure.disk)
-    yield from _row("check", *_checks(failure.answers, failure.seconds))
-    yield from _row("held up", *(" ← ".join(chain) for chain in failure.held_up))
+        yield "restarts", [f"{failure.restarts} before this one"]
+    yield "disk", [failure.disk]
+    yield "check", _checks(failure.answers, failure.seconds)
+    yield "held up", [" ← ".join(chain) for chain in failure.held_up]
+    yield "log", _log_place(failure)
 
 
-def _row(label: str, *lines: str) -> Iterable[str]:
-    written = [line for line in lines if line]
-    for index, line in enumerate(written):
-        text = line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} …"
+def _row(label: str, lines: Iterable[str], redact: Redact) -> Iterable[str]:
+    for index, line in enumerate(filter(None, lines)):
+        clean = redact(line)  # before it is cut: half a secret is not known for one
+        text = clean if len(clean) <= LONGEST_LINE else f"{clean[:LONGEST_LINE]} …"
         yield f"{label if index == 0 else '':<{LABEL_WIDTH}}{text}"
 
 
@@ -101,16 +103,18 @@ def _tries(answer: LastAnswer, word: str) -> str:
     return f"{word}{answer.tries} {'try' if answer.tries == 1 else 'tries'}"
 
 
-def _log(failure: Failure) -> Iterable[str]:
+def _log_place(failure: Failure) -> Iterable[str]:
     if failure.replica is None or failure.replica.attached or failure.kind is ServiceStartError:
         return  # nothing ever wrote one
-    if not failure.log_tail:
-        yield from _row("log", f"{failure.replica.log} (empty)")
-        return
     count = len(failure.log_tail)
-    yield from _row("log", f"{failure.replica.log}, its last {'line' if count == 1 else f'{count} lines'}:")
-    yield ""
-    yield from (f"│ {line}".rstrip() for line in failure.log_tail)
+    end = f", its last {'line' if count == 1 else f'{count} lines'}:" if count else " (empty)"
+    yield f"{failure.replica.log}{end}"
+
+
+def _log(failure: Failure) -> Iterable[str]:
+    if any(_log_place(failure)) and failure.log_tail:
+        yield ""
+        yield from (f"│ {line}".rstrip() for line in failure.log_tail)
 
 
 def _details(failure: Failure) -> dict[str, object]:
