@@ -115,7 +115,7 @@ class Hub:
     def requests(self) -> list[Request]:
         """What was asked so far. A client may have its answer before that is written down, so wait until all is."""
         with self._idle:
-            self._idle.wait_for(lambda: not self._busy, timeout=2)
+            self._idle.wait_for(lambda: not self._busy, timeout=30)
         return self._requests
 
     def log(self, request: Request) -> None:
@@ -190,9 +190,9 @@ class Handler(BaseHTTPRequestHandler):
         self._status, self._sent = 0, 0
         path = unquote(urlsplit(self.path).path)
         hub, has_token = self.server.hub, "Authorization" in self.headers
+        hub.before(path)
         hub.began()
         try:
-            hub.before(path)
             fault = hub.next_fault(self.command, path)
             if fault and fault.status:
                 self._send(fault.status, b"trouble", fault.headers)
