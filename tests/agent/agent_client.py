@@ -21,7 +21,7 @@ from envspec.errors import EnvspecError
 from envspec.plan.codec import to_json
 from envspec.plan.plan import Check, Endpoint, ReplicaPlan, Stop
 
-PATIENCE = 20.0
+PATIENCE = 30.0
 
 
 class AgentClient:

@@ -62,10 +62,10 @@ def test_a_guardian_whose_owner_is_already_gone_starts_nothing() -> None:
         gone.wait()
     argv = guardian_argv(owner=gone.pid)
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, start_new_session=True) as guardian:
-        assert guardian.wait(10) == 0
+        assert guardian.wait(30) == 0
     wait_gone([guardian.pid])
 
 
 def test_a_guardian_that_is_not_its_owners_child_starts_nothing() -> None:
     with subprocess.Popen(guardian_argv(owner=1), stdin=subprocess.DEVNULL, start_new_session=True) as guardian:
-        assert guardian.wait(10) == 0
+        assert guardian.wait(30) == 0

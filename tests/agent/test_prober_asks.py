@@ -18,7 +18,7 @@ import pytest
 
 from envspec.agent.wire import decode, encode
 
-PATIENCE = 15.0  # seconds that anything may take on a busy machine
+PATIENCE = 30.0  # seconds that anything may take on a busy machine
 
 
 class Prober:

@@ -14,7 +14,7 @@ from envspec.agent.probe_command import OUTPUT_LIMIT, Commands
 from envspec.health import build
 from envspec.health.base import Answer, Context
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 DAEMON = "(setsid sh -c 'echo $$ > daemon; exec sleep 60' &); while [ ! -s daemon ]; do :; done; "
 
 

@@ -23,7 +23,7 @@ Up = Callable[..., Running]
 
 def talk(port: int, message: bytes) -> bytes:
     """Send a message, and return what is answered until the line ends."""
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall(message)
         return connection.makefile("rb").readline()
 
@@ -31,8 +31,8 @@ def talk(port: int, message: bytes) -> bytes:
 def put_and_get(url: str, *, read_from: str) -> str:
     """Write a key through one member of etcd, and return what another one reads."""
     key, value = (base64.b64encode(text).decode() for text in (b"greeting", b"hello"))
-    requests.post(f"{url}/v3/kv/put", json={"key": key, "value": value}, timeout=5).raise_for_status()
-    answer = requests.post(f"{read_from}/v3/kv/range", json={"key": key}, timeout=5).json()
+    requests.post(f"{url}/v3/kv/put", json={"key": key, "value": value}, timeout=30).raise_for_status()
+    answer = requests.post(f"{read_from}/v3/kv/range", json={"key": key}, timeout=30).json()
     return base64.b64decode(answer["kvs"][0]["value"]).decode()
 
 
@@ -46,7 +46,7 @@ def test_etcd_keeps_what_is_written(up: Up) -> None:
 def test_three_members_of_etcd_are_one_cluster(up: Up) -> None:
     running = up("services: {etcd: {use: etcd, replicas: 3}}")
     assert put_and_get(running.url("etcd.0", "client"), read_from=running.url("etcd.2", "client")) == "hello"
-    members = requests.post(running.url("etcd.1", "client") + "/v3/cluster/member/list", json={}, timeout=5).json()
+    members = requests.post(running.url("etcd.1", "client") + "/v3/cluster/member/list", json={}, timeout=30).json()
     assert sorted(member["name"] for member in members["members"]) == ["etcd.0", "etcd.1", "etcd.2"]
 
 
@@ -60,7 +60,7 @@ def test_nats_has_streams_where_it_should(up: Up, jetstream: bool) -> None:  # n
     running = up(f"services: {{nats: {{use: nats, with: {{jetstream: {str(jetstream).lower()}}}}}}}")
     greeting = talk(running.port("nats", "client"), b"")
     assert json.loads(greeting.removeprefix(b"INFO ")).get("jetstream", False) is jetstream
-    assert requests.get(running.url("nats", "monitor") + "/healthz", timeout=5).json() == {"status": "ok"}
+    assert requests.get(running.url("nats", "monitor") + "/healthz", timeout=30).json() == {"status": "ok"}
     assert running.listeners_beyond_loopback() == []
 
 
@@ -83,14 +83,14 @@ def test_redis_takes_a_server_of_the_users_own(up: Up, tmp_path: Path) -> None:
 
 def test_http_server_serves_its_files(up: Up) -> None:
     running = up("services: {web: {use: http-server, files: {hello.txt: hi}}}")
-    assert requests.get(running.url("web", "http") + "/hello.txt", timeout=5).text == "hi"
+    assert requests.get(running.url("web", "http") + "/hello.txt", timeout=30).text == "hi"
     assert running.listeners_beyond_loopback() == []
 
 
 def test_http_server_serves_another_directory(up: Up, tmp_path: Path) -> None:
     (tmp_path / "page.txt").write_text("from elsewhere")
     running = up(f"services: {{web: {{use: http-server, with: {{directory: '{tmp_path}'}}}}}}")
-    assert requests.get(running.url("web", "http") + "/page.txt", timeout=5).text == "from elsewhere"
+    assert requests.get(running.url("web", "http") + "/page.txt", timeout=30).text == "from elsewhere"
 
 
 DYNAMO = """
@@ -114,7 +114,7 @@ def test_dynamo_is_ready_when_it_says_so(up: Up) -> None:
 
     assert answer.status_code == 200, answer.text
     assert answer.json()["choices"][0]["message"]["content"].strip()
-    instances = requests.get(f"{url}/health", timeout=5).json()["instances"]
+    instances = requests.get(f"{url}/health", timeout=30).json()["instances"]
     assert sum(instance["endpoint"] == "generate" for instance in instances) == 2
     assert running.listeners_beyond_loopback() == []
 
@@ -127,7 +127,7 @@ def test_dynamo_finds_its_workers_in_files(up: Up) -> None:
         "  worker: {use: dynamo-mocker, with: {model: chat}}\n"
         "  frontend: {use: dynamo-frontend}\n"
     )
-    models = requests.get(running.url("frontend", "http") + "/v1/models", timeout=5).json()
+    models = requests.get(running.url("frontend", "http") + "/v1/models", timeout=30).json()
     assert [model["id"] for model in models["data"]] == ["chat"]
     beyond = {listener.partition(" ")[2].rpartition(":")[0] for listener in running.listeners_beyond_loopback()}
     assert beyond <= {"0.0.0.0"}, "ZeroMQ's listeners are the only ones, as the entry says"

@@ -18,7 +18,7 @@ import pytest
 from tests.models.hub_server import Hub, serving
 
 PROGRAM = str(Path(sys.executable).with_name("envspec"))
-PATIENCE = 20.0  # seconds for what should take a fraction of one, on a machine that is busy
+PATIENCE = 30.0  # seconds for what should take a fraction of one, on a machine that is busy
 
 WEB = """\
 version: 1

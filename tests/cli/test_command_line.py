@@ -165,5 +165,5 @@ def test_ctrl_c_in_the_middle_of_an_import_is_silent(tmp_path: Path) -> None:
     assert process.stdout.readline() == "importing\n"
     process.send_signal(signal.SIGINT)
 
-    assert process.communicate(timeout=20) == ("", "")
+    assert process.communicate(timeout=30) == ("", "")
     assert process.returncode == 130

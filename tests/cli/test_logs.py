@@ -85,7 +85,7 @@ def test_follow_goes_on_across_a_restart_and_ends_with_the_session(envspec: Any)
     logs = envspec.start("logs", "-f")
     logs.until("start of")
     envspec("restart", "s")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while logs.out.count("start of") < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     envspec("down")

@@ -65,7 +65,7 @@ class Terminal:
         os.write(self._screen, text.encode())
 
     def end(self) -> int:
-        code = self.process.wait(20)
+        code = self.process.wait(30)
         self._reader.join()
         return code
 

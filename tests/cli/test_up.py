@@ -111,7 +111,7 @@ def test_a_reader_that_goes_away_is_a_stop(envspec: Any, web: str, processes_of:
     assert b"session local-" in up.stdout.readline()
     up.stdout.close()
 
-    assert up.wait(20) == 1
+    assert up.wait(30) == 1
     processes_of(envspec, gone=True)
 
 

@@ -22,7 +22,7 @@ from tests.dynamo.load import AT_ONCE, TOKENS, Load, Outcome, chat
 
 ROOT = Path(__file__).parents[2]
 SLOW_TOKENS = Path(__file__).parent / "slow_tokens.yaml"
-PATIENCE = 20.0
+PATIENCE = 30.0
 
 
 @contextmanager

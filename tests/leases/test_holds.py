@@ -96,7 +96,7 @@ def test_a_server_over_a_hold_gets_every_connection(address: str, flags: str, *,
         server.listen()
         to = ("::1" if ":" in address else "127.0.0.1", hold.number)
         for _ in range(20):
-            with socket.create_connection(to, timeout=5) as client:
+            with socket.create_connection(to, timeout=30) as client:
                 connection, peer = server.accept()
                 connection.close()
                 assert peer == client.getsockname()
@@ -136,7 +136,7 @@ def test_a_real_server_starts_over_the_hold_again_after_sigkill(command: list[st
 
 
 def wait_until_connected(number: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while process.poll() is None and time.monotonic() < deadline:
         try:
             socket.create_connection(("127.0.0.1", number), timeout=1).close()

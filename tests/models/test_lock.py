@@ -62,10 +62,10 @@ def test_who_waits_is_told_for_whom(tmp_path: Path) -> None:
     process = start_holder(tmp_path / "lock", "local-x7k2p")
     wait_held(process)
     waiter = Waiter(tmp_path / "lock")
-    assert waiter.heard.wait(10)
+    assert waiter.heard.wait(30)
     assert waiter.is_alive()
     end(process)
-    waiter.join(10)
+    waiter.join(30)
     assert not waiter.is_alive()
     (told,) = waiter.told
     assert isinstance(told, Waiting)
@@ -81,16 +81,16 @@ def test_who_waits_is_told_again_when_another_got_it(tmp_path: Path) -> None:
     assert second.stdout
     assert "session first" in second.stdout.readline()
     waiter = Waiter(path)
-    assert waiter.heard.wait(10)
+    assert waiter.heard.wait(30)
     end(first)
     # Whichever of the two it is, the other is told of it, or had it and is through.
     wait_held(second)
     waiter.heard.clear()
     if waiter.is_alive():
-        assert waiter.heard.wait(10)
+        assert waiter.heard.wait(30)
         assert "session second" in str(waiter.told[-1])
     end(second)
-    waiter.join(10)
+    waiter.join(30)
     assert not waiter.is_alive()
 
 

@@ -22,7 +22,7 @@ from envspec.session.live import Environment, Handle
 from envspec.session.status import SessionStatus
 
 A, B = Wanted("a"), Wanted("b", "test_it.py")
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 class Session:

@@ -19,7 +19,7 @@ FETCH = """
 import urllib.request
 
 def fetch(url):
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=30) as answer:
         return answer.read().decode()
 """
 

@@ -26,7 +26,7 @@ import pytest
 def say(environment, text):
     with open("say", "ab") as file:
         file.write(text.encode())
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while text.splitlines()[-1] not in environment["speaker"].logs():
         assert time.monotonic() < deadline, environment["speaker"].logs()
         time.sleep(0.01)

@@ -32,7 +32,7 @@ ENGINES["vllm"] = FakeEngine()
 USES = """
     import socket
     for number in (etcd_port, nats_port):
-        socket.create_connection(("127.0.0.1", number), timeout=10).close()
+        socket.create_connection(("127.0.0.1", number), timeout=30).close()
 """
 
 

@@ -152,7 +152,7 @@ def test_what_an_engine_started_ends_when_pytest_is_killed(project: pytest.Pytes
 
     assert result.ret == -signal.SIGKILL
     [daemon] = map(int, told(project))
-    deadline = time.monotonic() + 5.0
+    deadline = time.monotonic() + 30
     while Path(f"/proc/{daemon}/cmdline").exists() and Path(f"/proc/{daemon}/cmdline").read_bytes():
         assert time.monotonic() < deadline, "it is still there"
         time.sleep(0.01)

@@ -144,6 +144,27 @@ def test_what_differs_is_said_once_and_another_one_is_started(project: pytest.Py
     assert only().id == warm, "what this run started is stopped, what it found is left"
 
 
+def test_after_an_edit_the_new_one_takes_the_place_of_the_warm_one(project: pytest.Pytester) -> None:
+    project.runpytest_subprocess("--env=web", "--env-warm")
+    before = only().id
+    file = project.path / "environments" / "web.yaml"
+    file.write_text(file.read_text().replace("one", "another"))
+    run = project.runpytest_subprocess("--env=web", "--env-warm")
+    run.assert_outcomes(passed=1)
+    run.stdout.fnmatch_lines([f"*{before} is not used: it differs*", f"envspec: {before} was stopped"])
+    assert only().id != before
+
+
+def test_warm_ones_of_other_vars_stay_beside_each_other(project: pytest.Pytester) -> None:
+    project.runpytest_subprocess("--env=web", "--env-warm")
+    first = only().id
+    project.runpytest_subprocess("--env=web", "--env-warm", "--env-set", "word=two")
+    assert len(registry.sessions()) == 2
+    run = project.runpytest_subprocess("--env=web", "--env-warm")
+    assert "was stopped" not in run.stdout.str()
+    assert used(project)[-1].split()[0] == first
+
+
 def test_the_workers_of_a_run_share_what_it_borrowed(project: pytest.Pytester) -> None:
     project.makepyfile(
         f"import pytest\npytestmark = pytest.mark.parametrize('number', range(4))\n"

@@ -22,7 +22,7 @@ from envspec.session.status import ReplicaStatus
 from envspec.session.thread import BackgroundSession
 
 Kind = TypeVar("Kind", bound=Event)
-PATIENCE = 20.0
+PATIENCE = 30.0
 
 
 class Running:

@@ -73,7 +73,7 @@ class Editor:
         """End the server."""
         self.ask("shutdown", None)
         self._tell("exit", None)
-        self._server.communicate(timeout=10)
+        self._server.communicate(timeout=30)
 
     def _tell(self, method: str, params: Any) -> None:
         self._write({"method": method, "params": params})
