@@ -196,15 +196,15 @@ def test_a_session_that_stands_still_is_shown_as_such_and_does_not_hold_down_up(
     [session] = envspec.json("ps")
     os.kill(session["pid"], signal.SIGSTOP)
     try:
+        shown, refused = envspec.start("ps"), envspec.start("down")  # all at once: each waits for an answer
         [silent] = envspec.json("ps")
-        shown = envspec("ps").stdout
-        refused = envspec("down")
+        ended = shown.end(), refused.end()
     finally:
         os.kill(session["pid"], signal.SIGCONT)
 
     note = f"session {session['id']} (pid {session['pid']}) does not answer: it is stopped (SIGSTOP)"
     assert silent == {**session, "message": note, "seconds": silent["seconds"]}
-    assert note in shown
-    assert refused.returncode == 5
-    assert refused.stderr.startswith(f"error: {note}\nhint: kill -CONT {session['pid']} lets it go on")
+    assert note in shown.out
+    assert ended == (0, 5)
+    assert refused.err.startswith(f"error: {note}\nhint: kill -CONT {session['pid']} lets it go on")
     assert envspec("down").returncode == 0
