@@ -30,26 +30,31 @@ FILE = "identity.json"
 
 
 class Identity(NamedTuple):
-    """A document of short texts by key, secrets as digests, and its hash: twelve hexadecimal digits."""
+    """A document of short texts by key, secrets as digests, and its hash: twelve hexadecimal digits.
+
+    `asked` stands for the vars that were set when it was asked for; it is no part of what a session is.
+    """
 
     hash: str
     document: Document
+    asked: str = ""
 
 
-def identify(draft: Draft, environ: Mapping[str, str], commits: Mapping[str, str]) -> Identity:
-    """Return the identity of what a draft is about. `commits` are those of its models.
+def identify(draft: Draft, request: Request, commits: Mapping[str, str]) -> Identity:
+    """Return the identity of what a draft, made for this request, is about. `commits` are those of its models.
 
     Raises:
         SpecError: the file is wrong.
     """
     outline = draft.outline
     plan = draft.plan_for(plan_identity.stand_in(outline))
-    secrets = secrets_of([environ, *(replica.env for replica in plan.replicas)])
+    secrets = secrets_of([request.environ, *(replica.env for replica in plan.replicas)])
     document = {"envspec": envspec.__version__, "file": str(Path(outline.file).absolute())}
     document |= plan_identity.described(plan, outline, secrets)
     document |= {f"models.{name}.commit": commit for name, commit in commits.items()}
     document |= _of_host(plan)
-    return Identity(digest(json.dumps(document, sort_keys=True)), document)
+    asked = digest(json.dumps(dict(request.sets), sort_keys=True))  # some of it may be secret
+    return Identity(digest(json.dumps(document, sort_keys=True)), document, asked)
 
 
 def _of_host(plan: Plan) -> Document:
@@ -123,25 +128,17 @@ async def noted_identity(
 
 def _note(draft: Draft, request: Request, commits: Mapping[str, str], directory: Path) -> str:
     try:
-        identity = identify(draft, request.environ, commits)
-        write(identity, directory)
+        identity = identify(draft, request, commits)
+        kept = {"identity": identity.hash, "asked": identity.asked, "document": identity.document}
+        write_json(directory / FILE, kept)
     except (EnvspecError, OSError):
         return ""
     return identity.hash
-
-
-def write(identity: Identity, directory: Path) -> None:
-    """Keep an identity in the session's directory.
-
-    Raises:
-        OSError: there is no room for it.
-    """
-    write_json(directory / FILE, {"identity": identity.hash, "document": identity.document})
 
 
 def read(directory: Path) -> Identity | None:
     """Return the identity of a session; None where it has none yet."""
     with suppress(OSError, ValueError, KeyError):
         kept = json.loads((directory / FILE).read_text("utf-8"))
-        return Identity(kept["identity"], kept["document"])
+        return Identity(kept["identity"], kept["document"], kept["asked"])
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 from envspec.agent.wire import decode, encode, error_from_json
@@ -48,8 +48,9 @@ def borrow(request: Request, to: str, tell: Tell, *, ttl: float | None = None, r
     """Return a session that is what `request` would start now, healthy and reset; None where there is none.
 
     `to` names us. Where there are sessions of the same environment, `tell` hears why none of them is used. `ttl` is
-    how many seconds one that ends by itself waits for its next user after us. With `replace`, such a one that is not
-    healthy any more, or cannot be reset, is stopped, since another one will be started in its place.
+    how many seconds one that ends by itself waits for its next user after us. With `replace`, such a one is stopped
+    that is not healthy any more, or cannot be reset, or differs though the same vars were set, since another one will
+    be started in its place.
 
     Raises:
         SpecError: the file is wrong.
@@ -73,7 +74,19 @@ def borrow(request: Request, to: str, tell: Tell, *, ttl: float | None = None, r
                 _take_away(control, tell)
     if not same:
         _tell_differences(*known[0], ours, tell)
+    if replace:
+        _make_place([entry for entry, identity in known if identity is not None and _is_outdated(identity, ours)], tell)
     return None
+
+
+def _is_outdated(theirs: Identity, ours: Identity) -> bool:
+    """Tell whether it is what somebody who asks the same got before an edit, and will get no more."""
+    return theirs.asked == ours.asked and theirs.hash != ours.hash
+
+
+def _make_place(entries: Iterable[Entry], tell: Tell) -> None:
+    for entry in entries:
+        _take_away(Control(entry.directory), tell)
 
 
 def _candidates(request: Request) -> list[Entry]:
@@ -89,7 +102,7 @@ def _candidates(request: Request) -> list[Entry]:
 def _our_identity(request: Request) -> Identity:
     """Return the identity of what would be started now; the plan that this takes is remembered for next time."""
     found = draft(request)
-    identity = identities.identify(found, request.environ, identities.present_commits(found.outline, request.environ))
+    identity = identities.identify(found, request, identities.present_commits(found.outline, request.environ))
     found.plan(stand_in(found.outline))
     found.keep()
     return identity
@@ -120,7 +133,7 @@ def _take_away(control: Control, tell: Tell) -> None:
     try:
         status = control.status()
         if status.ends is not None and not status.lent_to:
-            control.stop("it could not be lent, and another one takes its place")
+            control.stop("another one takes its place")
             tell(f"{status.id} was stopped")
     except EnvspecError as error:
         tell(_first_line(error))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -26,7 +25,7 @@ services: {web: {command: [sleep, '100'], env: {WORD: "{{ vars.word }}"}, ports:
 
 def identified(bench: Bench, text: str, name: str = "env", **more: Any) -> Identity:
     request = bench.request(text, name, **more)
-    return identify(draft(request), request.environ, {})
+    return identify(draft(request), request, {})
 
 
 def changed(bench: Bench, before: str, now: str, **more: Any) -> dict[str, tuple[str, str]]:
@@ -68,7 +67,7 @@ def test_a_plan_that_is_recalled_has_the_identity_of_one_that_is_read(bench: Ben
     eventually(lambda: list((bench.path / "cache" / "plans").glob("*.json")), "a plan in the cache")
     found = draft(session.request)
     assert type(found).__name__ == "Known"
-    assert identify(found, session.request.environ, {}) == read
+    assert identify(found, session.request, {}) == read
 
 
 CHANGES: dict[str, tuple[str, str, dict[str, tuple[str, str]]]] = {
@@ -243,9 +242,9 @@ def test_a_model_counts_by_its_source_and_its_commit(bench: Bench) -> None:
     (weights / "config.json").write_text("{}")
     text = "models: {chat: {path: model}, tiny: {synthetic: {architecture: qwen3}}}"
     request = bench.request(text)
-    before = identify(draft(request), os.environ, {"far": "1" * 40})
+    before = identify(draft(request), request, {"far": "1" * 40})
     (weights / "more.safetensors").write_text("x")
-    now = identify(draft(request), os.environ, {"far": "2" * 40})
+    now = identify(draft(request), request, {"far": "2" * 40})
     assert set(differences(before.document, now.document)) == {"models.chat.files", "models.far.commit"}
     assert "models.tiny.synthetic" in now.document
 
