@@ -14,10 +14,9 @@ from envspec.units import Duration
 
 
 @pytest.mark.parametrize("kind", VALIDATORS)
-def test_every_validator_and_every_field_of_it_is_described(kind: str) -> None:
+def test_every_validator_is_described_and_has_a_timeout(kind: str) -> None:
     schema = TypeAdapter(VALIDATORS[kind]).json_schema()
     assert schema["description"]
-    assert [name for name, field in schema["properties"].items() if not field.get("description")] == []
     assert "timeout" in schema["properties"]
 
 
