@@ -10,6 +10,7 @@ from typing import Any
 
 from envspec.agent.wire import Message
 from envspec.plan.plan import Check
+from envspec.session.aftermath import Aftermath
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,8 @@ class Attempt:
     `exited`, `healthy` (with the time at which it was) and `unhealthy` are done when the agent says so, `hopeless`
     when a validator has said that asking again cannot help, `settled` when its end has had its consequences: a
     restart, or the loss of the replica.
-    `signalled` is the signal that a user sent to it or below it, a pause included: how this start ends is no surprise
-    then.
+    `aftermath` knows what a user sent to it or below it, a pause included, and `ordered` says that it ended, or answers
+    no more, because of that: which is no surprise then.
     """
 
     number: int
@@ -78,7 +79,8 @@ class Attempt:
     hopeless: asyncio.Future[LastAnswer] = field(default_factory=_future)
     settled: asyncio.Future[None] = field(default_factory=_future)
     answers: dict[str, LastAnswer] = field(default_factory=dict)
-    signalled: str | None = None
+    aftermath: Aftermath = field(default_factory=Aftermath)
+    ordered: bool = False
 
     @property
     def runs(self) -> bool:
@@ -111,9 +113,12 @@ class Attempt:
             case "healthy" if not self.healthy.done():
                 self.healthy.set_result(notice.get("at", time.monotonic()))
             case "unhealthy" if not self.unhealthy.done():
+                self.ordered = self.aftermath.explains(None, time.monotonic())
                 self.unhealthy.set_result(last_answer(notice))
             case "exited" if not self.exited.done():
-                self.exited.set_result(_exit(notice))
+                ended = _exit(notice)
+                self.ordered = self.ordered or self.aftermath.explains(ended, time.monotonic())
+                self.exited.set_result(ended)
 
 
 def _exit(notice: Message) -> Exit:

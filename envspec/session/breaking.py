@@ -22,7 +22,7 @@ PATIENCE = 60.0
 class Breakable:
     """A service or a replica that can be broken. What depends on it is left alone; its ports and directory stay.
 
-    All of this is ordered: nobody takes for a crash what comes of it.
+    All of this is ordered: nobody takes for a crash what comes of it (`envspec.session.aftermath`).
     """
 
     _handle: Handle

@@ -48,7 +48,7 @@ class Explainer:
         seconds = ended.at - attempt.spawned
         when = f"{format_seconds(seconds)} after its start"
         before = "" if attempt.healthy.done() or self._is_task else ", before it was healthy"
-        how = ending(ended, ordered=attempt.signalled is not None)
+        how = ending(ended, ordered=attempt.ordered)
         hint = ""
         if ended.exit_code == 0 and not self._is_task:
             hint = "a service runs until it is stopped; if this one is meant to end, say `kind: task`"

@@ -85,7 +85,7 @@ class Faults:
     async def _do(self, order: Order, position: str, replica: Replica, child: Child | None) -> None:
         self._tell(order, position, replica.plan.name, child)
         if child is not None:
-            await self._kill_child(replica, child, order.signal)
+            await replica.signal_child(child.pid, order.signal)
         else:
             await self._actions[order.action](replica, order)
 
@@ -104,22 +104,12 @@ class Faults:
     async def _kill(self, replica: Replica, order: Order) -> None:
         attempt = replica.attempt
         if attempt is not None:
-            attempt.signalled = order.signal
             # What a pause has stopped goes on as a whole, or it would be said to run while its children stand still.
             await replica.signal(order.signal, "tree" if order.signal == "CONT" else "leader")
             if order.signal == "KILL":
                 await asyncio.wait([attempt.settled])
 
-    async def _kill_child(self, replica: Replica, child: Child, signal: str) -> None:
-        """Signal a descendant; the parent that this makes die has died of the order as well."""
-        if replica.attempt is not None:
-            replica.attempt.signalled = signal
-        await replica.signal_child(child.pid, signal)
-
     async def _pause(self, replica: Replica, _order: Order) -> None:
-        """Stop it in its tracks. What comes of that, as of a lease that ran out meanwhile, may come after a resume."""
-        if replica.attempt is not None:
-            replica.attempt.signalled = "STOP"
         await replica.signal("STOP", "tree")
 
     async def _resume(self, replica: Replica, _order: Order) -> None:

@@ -11,6 +11,7 @@ from envspec.errors import AgentLostError, EnvspecError, ServiceStartError, Serv
 from envspec.plan import events as e
 from envspec.plan.codec import from_json, to_json
 from envspec.plan.plan import Check, ReplicaPlan, ServicePlan
+from envspec.session.aftermath import Aftermath
 from envspec.session.attempt import Attempt, last_answer
 from envspec.session.child import Child
 from envspec.session.explain import Explainer
@@ -86,7 +87,8 @@ class Replica:
             )
 
     async def signal(self, name: str, scope: str) -> None:
-        """Send a signal to the leader of the replica, or to its whole tree."""
+        """Send a signal, ordered by a user, to the leader of the replica, or to its whole tree."""
+        self._note(name)
         await self._ask("signal", signal=name, scope=scope)
 
     async def children(self) -> list[Child]:
@@ -96,6 +98,7 @@ class Replica:
 
     async def signal_child(self, pid: int, name: str) -> None:
         """Send a signal to one descendant of its process; of KILL, returns once that has ended it."""
+        self._note(name, pid)
         await self._ask("signal_child", pid=pid, signal=name)
 
     async def wipe(self) -> None:
@@ -111,13 +114,17 @@ class Replica:
         attempt = self.attempt
         if attempt is None or notice.get("start", attempt.number) != attempt.number:
             return
-        if attempt.is_news(notice):
+        news = attempt.is_news(notice)
+        attempt.take(notice)
+        if news:
             task = self.service.kind == "task"
-            ordered = attempt.signalled is not None
             mortal = task or notice.get("stopping")
             restarts = not mortal and self._restarts.would_grant(was_healthy=self.up.done())
-            tell(self._run.log, notice, ordered=ordered, expected=task, restarts=restarts)
-        attempt.take(notice)
+            tell(self._run.log, notice, ordered=attempt.ordered, expected=task, restarts=restarts)
+
+    def _note(self, signal: str, child: int = 0) -> None:
+        if self.attempt is not None:
+            self.attempt.aftermath.sent(signal, time.monotonic(), child)
 
     async def _ask(self, do: str, **arguments: Any) -> Message:
         return await self._run.agent.request(do, replica=self.plan.name, **arguments)
@@ -152,7 +159,7 @@ class Replica:
         return await self._run.order.wait(self.service, self.plan, waiting)
 
     def _new_attempt(self, last: str) -> Attempt:
-        self.attempt = Attempt(self._starts)
+        self.attempt = Attempt(self._starts, aftermath=Aftermath.of(self.plan))
         self._run.log.record(e.ReplicaStarting(replica=self.plan.name, start=self._starts, last=last))
         self._starts += 1
         return self.attempt
@@ -271,7 +278,7 @@ class Replica:
         return error
 
     def _lose(self, error: EnvspecError, attempt: Attempt) -> None:
-        ordered = attempt.signalled is not None and attempt.exited.done()
+        ordered = attempt.ordered and attempt.exited.done()
         if not ordered and not isinstance(error, AgentLostError):
             name, kind = self.plan.name, type(error).__name__
             self._run.log.record(e.ReplicaFailed(replica=name, error=kind, message=str(error), hint=error.hint))
