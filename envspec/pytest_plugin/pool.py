@@ -202,8 +202,9 @@ class EnvironmentPool:
         environment does not start or is broken.
         """
         self._require_sound(wanted)
-        if wanted not in self.held:
+        while wanted not in self.held:  # still, where it had broken while nobody had it: a fresh one is lent then
             self._lend(wanted)
+            self._require_sound(wanted)
         return self.held[wanted]
 
     def give_back(self, wanted: Wanted) -> None:
@@ -253,7 +254,8 @@ class EnvironmentPool:
         self.held[wanted] = environment = Environment(handle)
         self._sessions[wanted] = environment.id  # one that broke down can tell it no more
         for callback in self._lent:
-            callback(wanted, handle, environment)
+            if self.held.get(wanted) is environment:  # none has found that it is broken
+                callback(wanted, handle, environment)
 
     def _start(self, wanted: Wanted, on_event: OnEvent, on_handle: OnHandle) -> Started:
         from envspec.pytest_plugin.start import Stay, start

@@ -10,14 +10,15 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 
+from envspec.pytest_plugin.blame import blame, forget_interrupted
 from envspec.pytest_plugin.culprit import Loss
 from envspec.pytest_plugin.interrupt import EnvironmentBroken, Interrupter
 from envspec.pytest_plugin.last_words import words_of
 from envspec.pytest_plugin.markers import wanted_of
+from envspec.pytest_plugin.past import Past, Span
 from envspec.pytest_plugin.pool import EnvironmentPool
 from envspec.pytest_plugin.wanted import Wanted
 from envspec.pytest_plugin.watch import Watch
@@ -38,7 +39,7 @@ class Test:
 
     `breaker` is whose loss that is, `before` what was broken when its teardown began. It `began` with its setup, was
     `called` and `left`, all in seconds since the epoch. `armed` says that it may be interrupted, `told` that a report
-    of it has the sentence.
+    of it has the sentence, `renewed` is what was broken already when it came to use it.
     """
 
     __test__ = False
@@ -52,6 +53,7 @@ class Test:
     before: str = ""
     breaker: Watch | None = None
     stacks: str = ""
+    renewed: set[Wanted] = field(default_factory=set)
     called: float | None = None
     left: float | None = None
 
@@ -64,6 +66,10 @@ class Test:
             return loss.during(name, self.called)
         return loss.during(f"the setup of {name}", self.began)
 
+    def span(self) -> Span:
+        """Return what is to be remembered of it, as if it ended now."""
+        return Span(self.item.name, frozenset(self.uses), self.began, time.time())
+
 
 class Watching:
     """Looks after the environments of this process and the test that runs in it."""
@@ -72,7 +78,7 @@ class Watching:
         self._pool = pool
         self._watches: dict[Wanted, Watch] = {}
         self._test: Test | None = None
-        self._last = ""
+        self._past = Past()
         self._lost_ones: list[Watch] = []
         self._debugging = False
         self._news = threading.Condition()
@@ -82,10 +88,18 @@ class Watching:
         pool.on_return(self._returned)
 
     def _lent(self, wanted: Wanted, handle: Handle, environment: Environment) -> None:
-        if self._test is not None:
-            self._test.uses.add(wanted)
+        test = self._test
+        if test is not None:
+            test.uses.add(wanted)
         watch = self._watches[wanted] = Watch(wanted, handle, environment.name, self._lost)
-        if watch.loss is not None:
+        self._await([watch], lambda: watch.loss is not None)
+        if watch.loss is None:
+            return
+        if test is not None and wanted not in test.renewed:  # it broke while nobody here had it
+            test.renewed.add(wanted)
+            watch.told = True
+            self._put_aside(watch)
+        else:
             self._lost(watch)
 
     def _returned(self, wanted: Wanted) -> None:
@@ -110,9 +124,10 @@ class Watching:
         """Fail the test that runs, at once if it is where it may be failed."""
         if watch.loss is None or test.broken:
             return
-        if not watch.since:
+        early = watch.loss.time < test.began  # its news came late
+        if not watch.since and not early:
             watch.since = f"since {test.item.nodeid}"
-        test.broken, test.breaker = test.sentence(watch.loss), watch
+        test.broken, test.breaker = self._place(watch) if early else test.sentence(watch.loss), watch
         if test.armed and not self._debugging:
             self._interrupter.interrupt(test.broken, lambda stacks: setattr(test, "stacks", stacks))
 
@@ -122,7 +137,6 @@ class Watching:
         self._settle()
         with self._news:
             self._test = test = Test(item, set(wanted_of(item, self._pool.naming)))
-            self._last = item.nodeid
         for watch in self._lost_ones:
             watch.told |= watch.wanted in test.uses  # it errors at once, or gets a fresh one
         return (yield from self._interruptible())
@@ -168,19 +182,27 @@ class Watching:
             raise
         finally:
             if self._test is not None and self._test.broken:
-                _forget_interrupted(item)
+                forget_interrupted(item)
             self._settle()
 
     def _settle(self) -> None:
         for watch in [watch for watch in self._watches.values() if watch.loss is not None]:
-            self._returned(watch.wanted)
-            self._pool.break_(watch.wanted, self._epitaph(watch))
+            self._put_aside(watch)
+
+    def _put_aside(self, watch: Watch) -> None:
+        self._returned(watch.wanted)
+        self._pool.break_(watch.wanted, self._epitaph(watch))
 
     def _epitaph(self, watch: Watch) -> str:
         """Say of an environment what has broken it, and when."""
-        since = watch.since or (f"after {self._last}" if self._last else "before the first test")
-        what = watch.loss.what if watch.loss is not None else ""
-        return f"environment {watch.name} is broken {since}: {what}"
+        what = watch.loss.what if watch.loss is not None and watch.since else self._place(watch)
+        return f"environment {watch.name} is broken{f' {watch.since}' if watch.since else ''}: {what}"
+
+    def _place(self, watch: Watch) -> str:
+        """Say a loss by its time, where no test was told that it came in."""
+        test = self._test
+        now = test.span() if test is not None and watch.wanted not in test.renewed else None
+        return self._past.place(watch.wanted, watch.loss, now) if watch.loss is not None else ""
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -196,6 +218,7 @@ class Watching:
         with self._news:
             culprit = "" if test.told else test.broken
             if call.when == "teardown":
+                self._past.add(test.span())
                 self._test = None
                 if report.outcome == "failed":
                     culprit = test.broken or test.before
@@ -203,7 +226,7 @@ class Watching:
             test.told = True
             if test.breaker is not None:
                 test.breaker.told = True
-            _blame(report, culprit, test.stacks)
+            blame(report, culprit, test.stacks)
         return report
 
     def _await_news(self) -> None:
@@ -255,31 +278,3 @@ class Watching:
     def pytest_unconfigure(self) -> None:
         """Give the signal back."""
         self._interrupter.restore()
-
-
-def _blame(report: pytest.TestReport, culprit: str, stacks: str) -> None:
-    """Let a report say what broke the environment, whatever the test made of it."""
-    longrepr: Any = report.longrepr
-    if report.outcome != "failed":
-        report.outcome = "failed"
-        report.longrepr = culprit
-        if hasattr(report, "wasxfail"):
-            del report.wasxfail
-    else:
-        if culprit not in report.longreprtext:
-            report.sections.insert(0, ("envspec: what broke", culprit))
-        crash = getattr(longrepr, "reprcrash", None)
-        if crash is not None and culprit not in crash.message:  # what the summary and JUnit show is the last of a chain
-            crash.message = f"{culprit}; then {crash.message}"
-    if stacks:
-        report.sections.append(("envspec: where the test was when it should have ended", stacks))
-
-
-def _forget_interrupted(item: pytest.Item) -> None:
-    """Let fixtures be set up anew whose setup was interrupted: pytest keeps a failure for as long as a value."""
-    request: Any = getattr(item, "_request", None)  # an item of another plugin may have none
-    for fixtures in tuple(getattr(request, "_arg2fixturedefs", {}).values()):
-        for fixture in fixtures:
-            cached = fixture.cached_result
-            if cached is not None and cached[2] is not None and isinstance(cached[2][0], EnvironmentBroken):
-                fixture.finish(request)

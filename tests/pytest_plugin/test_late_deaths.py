@@ -75,7 +75,9 @@ def test_a_death_after_all_tests_fails_the_run(project: pytest.Pytester, options
 
     result.assert_outcomes(passed=2)
     result.stdout.re_match_lines(
-        [r".*envspec: environment pair is broken after \S+::test_\w+: services\.worker\.0 died of SIGKILL, sender un"]
+        [
+            r".*envspec: environment pair is broken: services\.worker\.0 died of SIGKILL, sender unknown, .* after test_\w+"
+        ]
     )
     assert result.ret == pytest.ExitCode.TESTS_FAILED
 
@@ -103,3 +105,37 @@ def test_next(environment, client):
 
     result.assert_outcomes(failed=1, errors=2)
     result.stdout.re_match_lines([r"ERROR .*::test_next - environment pair is broken since \S+::test_x: .*"])
+
+
+BETWEEN = """
+workers = []
+
+def test_before(environment):
+    workers.append(environment["worker.0"])
+
+def test_other():
+    os.kill(workers[0].pid, signal.SIGKILL)
+    while workers[0].state == "healthy":
+        time.sleep(0.01)
+
+def test_after(environment):
+    assert environment["worker.0"].state == "healthy"
+"""
+
+
+def test_a_death_between_two_users_of_an_environment_is_told_by_its_time(project: pytest.Pytester) -> None:
+    result = run(project, BETWEEN, "--env-order=keep")
+
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.re_match_lines(
+        [
+            r"environment pair is broken: services\.worker\.0 died of SIGKILL, sender unknown, "
+            r"[\d.]+ m?s after test_before \(during test_other\)"
+        ]
+    )
+
+
+def test_after_a_death_between_its_users_an_environment_is_started_anew_where_that_was_asked_for(
+    project: pytest.Pytester,
+) -> None:
+    run(project, BETWEEN, "--env-order=keep", "--env-on-crash=restart").assert_outcomes(passed=3)
