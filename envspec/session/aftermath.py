@@ -58,6 +58,11 @@ class Aftermath:
                 self._paused.discard(child)
             self._expect(now + self._grace)
 
+    @property
+    def paused(self) -> bool:
+        """Whether it, or something below it, stands still."""
+        return bool(self._paused)
+
     def explains(self, ended: Exit | None, now: float) -> bool:
         """Return whether an end that is heard of now is the user's doing; None is one that answers no more."""
         if self._paused:

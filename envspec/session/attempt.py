@@ -87,6 +87,11 @@ class Attempt:
         """Whether there is a process of ours."""
         return self.pid is not None and not self.exited.done()
 
+    @property
+    def paused(self) -> bool:
+        """Whether there is one, and a user has paused it or something below it."""
+        return self.runs and self.aftermath.paused
+
     def failing(self, checks: Sequence[Check], *, unasked: bool = False) -> tuple[LastAnswer, ...]:
         """Return the answers of those that have not passed, in order; with `unasked`, also for those without any."""
         known = [

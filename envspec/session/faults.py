@@ -73,8 +73,12 @@ class Faults:
             await all_of(doing)
 
     async def heal(self) -> None:
-        """End whatever is done to what passes through ports."""
+        """End whatever is done to what passes through ports, and let what is paused go on; of that, a warning tells."""
         await self._endpoints.heal()
+        for name, replica in self._supervisor.replicas.items():
+            if replica.attempt is not None and replica.attempt.paused:
+                self._log.record(e.Warned(replica=name, message=f"{name} was still paused, and goes on now"))
+                await self.carry_out(Order("resume", name))
 
     async def _on_schedule(self, order: Order, fault: Fault) -> None:
         await self.carry_out(order, fault.position)

@@ -28,7 +28,7 @@ class Renewal:
         self._faults = faults
 
     async def renew(self) -> None:
-        """End what is done to endpoints, ask every replica's `health` once, all at a time, then reset each service.
+        """End what lasts of faults, ask every replica's `health` once, all at a time, then reset each service.
 
         A service is reset after those that it depends on.
 

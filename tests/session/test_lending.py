@@ -11,11 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from envspec.agent import tree
+from envspec.agent.identity import stat_fields
 from envspec.errors import ServiceExitedError
 from envspec.plan import events as e
+from envspec.report.recorded import read_events
 from envspec.session import registry
 from envspec.session.detach import start_detached, start_lent
 from envspec.session.lending import Loan, borrow
+from envspec.session.state import EVENTS
 from envspec.session.unix_socket import connect
 from tests.session.lent import LONG, Lent, status
 from tests.session.running import eventually, is_gone
@@ -215,14 +219,31 @@ def test_one_that_faults_were_ordered_for_is_not_lent(lent: Lent) -> None:
     ]
 
 
+@pytest.mark.parametrize("fault", [("pause", "KILL", ""), ("kill", "STOP", ""), ("kill_child", "STOP", "sleep 1001")])
+def test_what_the_last_user_left_paused_goes_on_for_the_next(lent: Lent, fault: tuple[str, str, str]) -> None:
+    action, sent, child = fault
+    request = lent.bench.request("services: {web: {command: [sh, -c, 'sleep 1001 & wait']}}")
+    control = start_detached(request)
+    pid = status(control).services["web"].pid or 0
+    eventually(lambda: tree.descendants(pid), "a child")
+    control.fault(action, "web", sent, child=child)
+    loan = lent.borrow(request)
+    assert all(stat_fields(one)[0] != "T" for one in [pid, *tree.descendants(pid)])
+    assert not status(loan).services["web"].paused
+    told = [event.message for event in read_events(control.directory / EVENTS) if isinstance(event, e.Warned)]
+    assert told == ["web was still paused, and goes on now"]
+    loan.close()
+
+
 def test_one_that_hangs_is_not_lent(lent: Lent) -> None:
     text = "services: {web: {use: http-server, health: [{http: {port: http, path: /, timeout: 100ms}}]}}"
     request = lent.bench.request(text)
     control = start_detached(request)
-    control.fault("pause", "web")
+    pid = status(control).services["web"].pid or 0
+    os.kill(pid, signal.SIGSTOP)
     (line,) = lent.refused(request)
     assert "web is not healthy any more" in line
-    control.fault("resume", "web")
+    os.kill(pid, signal.SIGCONT)
 
 
 def test_one_that_still_starts_is_not_lent(lent: Lent) -> None:
