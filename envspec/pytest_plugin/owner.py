@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 
 from envspec.errors import BackendError, EnvspecError, StoppedError
 from envspec.plan.events import Event
+from envspec.pytest_plugin.entry import Entry
 from envspec.pytest_plugin.session_record import SessionRecord
 from envspec.pytest_plugin.start import Started
 from envspec.pytest_plugin.text import one_line
@@ -27,28 +27,12 @@ LOOK = 0.5
 """Seconds between looks whether a run was given up, while somebody waits for a turn that then never comes."""
 
 
-@dataclass(eq=False)
-class _Entry:
-    """An environment from its start to its end, and who has it."""
-
-    wanted: Wanted
-    handle: Handle | None = None
-    started: Started | None = None
-    session: str = ""
-    failure: EnvspecError | None = None
-    users: set[str] = field(default_factory=set)
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether its start is over."""
-        return self.started is not None or self.failure is not None
-
-
 class Owner:
     """Starts environments in threads of their own, the next ones ahead. One that failed is tried once.
 
-    An environment is stopped when all its tests are finished and nobody holds it. `given_up` tells that tests which
-    were expected will not run, so that nobody waits for them.
+    An environment is stopped when all its tests are finished and nobody holds it. One that was begun before the tests
+    were known, and that none of them wants, is withdrawn: it never stays up, and nothing is told of it. `given_up`
+    tells that tests which were expected will not run, so that nobody waits for them.
     """
 
     def __init__(self, start: Start, turns: Turns, given_up: Callable[[], bool] = lambda: False) -> None:
@@ -56,9 +40,10 @@ class Owner:
         self._turns = turns
         self._given_up = given_up
         self._changed = threading.Condition()
-        self._entries: dict[Wanted, _Entry] = {}
-        self._broken: list[_Entry] = []
-        self._leaving: list[_Entry] = []
+        self._entries: dict[Wanted, Entry] = {}
+        self._broken: list[Entry] = []
+        self._leaving: list[Entry] = []
+        self._unasked: set[Wanted] = set()
         self._renewed: set[Wanted] = set()
         self._listeners: list[Callable[[Wanted, Event], None]] = []
         self._when_up: list[Callable[[Wanted, SessionStatus], None]] = []
@@ -80,6 +65,7 @@ class Owner:
         """Hear which tests will run."""
         with self._changed:
             self._turns.expect(groups)
+            self._unasked.difference_update(*groups.values())
             self._changed.notify_all()
 
     def begin(self, wanted: Iterable[Wanted] = ()) -> None:
@@ -87,6 +73,7 @@ class Owner:
         with self._changed:
             for one in list(wanted)[: self._turns.most]:
                 self._entry(one)
+                self._unasked.add(one)
             self._advance()
 
     def finished(self, test: str) -> None:
@@ -112,6 +99,7 @@ class Owner:
             if self._closed:
                 raise _over(wanted)
             entry = self._entry(wanted)
+            self._unasked.discard(wanted)
             entry.users.add(who)
             self._changed.wait_for(lambda: self._closed or entry.is_settled)
             if entry.started is None:
@@ -127,7 +115,7 @@ class Owner:
         """Take back all that somebody had who is gone."""
         self._release(who, lambda _: True)
 
-    def _release(self, who: str, these: Callable[[_Entry], bool]) -> None:
+    def _release(self, who: str, these: Callable[[Entry], bool]) -> None:
         with self._changed:
             for entry in filter(these, (*self._entries.values(), *self._broken)):
                 entry.users.discard(who)
@@ -163,6 +151,8 @@ class Owner:
         """
         self.refuse()
         with self._changed:
+            for wanted in tuple(self._unasked):
+                self._withdraw(self._entries[wanted])
             entries = [*self._leaving, *self._broken, *self._entries.values()]
         kept: list[str] = []
         with ExitStack() as ends:  # the last one first, and all of them, whatever is raised
@@ -170,9 +160,9 @@ class Owner:
                 ends.callback(self._end, entry, say, kept)
         self.lines += kept
 
-    def _end(self, entry: _Entry, say: Say, kept: list[str]) -> None:
+    def _end(self, entry: Entry, say: Say, kept: list[str]) -> None:
         """Take one down, or leave it up that is kept, which `kept` then says."""
-        if entry.started is not None and entry.started.kept:
+        if not entry.withdrawn and entry.started is not None and entry.started.kept:
             kept += [f"envspec: {entry.wanted} {line}" for line in (entry.started.leave(),) if line]
             return
         try:
@@ -181,8 +171,11 @@ class Owner:
             self.interrupted = True
             self.lines.append(f"envspec: {interrupt}")
 
-    def _stop(self, entry: _Entry, say: Say) -> None:
+    def _stop(self, entry: Entry, say: Say) -> None:
         """Take one down, also one that is just starting."""
+        if entry.withdrawn:
+            entry.take_back()
+            return
         if (handle := entry.handle) is None:
             return
         try:
@@ -191,21 +184,21 @@ class Owner:
         except EnvspecError as error:
             self.lines.append(f"envspec: {entry.wanted}: {one_line(error)}")
 
-    def _entry(self, wanted: Wanted) -> _Entry:
+    def _entry(self, wanted: Wanted) -> Entry:
         """Return what there is of an environment; where there is nothing, begin it. Call it with the lock."""
         if wanted not in self._entries:
-            self._entries[wanted] = entry = _Entry(wanted)
+            self._entries[wanted] = entry = Entry(wanted)
             threading.Thread(target=self._bring_up, args=(entry,), name=f"envspec start {wanted}", daemon=True).start()
         return self._entries[wanted]
 
-    def _bring_up(self, entry: _Entry) -> None:
+    def _bring_up(self, entry: Entry) -> None:
         def heard(event: Event) -> None:
             for listener in tuple(self._listeners):
                 listener(entry.wanted, event)
 
         def exists(handle: Handle) -> None:
             with self._changed:
-                if self._closed:
+                if self._closed or entry.withdrawn:
                     raise _over(entry.wanted)
                 entry.handle = handle
 
@@ -213,37 +206,38 @@ class Owner:
         started = None
         try:
             started = self._start(entry.wanted, heard, exists)
-            self._is_up(entry, started.handle, started.status())
+            if not entry.withdrawn:
+                self._is_up(entry, started.handle, started.status())
         except EnvspecError as error:
             failure = error
             self._remember(entry)
         finally:
             self._settle(entry, started, failure)
 
-    def _is_up(self, entry: _Entry, handle: Handle, status: SessionStatus) -> None:
+    def _is_up(self, entry: Entry, handle: Handle, status: SessionStatus) -> None:
         entry.session = status.id
         self.sessions.append(SessionRecord.of(handle))
         for callback in tuple(self._when_up):
             callback(entry.wanted, status)
 
-    def _remember(self, entry: _Entry) -> None:
+    def _remember(self, entry: Entry) -> None:
         """Keep what there is of a session that failed to start: its logs say more than the error."""
         with suppress(EnvspecError):  # it never came to be
             if entry.handle is not None and not entry.session and entry.handle.status().id:
                 self.sessions.append(SessionRecord.of(entry.handle))
 
-    def _settle(self, entry: _Entry, started: Started | None, failure: EnvspecError) -> None:
+    def _settle(self, entry: Entry, started: Started | None, failure: EnvspecError) -> None:
         """Let those know who wait for an environment."""
         with self._changed:
             if started is not None:
                 entry.handle, entry.started = started.handle, started
             else:
                 entry.failure = failure
-                if not self._closed:
+                if not (self._closed or entry.withdrawn):
                     self.failed[entry.wanted] = failure
             self._advance()
-            late = self._closed and started is not None and not started.kept
-        if late:  # close() was there before it was up
+            late = started is not None and (entry.withdrawn or (self._closed and not started.kept))
+        if late:  # close(), or who withdrew it, was there before it was up
             self._stop(entry, lambda _: None)
 
     def _may_start(self, wanted: Wanted) -> bool:
@@ -255,6 +249,9 @@ class Owner:
     def _advance(self) -> None:
         """Stop what nobody needs any more, and start what comes next. Call it with the lock."""
         if not self._closed:
+            for wanted in [one for one in self._unasked if self._turns.is_over_for(one)]:
+                self._withdraw(self._entries[wanted])
+                self._let_go(self._entries[wanted])
             for entry in [*self._broken, *self._entries.values()]:
                 done = entry in self._broken or self._turns.is_over_for(entry.wanted)
                 if done and not entry.users and entry.started is not None and not entry.started.kept:
@@ -264,7 +261,13 @@ class Owner:
                     self._entry(wanted)
         self._changed.notify_all()
 
-    def _let_go(self, entry: _Entry) -> None:
+    def _withdraw(self, entry: Entry) -> None:
+        """Let nothing be told any more of one that nobody wants. Call it with the lock."""
+        self._unasked.discard(entry.wanted)
+        self.failed.pop(entry.wanted, None)
+        entry.withdrawn = True
+
+    def _let_go(self, entry: Entry) -> None:
         """Stop one in a thread of its own: the next test does not wait for that."""
         if entry in self._broken:
             self._broken.remove(entry)

@@ -63,15 +63,12 @@ class Started:
         """Return what the session looks like now."""
         return self.handle.status()
 
-    def stop(self, *, force: bool = False) -> None:
-        """Take it down, and wait until nothing is left; with `force`, services get a second.
-
-        One that was borrowed is given back instead.
-        """
+    def withdraw(self) -> None:
+        """Take down what was started for nobody, also what would outlive the run. One that was borrowed goes back."""
+        if self.loan is None or self.ttl is not None:
+            self.handle.stop("no test wants it")
         if self.loan is not None:
             self.loan.close()
-        else:
-            self.handle.stop("the tests are done", force=force)
 
     def return_broken(self) -> None:
         """Give back one that broke down, and wait until it is free: it can then say what is wrong with it."""

@@ -1,0 +1,37 @@
+"""An environment of a run, from its start to its end."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from envspec.errors import EnvspecError
+from envspec.pytest_plugin.start import Started
+from envspec.pytest_plugin.wanted import Wanted
+from envspec.session.live import Handle
+
+
+@dataclass(eq=False)
+class Entry:
+    """An environment, and who has it. It is `withdrawn` when it turns out that no test of the run wants it."""
+
+    wanted: Wanted
+    handle: Handle | None = None
+    started: Started | None = None
+    session: str = ""
+    failure: EnvspecError | None = None
+    withdrawn: bool = False
+    users: set[str] = field(default_factory=set)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether its start is over."""
+        return self.started is not None or self.failure is not None
+
+    def take_back(self) -> None:
+        """Take it down, however far its start is. Of what goes wrong nobody hears."""
+        with suppress(EnvspecError, OSError):
+            if self.started is not None:
+                self.started.withdraw()
+            elif self.handle is not None:
+                self.handle.stop("no test wants it")
