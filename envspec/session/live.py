@@ -25,6 +25,8 @@ if TYPE_CHECKING:  # of a library that is not everybody's, and one that takes a 
 LOG_CHUNK = 65536
 """Bytes of log asked for at once: the most that the agent gives in one answer."""
 
+WORST_FIRST = ("failed", "exited", "unhealthy", "stopped", "paused", "waiting", "starting", "healthy", "succeeded")
+
 
 class Handle(Protocol):
     """What a view needs of a session, wherever it lives."""
@@ -75,9 +77,14 @@ class Service(Breakable):
 
     @property
     def state(self) -> str:
-        """The state of the replica, or the worst of the replicas' states."""
-        order = ("failed", "exited", "unhealthy", "stopped", "waiting", "starting", "healthy", "succeeded")
-        return min((replica.state for replica in self._statuses()), key=order.index, default="stopped")
+        """The state of the replica, which is paused before all else, or the worst of the replicas' states."""
+        states = ("paused" if replica.paused else replica.state for replica in self._statuses())
+        return min(states, key=WORST_FIRST.index, default="stopped")
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether a user has paused it, or one of its replicas."""
+        return any(replica.paused for replica in self._statuses())
 
     @property
     def pid(self) -> int | None:
@@ -87,9 +94,18 @@ class Service(Breakable):
 
     @property
     def exit_code(self) -> int | None:
-        """The exit code of the last process that ended by itself, else None."""
+        """The exit code of the process where it has ended, and by no signal, else None."""
         __tracebackhide__ = True
         return self._one().exit_code
+
+    @property
+    def ended(self) -> int | str | None:
+        """How its last process ended, as `wait_exited` says it: exit code or "SIGKILL"; None where none has ended yet.
+
+        One that was started again has ended before.
+        """
+        __tracebackhide__ = True
+        return self._one().ended
 
     @property
     def ports(self) -> Mapping[str, int]:

@@ -83,6 +83,25 @@ def test_a_child_that_takes_another_signal_is_known_by_its_name(live: Environmen
     assert live["engine"].state == "healthy"
 
 
+def test_a_service_of_which_a_replica_is_paused_says_so(bench: Bench) -> None:
+    session = bench.session("services: {web: {command: [sleep, '100'], replicas: 2}}").up()
+    live = Environment(session.background)
+    with live["web.1"].paused() as paused:
+        assert (paused.state, paused.is_paused, repr(paused)) == ("paused", True, "<Service web.1: paused>")
+        assert (live["web"].state, live["web"].is_paused) == ("paused", True)
+        assert (live["web.0"].state, live["web.0"].is_paused) == ("healthy", False)
+    assert (live["web"].state, live["web"].is_paused) == ("healthy", False)
+
+
+def test_how_the_last_process_ended_is_known_after_its_restart_too(live: Environment) -> None:
+    other = live["other"]
+    before = other.ended
+    other.kill()
+    killed = (other.ended, other.exit_code)
+    other.start()
+    assert (before, killed, other.ended) == (None, ("SIGKILL", None), "SIGKILL")
+
+
 def test_a_stop_is_not_followed_by_a_restart_and_a_kill_is(bench: Bench) -> None:
     session = bench.session("services: {web: {command: [sleep, '100'], restart: {on: always}}}").up()
     web = Environment(session.background)["web"]
