@@ -179,7 +179,9 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say which environments the tests will run in."""
     names = config.getoption("--env")
     if names:
-        pool_of(config).check_options()
+        from envspec.pytest_plugin.refusing import check_options
+
+        check_options(config)
     return [f"envspec: {pool_of(config).naming.describe(name)}" for name in dict.fromkeys(names)]
 
 

@@ -27,6 +27,7 @@ class Borrower:
         self._one_by_one = threading.Lock()
         self._questions = 0
         self._heard = b""
+        self._attached: dict[Wanted, float | None] = {}
 
     def expect(self, groups: Groups) -> None:
         """Leave word of the tests where the controller looks when it hears that this worker has collected them."""
@@ -39,13 +40,19 @@ class Borrower:
             EnvspecError: it did not start, now or when it was first tried.
         """
         try:
-            return Control(Path(self._ask("lend", wanted, at_once=at_once)))
+            answer = self._ask("lend", wanted, at_once=at_once)
+            self._attached[wanted] = answer["attached"]
+            return Control(Path(answer["ok"]))
         except EnvspecError:
             raise
         except BaseException:  # Ctrl-C, or a timeout of pytest's: nobody has it who would give it back
             with suppress(OSError):
                 self._send("give_back", wanted)
             raise
+
+    def attached(self, wanted: Wanted) -> float | None:
+        """Return the seconds that it took to get one, lent now, which was up before the run; None where it was not."""
+        return self._attached.get(wanted)
 
     def give_back(self, wanted: Wanted) -> None:
         """Say that this worker does not use it now."""
@@ -64,7 +71,7 @@ class Borrower:
     def _connection(self) -> socket.socket:
         return connect(self._directory / meeting.BROKER)
 
-    def _ask(self, do: str, wanted: Wanted, **arguments: Any) -> str:
+    def _ask(self, do: str, wanted: Wanted, **arguments: Any) -> Message:
         with self._one_by_one:
             try:
                 answer = self._answer(self._send(do, wanted, **arguments))
@@ -73,7 +80,7 @@ class Borrower:
                     f"the controller of this run does not answer: {os.strerror(error.errno or 0)}"
                 ) from error
         if "error" not in answer:
-            return str(answer["ok"])
+            return answer
         failure = error_from_json(answer["error"])
         if isinstance(failure, RequirementError):
             failure.missing = tuple(answer["error"]["missing"])

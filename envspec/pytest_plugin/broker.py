@@ -61,7 +61,7 @@ class Broker:
             match message["do"]:
                 case "lend":
                     handle = self._owner.lend(wanted, at_once=message["at_once"], who=who)
-                    return {"ok": handle.status().dir}
+                    return {"ok": handle.status().dir, "attached": self._owner.attached(wanted)}
                 case "renew":
                     self._owner.renew(wanted, message["session"])
                 case _:

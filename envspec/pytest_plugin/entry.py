@@ -13,12 +13,16 @@ from envspec.session.live import Handle
 
 @dataclass(eq=False)
 class Entry:
-    """An environment, and who has it. It is `withdrawn` when it turns out that no test of the run wants it."""
+    """An environment, and who has it. It is `withdrawn` when it turns out that no test of the run wants it.
+
+    `attached` is the seconds that it took to get one which was up before, None where this run has started it.
+    """
 
     wanted: Wanted
     handle: Handle | None = None
     started: Started | None = None
     session: str = ""
+    attached: float | None = None
     failure: EnvspecError | None = None
     withdrawn: bool = False
     users: set[str] = field(default_factory=set)

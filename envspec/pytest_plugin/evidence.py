@@ -22,7 +22,7 @@ Sections = list[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Files:
-    """What an environment writes: a log for each replica, and its events. `seconds` is what its start took."""
+    """What an environment writes: a log for each replica, and its events. `seconds` is what the run waited for it."""
 
     session: str
     environment: str
@@ -46,7 +46,7 @@ class Evidence:
         pool.on_lend(self._lent)
 
     def _lent(self, wanted: Wanted, handle: Handle, _environment: Environment) -> None:
-        status = handle.status()
+        status, attached = handle.status(), self._pool.lender.attached(wanted)
         directory = Path(status.dir)
         logs = {replica.name: replica.log for replica in status.services.values() if replica.log}
         files = self._files[wanted] = Files(
@@ -56,7 +56,7 @@ class Evidence:
             logs=logs,
             events=str(directory / EVENTS),
             secrets=_secrets(handle),
-            seconds=status.seconds,
+            seconds=status.seconds if attached is None else attached,
         )
         self._measure(files)  # what it wrote before is its start, and no part of the test that happened to wait for it
 

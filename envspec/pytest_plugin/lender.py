@@ -23,6 +23,9 @@ class Lender(Protocol):
             EnvspecError: it did not start, now or when it was first tried.
         """
 
+    def attached(self, wanted: Wanted) -> float | None:
+        """Return the seconds that it took to get one, lent now, which was up before the run; None where it was not."""
+
     def give_back(self, wanted: Wanted) -> None:
         """Say that this process does not use it now."""
 

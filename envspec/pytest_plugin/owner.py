@@ -107,6 +107,11 @@ class Owner:
                 raise entry.failure or _over(wanted)
             return entry.started.handle
 
+    def attached(self, wanted: Wanted) -> float | None:
+        """Return the seconds that it took to get one which was up before the run; None where the run has started it."""
+        entry = self._entries.get(wanted)
+        return entry.attached if entry is not None else None
+
     def give_back(self, wanted: Wanted, *, who: str = "") -> None:
         """Hear that `who` does not use it now."""
         self._release(who, lambda entry: entry.wanted == wanted)
@@ -206,6 +211,7 @@ class Owner:
         started = None
         try:
             started = self._start(entry.wanted, heard, exists)
+            entry.attached = started.attached
             if not entry.withdrawn:
                 self._is_up(entry, started.handle, started.status())
         except EnvspecError as error:
@@ -216,7 +222,8 @@ class Owner:
 
     def _is_up(self, entry: Entry, handle: Handle, status: SessionStatus) -> None:
         entry.session = status.id
-        self.sessions.append(SessionRecord.of(handle))
+        record = SessionRecord.of(handle)
+        self.sessions.append(record if entry.attached is None else record._replace(seconds=None))
         for callback in tuple(self._when_up):
             callback(entry.wanted, status)
 

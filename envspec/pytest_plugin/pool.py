@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from envspec.errors import EnvspecError, UsageError
+from envspec.errors import EnvspecError
 from envspec.pytest_plugin.borrower import Borrower
 from envspec.pytest_plugin.controller import end_with_controller
 from envspec.pytest_plugin.ending import tried
@@ -102,12 +102,13 @@ class EnvironmentPool:
         owner.on_up(self._is_up)
         return owner
 
-    def _is_up(self, _wanted: Wanted, status: SessionStatus) -> None:
+    def _is_up(self, wanted: Wanted, status: SessionStatus) -> None:
         """Say where services are that no test of this process, or none of a process with a terminal, will use."""
+        lines = ports_table(status, self.owner.attached(wanted))
         if not self.has_terminal and self.config.get_verbosity() >= 0:
-            words_of(self.config).lines += ports_table(status)
+            words_of(self.config).lines += lines
         if not self.runs_tests:
-            for line in ports_table(status):
+            for line in lines:
                 say(self.config, line)
 
     def expect(self, items: Iterable[pytest.Item]) -> None:
@@ -140,13 +141,6 @@ class EnvironmentPool:
         place = Path(self.config.stash[MEETING])
         place.mkdir(mode=0o700, exist_ok=True)
         return Broker(self.owner, place / BROKER)
-
-    def check_options(self) -> None:
-        """Refuse options that no environment could be started with, before any test runs."""
-        try:
-            assignments("--env-set", self.config.getoption("--env-set"))
-        except UsageError as error:
-            raise pytest.UsageError(f"{one_line(error)}\nhint: {error.hint}") from error
 
     def _known(self, wanted: tuple[Wanted, ...]) -> tuple[Wanted, ...]:
         """Leave out what there is no file of: the test that wants it will say so."""

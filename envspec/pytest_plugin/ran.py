@@ -13,6 +13,7 @@ from envspec.plan import events as e
 from envspec.pytest_plugin.keys import WANTED
 from envspec.pytest_plugin.wanted import Wanted
 from envspec.report.run_summary import Used, used
+from envspec.session.status import SessionStatus
 
 
 @dataclass(eq=False)
@@ -83,6 +84,16 @@ class Sessions:
         if ran is not None:
             ran.events.append(event)
         return ran
+
+    def attached(self, wanted: Wanted, status: SessionStatus, seconds: float) -> None:
+        """Note one that was up before, and that it took `seconds` to get."""
+        session: dict[str, Any] = {"session": status.id, "environment": status.environment, "directory": status.dir}
+        now = time.time()
+        begin = e.SessionStarting(**session, file="", pid=0, backend="", time=now - seconds)
+        events = [begin, e.SessionHealthy(seconds=seconds, at=seconds, time=now)]
+        ran = Ran(wanted, time.monotonic() - seconds, attached=True, events=events)
+        self.all.append(ran)
+        self._of.setdefault(wanted, []).append(ran)
 
     def _about(self, wanted: Wanted, event: e.Event) -> Ran | None:
         """Return the session that an event is about: a fresh one may start while the broken one is still stopping."""

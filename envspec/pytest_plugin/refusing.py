@@ -6,10 +6,11 @@ from typing import NoReturn
 
 import pytest
 
-from envspec.errors import EnvspecError, RequirementError
+from envspec.errors import EnvspecError, RequirementError, UsageError
 from envspec.pytest_plugin.naming import Naming
 from envspec.pytest_plugin.text import one_line, reason
 from envspec.pytest_plugin.wanted import Wanted
+from envspec.session.request import assignments
 
 
 def check_name(wanted: Wanted, naming: Naming) -> None:
@@ -21,6 +22,14 @@ def check_name(wanted: Wanted, naming: Naming) -> None:
         unknown = f"{one_line(error)}\nhint: {error.hint}"
     if unknown:
         pytest.fail(unknown, pytrace=False)  # out here, or pytest would show both errors
+
+
+def check_options(config: pytest.Config) -> None:
+    """Refuse options that no environment could be started with, before any test runs."""
+    try:
+        assignments("--env-set", config.getoption("--env-set"))
+    except UsageError as error:
+        raise pytest.UsageError(f"{one_line(error)}\nhint: {error.hint}") from error
 
 
 def is_skip(error: EnvspecError, config: pytest.Config) -> bool:

@@ -49,7 +49,7 @@ class Started:
     """An environment that is up. `kept` says that it outlives the run; `loan` is ours of one that others may borrow.
 
     `ttl` is how many seconds it waits for its next user, where this run has started it so; `session` is the id of one
-    that is kept.
+    that is kept; `attached` is the seconds that it took to get one which was up before, None where this run started it.
     """
 
     environment: Environment
@@ -58,6 +58,7 @@ class Started:
     loan: Loan | None = None
     ttl: float | None = None
     session: str = ""
+    attached: float | None = None
 
     def status(self) -> SessionStatus:
         """Return what the session looks like now."""
@@ -65,7 +66,7 @@ class Started:
 
     def withdraw(self) -> None:
         """Take down what was started for nobody, also what would outlive the run. One that was borrowed goes back."""
-        if self.loan is None or self.ttl is not None:
+        if self.attached is None:
             self.handle.stop("no test wants it")
         if self.loan is not None:
             self.loan.close()
@@ -125,15 +126,15 @@ def start(
     us = f"pytest in {Path.cwd()} (pid {os.getpid()})"
     request = Request(file=file, sets=sets, environ=environ_of_tests())
     if stay.attach or stay.warm:
-        ttl = stay.ttl if stay.warm else None
+        ttl, began = stay.ttl if stay.warm else None, time.monotonic()
         loan = borrow(request, us, tell or (lambda _: None), ttl=ttl, replace=stay.warm)
         if loan is not None:
-            return _lent(loan)
+            return _lent(loan, attached=time.monotonic() - began)
     if stay.warm:
         from envspec.session.detach import start_lent
 
         loan = start_lent(request, us, stay.ttl, on_event)
-        return _lent(loan, stay.ttl)
+        return _lent(loan, ttl=stay.ttl)
     if stay.keep:
         from envspec.session.detach import start_detached
 
@@ -148,6 +149,7 @@ def start(
     return Started(Environment(handle), handle, kept=False)
 
 
-def _lent(loan: Loan, ttl: float | None = None) -> Started:
+def _lent(loan: Loan, *, ttl: float | None = None, attached: float | None = None) -> Started:
     control = loan.control
-    return Started(Environment(control), control, kept=True, loan=loan, ttl=ttl, session=control.directory.name)
+    session = control.directory.name
+    return Started(Environment(control), control, kept=True, loan=loan, ttl=ttl, session=session, attached=attached)

@@ -18,6 +18,7 @@ from envspec.pytest_plugin.wanted import Wanted
 from envspec.report.run_summary import run_summary
 from envspec.report.text import ansi, plain
 from envspec.session.live import Environment, Handle
+from envspec.session.status import SessionStatus
 
 
 class Telling:
@@ -37,6 +38,7 @@ class Telling:
             words_of(pool.config).ran = self._sessions.all
         if pool.owns:
             pool.owner.on_event(self._heard)
+            pool.owner.on_up(self._is_up)
             pool.on_lend(self._lent)
 
     def _heard(self, wanted: Wanted, event: e.Event) -> None:
@@ -45,11 +47,17 @@ class Telling:
         if ran is not None and self._lines is not None and ran.starting and len(ran.events) == 1:
             self._lines.begin(ran)
 
-    def _lent(self, _wanted: Wanted, handle: Handle, _environment: Environment) -> None:
+    def _is_up(self, wanted: Wanted, status: SessionStatus) -> None:
+        """Note one of which there was nothing to hear, since it was up before."""
+        if (seconds := self._pool.owner.attached(wanted)) is not None:
+            self._sessions.attached(wanted, status, seconds)
+
+    def _lent(self, wanted: Wanted, handle: Handle, _environment: Environment) -> None:
         """Say where services are, before the first test that uses them."""
         if self._lines is not None:
             status = handle.status()
-            for line in ports_table(status) if status.id not in self._told else ():
+            attached = self._pool.owner.attached(wanted)
+            for line in ports_table(status, attached) if status.id not in self._told else ():
                 say(self._pool.config, line)
             self._told.add(status.id)
 

@@ -33,9 +33,16 @@ def whole_story(error: EnvspecError) -> str:
     return "\n".join(map(harmless, story.splitlines()))
 
 
-def ports_table(status: SessionStatus) -> list[str]:
-    """Return what pytest prints when an environment is up: how long it took, and every port by its name."""
-    took = f" in {format_seconds(status.seconds)}" if status.seconds is not None else ""
+def ports_table(status: SessionStatus, attached: float | None = None) -> list[str]:
+    """Return what pytest prints when an environment is up: how long it took, and every port by its name.
+
+    Of one that was up before the run, `attached` is how long it took to get it.
+    """
+    how = f"is {status.state}"
+    if attached is not None:
+        how = f"was already up, attached in {format_seconds(attached)}"
+    elif status.seconds is not None:
+        how += f" in {format_seconds(status.seconds)}"
     rows = [
         (replica.name, "  ".join(f"{name} {number}" for name, number in replica.ports.items()))
         for replica in status.services.values()
@@ -43,6 +50,6 @@ def ports_table(status: SessionStatus) -> list[str]:
     ]
     width = max((len(name) for name, _ in rows), default=0)
     return [
-        f"envspec: {status.environment} is {status.state}{took} (session {status.id})",
+        f"envspec: {status.environment} {how} (session {status.id})",
         *(f"  {name:<{width}}  {ports}" for name, ports in rows),
     ]

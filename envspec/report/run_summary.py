@@ -21,7 +21,7 @@ class Used:
     """A session of a run: its start, the seconds of its stop (None where it was left up), and what ran in it.
 
     `tests` ran in `seconds` from the begin of the first to the end of the last, whatever stood between.
-    `attached` says that it was up before the run.
+    `attached` says that it was up before the run; its start is then what it took to get it.
     """
 
     start: Timeline
@@ -56,7 +56,9 @@ def run_summary(sessions: Sequence[Used], width: int) -> list[Line]:
 def _row(one: Used) -> list[Span]:
     start = one.start
     took = format_seconds(start.end)
-    began = "was up" if one.attached else took if start.state == "healthy" else f"{start.state} after {took}"
+    began = (
+        f"attached in {took}" if one.attached else took if start.state == "healthy" else f"{start.state} after {took}"
+    )
     ran = f"{one.tests} in {format_seconds(one.seconds)}" if one.tests else "none"
     return [
         states.mark("healthy" if one.attached else start.state),

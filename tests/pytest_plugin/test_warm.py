@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from xml.etree import ElementTree
 
 import pytest
 
@@ -322,3 +323,26 @@ def test_ps_shows_who_has_it_and_what_is_left_of_its_time(project: pytest.Pytest
 
 def _wide() -> dict[str, str]:
     return {**os.environ, "COLUMNS": "300"}
+
+
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "xdist"])
+def test_a_run_that_attached_claims_no_start(project: pytest.Pytester, workers: tuple[str, ...]) -> None:
+    project.runpytest_subprocess("--env=web", "--env-warm")
+    began = only().seconds
+    second = project.runpytest_subprocess(
+        "--env=web", "--env-warm", "--env-timeline", "--junit-xml=junit.xml", *workers
+    )
+
+    second.assert_outcomes(passed=1)
+    second.stdout.re_match_lines(
+        [
+            rf"envspec: web was already up, attached in .* \(session {only().id}\)",
+            r"●  web +attached in .* 1 in .* left up",
+        ]
+    )
+    second.stdout.no_re_match_line(".*is healthy in")
+    found = {
+        item.get("name"): item.get("value") for item in ElementTree.parse(project.path / "junit.xml").iter("property")
+    }
+    assert began is not None
+    assert found["envspec.start_seconds"] != str(round(began, 3))

@@ -40,9 +40,9 @@ def test_start_tests_stop_and_the_critical_path() -> None:
     )
 
 
-def test_one_that_was_up_before_has_no_start_and_one_that_stays_up_no_stop() -> None:
+def test_one_that_was_up_before_has_no_path_and_one_that_stays_up_no_stop() -> None:
     assert text(one(events=EVENTS[:-2], attached=True)).splitlines()[1:] == [
-        "●  local        was up  40 in 3.25 s  left up  local-abcde"
+        "●  local        attached in 2.50 s  40 in 3.25 s  left up  local-abcde"
     ]
 
 
