@@ -22,7 +22,7 @@ from envspec.pytest_plugin.model_needs import is_skipped
 from envspec.pytest_plugin.naming import Naming
 from envspec.pytest_plugin.refusing import Refusals, check_name, is_skip
 from envspec.pytest_plugin.terminal import say
-from envspec.pytest_plugin.text import one_line, ports_table, whole_story
+from envspec.pytest_plugin.text import ports_table, whole_story
 from envspec.pytest_plugin.unnamed import Unnamed
 from envspec.pytest_plugin.wanted import Groups, Wanted
 from envspec.session.live import Environment, Handle
