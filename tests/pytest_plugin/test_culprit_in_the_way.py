@@ -60,20 +60,24 @@ def test_x(environment):
 
 def test_a_test_that_fails_before_the_kernel_knows_of_the_death_says_so_too(project: pytest.Pytester) -> None:
     project.makeconftest("""
-import os, signal
+import builtins, os, signal
 from envspec.pytest_plugin.watch import Watch
 
 ask = Watch.is_about_to_tell
 
 def asked_too_early(watch):
     answer = ask(watch)
+    if not hasattr(builtins, "fails"):
+        return answer
     Watch.is_about_to_tell = ask
     os.kill(watch._handle.status().services["worker.1"].pid, signal.SIGKILL)
     return answer
 
 Watch.is_about_to_tell = asked_too_early
 """)
-    result = run(project, "def test_x(environment): raise ConnectionResetError('peer')")
+    result = run(
+        project, "def test_x(environment):\n    __builtins__['fails'] = True\n    raise ConnectionResetError('peer')"
+    )
 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*services.worker.1 died of SIGKILL*into test_x*"])

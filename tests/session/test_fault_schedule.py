@@ -79,8 +79,8 @@ def test_a_port_that_is_listened_on_is_a_moment(bench: Bench) -> None:
         faults: [{after: web.listening, kill: web}]
         """
     ).up()
+    eventually(lambda: session["web"].starts == 2)
     assert ordered(session) == [("kill", "web")]
-    assert session["web"].starts == 2
 
 
 def test_what_lasts_for_a_time_is_undone(bench: Bench) -> None:
