@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from envspec.pytest_plugin.interrupt import EnvironmentBroken
+from envspec.pytest_plugin.interrupt import EnvironmentBroken, StartCutShort
 
 
 def blame(report: pytest.TestReport, culprit: str, stacks: str) -> None:
@@ -33,5 +33,9 @@ def forget_interrupted(item: pytest.Item) -> None:
     for fixtures in tuple(getattr(request, "_arg2fixturedefs", {}).values()):
         for fixture in fixtures:
             cached = fixture.cached_result
-            if cached is not None and cached[2] is not None and isinstance(cached[2][0], EnvironmentBroken):
+            if (
+                cached is not None
+                and cached[2] is not None
+                and isinstance(cached[2][0], EnvironmentBroken | StartCutShort)
+            ):
                 fixture.finish(request)

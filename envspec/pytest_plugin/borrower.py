@@ -54,6 +54,16 @@ class Borrower:
         """Return the seconds that it took to get one, lent now, which was up before the run; None where it was not."""
         return self._attached.get(wanted)
 
+    def waited_for(self, wanted: Wanted) -> str:
+        """Return what the start of one waits for; empty where that is not known."""
+        other = Borrower(self._directory, self._worker)  # on our own line, its answer would come after the environment
+        try:
+            return str(other._ask("waited_for", wanted)["ok"])
+        except EnvspecError:
+            return ""
+        finally:
+            other.close()
+
     def give_back(self, wanted: Wanted) -> None:
         """Say that this worker does not use it now."""
         self._ask("give_back", wanted)

@@ -62,6 +62,8 @@ class Broker:
                 case "lend":
                     handle = self._owner.lend(wanted, at_once=message["at_once"], who=who)
                     return {"ok": handle.status().dir, "attached": self._owner.attached(wanted)}
+                case "waited_for":
+                    return {"ok": self._owner.waited_for(wanted)}
                 case "renew":
                     self._owner.renew(wanted, message["session"])
                 case _:

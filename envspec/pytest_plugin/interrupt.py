@@ -39,6 +39,12 @@ class EnvironmentBroken(Failed):
     __module__ = "builtins"  # as pytest's own outcomes: its name alone says enough
 
 
+class StartCutShort(Failed):
+    """A test was ended while it waited for an environment; that goes on starting."""
+
+    __module__ = "builtins"
+
+
 class _Order(NamedTuple):
     sentence: str
     round: int

@@ -26,6 +26,9 @@ class Lender(Protocol):
     def attached(self, wanted: Wanted) -> float | None:
         """Return the seconds that it took to get one, lent now, which was up before the run; None where it was not."""
 
+    def waited_for(self, wanted: Wanted) -> str:
+        """Return what the start of one waits for; empty where that is not known."""
+
     def give_back(self, wanted: Wanted) -> None:
         """Say that this process does not use it now."""
 

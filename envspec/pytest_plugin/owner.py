@@ -10,7 +10,7 @@ from envspec.errors import BackendError, EnvspecError, StoppedError
 from envspec.plan.events import Event
 from envspec.pytest_plugin.entry import Entry
 from envspec.pytest_plugin.session_record import SessionRecord
-from envspec.pytest_plugin.start import Started
+from envspec.pytest_plugin.start import Start, Started
 from envspec.pytest_plugin.text import one_line
 from envspec.pytest_plugin.turns import Turns
 from envspec.pytest_plugin.wanted import Groups, Wanted
@@ -18,10 +18,6 @@ from envspec.report.stopping import told_while_stopping
 from envspec.session.live import Handle
 from envspec.session.status import SessionStatus
 
-OnEvent = Callable[[Event], None]
-OnHandle = Callable[[Handle], None]
-Start = Callable[[Wanted, OnEvent, OnHandle], Started]
-"""Brings one environment up. Tells what happens, and, before anything does, the handle by which it can be stopped."""
 Say = Callable[[str], None]
 LOOK = 0.5
 """Seconds between looks whether a run was given up, while somebody waits for a turn that then never comes."""
@@ -101,7 +97,11 @@ class Owner:
             entry = self._entry(wanted)
             self._unasked.discard(wanted)
             entry.users.add(who)
-            self._changed.wait_for(lambda: self._closed or entry.is_settled)
+            try:
+                self._changed.wait_for(lambda: self._closed or entry.is_settled)
+            except BaseException:  # a timeout of pytest's, or Ctrl-C
+                entry.users.discard(who)
+                raise
             if entry.started is None:
                 entry.users.discard(who)
                 raise entry.failure or _over(wanted)
@@ -111,6 +111,11 @@ class Owner:
         """Return the seconds that it took to get one which was up before the run; None where the run has started it."""
         entry = self._entries.get(wanted)
         return entry.attached if entry is not None else None
+
+    def waited_for(self, wanted: Wanted) -> str:
+        """Return what the start of one waits for; empty where it waits for its turn, or is over."""
+        entry = self._entries.get(wanted)
+        return entry.waited_for() if entry is not None and not entry.is_settled else ""
 
     def give_back(self, wanted: Wanted, *, who: str = "") -> None:
         """Hear that `who` does not use it now."""
@@ -198,6 +203,7 @@ class Owner:
 
     def _bring_up(self, entry: Entry) -> None:
         def heard(event: Event) -> None:
+            entry.hear(event)
             for listener in tuple(self._listeners):
                 listener(entry.wanted, event)
 
@@ -248,10 +254,8 @@ class Owner:
             self._stop(entry, lambda _: None)
 
     def _may_start(self, wanted: Wanted) -> bool:
-        return wanted in self._entries or self._turns.is_there_for(wanted, self._going()) or self._given_up()
-
-    def _going(self) -> list[Wanted]:
-        return [entry.wanted for entry in self._leaving]
+        leaving = [entry.wanted for entry in self._leaving]
+        return wanted in self._entries or self._turns.is_there_for(wanted, leaving) or self._given_up()
 
     def _advance(self) -> None:
         """Stop what nobody needs any more, and start what comes next. Call it with the lock."""
@@ -263,7 +267,7 @@ class Owner:
                 done = entry in self._broken or self._turns.is_over_for(entry.wanted)
                 if done and not entry.users and entry.started is not None and not entry.started.kept:
                     self._let_go(entry)
-            for wanted in self._turns.next(self._going()):
+            for wanted in self._turns.next([entry.wanted for entry in self._leaving]):
                 if wanted not in self._renewed:  # the test that broke it may have been the last one: somebody asks
                     self._entry(wanted)
         self._changed.notify_all()

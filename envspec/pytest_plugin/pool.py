@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest.outcomes import Failed  # pytest.fail.Exception, as a class that can be seen
 
 from envspec.errors import EnvspecError
 from envspec.pytest_plugin.borrower import Borrower
@@ -20,7 +21,7 @@ from envspec.pytest_plugin.markers import names_of, wanted_of
 from envspec.pytest_plugin.meeting import BROKER
 from envspec.pytest_plugin.model_needs import is_skipped
 from envspec.pytest_plugin.naming import Naming
-from envspec.pytest_plugin.refusing import Refusals, check_name, is_skip
+from envspec.pytest_plugin.refusing import Refusals, check_name, cut_short, is_skip
 from envspec.pytest_plugin.terminal import say
 from envspec.pytest_plugin.text import ports_table, whole_story
 from envspec.pytest_plugin.unnamed import Unnamed
@@ -31,8 +32,8 @@ from envspec.session.status import SessionStatus
 
 if TYPE_CHECKING:
     from envspec.pytest_plugin.broker import Broker
-    from envspec.pytest_plugin.owner import OnEvent, OnHandle, Owner
-    from envspec.pytest_plugin.start import Started
+    from envspec.pytest_plugin.owner import Owner
+    from envspec.pytest_plugin.start import OnEvent, OnHandle, Started
 
 OnLend = Callable[[Wanted, Handle, Environment], None]
 OnReturn = Callable[[Wanted], None]
@@ -236,11 +237,13 @@ class EnvironmentPool:
     def _lend(self, wanted: Wanted) -> None:
         check_name(wanted, self.naming)
         expected = wanted in self._expected
-        handle: Handle | EnvspecError
+        handle: Handle | EnvspecError | Failed
         try:
             handle = self.lender.lend(wanted, at_once=not expected)
-        except EnvspecError as error:
+        except (EnvspecError, Failed) as error:
             handle = error
+        if isinstance(handle, Failed):  # pytest-timeout's: the start goes on
+            cut_short(wanted, handle, self.lender.waited_for(wanted))
         if isinstance(handle, EnvspecError):
             self._refusals.refuse(wanted, handle, self._test)  # out here, or pytest would show both errors
         if not expected:  # asked for by name, out of the fixture's sight: nobody knows who needs it next

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import NoReturn
 
 import pytest
+from _pytest.outcomes import Failed
 
 from envspec.errors import EnvspecError, RequirementError, UsageError
+from envspec.pytest_plugin.interrupt import StartCutShort
 from envspec.pytest_plugin.naming import Naming
 from envspec.pytest_plugin.text import one_line, reason
 from envspec.pytest_plugin.wanted import Wanted
@@ -35,6 +37,13 @@ def check_options(config: pytest.Config) -> None:
 def is_skip(error: EnvspecError, config: pytest.Config) -> bool:
     """Tell whether tests are skipped of this: the host lacks something, and --env-strict does not forbid it."""
     return isinstance(error, RequirementError) and not config.getoption("--env-strict")
+
+
+def cut_short(wanted: Wanted, cut: Failed, waited_for: str) -> NoReturn:
+    """Let a test that was ended while its environment was starting say so, and what was waited for."""
+    waiting = f" (waiting for {waited_for})" if waited_for else ""
+    message = f"{str(cut.msg).rstrip('.')}, while environment {wanted.name} was starting{waiting}"
+    raise StartCutShort(message, pytrace=False)
 
 
 class Refusals:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from envspec.errors import EnvspecError
 from envspec.plan.events import Event, SessionReturned, SessionStopped
+from envspec.pytest_plugin.wanted import Wanted
 from envspec.session.lending import Loan, borrow
 from envspec.session.live import Environment, Handle
 from envspec.session.request import Request, environ_of_tests
@@ -104,14 +105,20 @@ class Started:
         return line
 
 
+OnEvent = Callable[[Event], None]
+OnHandle = Callable[[Handle], None]
+Start = Callable[[Wanted, OnEvent, OnHandle], Started]
+"""Brings one environment up. Tells what happens, and, before anything does, the handle by which it can be stopped."""
+
+
 def start(
     file: Path,
     sets: Mapping[str, str],
     stay: Stay,
     *,
     tell: Callable[[str], None] | None = None,
-    on_event: Callable[[Event], None] | None = None,
-    on_handle: Callable[[Handle], None] | None = None,
+    on_event: OnEvent | None = None,
+    on_handle: OnHandle | None = None,
 ) -> Started:
     """Start the environment and return when it is healthy.
 

@@ -15,7 +15,7 @@ import pytest
 
 from envspec.pytest_plugin.blame import blame, forget_interrupted
 from envspec.pytest_plugin.culprit import Loss
-from envspec.pytest_plugin.interrupt import EnvironmentBroken, Interrupter
+from envspec.pytest_plugin.interrupt import EnvironmentBroken, Interrupter, StartCutShort
 from envspec.pytest_plugin.last_words import words_of
 from envspec.pytest_plugin.markers import wanted_of
 from envspec.pytest_plugin.past import Past, Span
@@ -40,6 +40,7 @@ class Test:
     `breaker` is whose loss that is, `before` what was broken when its teardown began. It `began` with its setup, was
     `called` and `left`, all in seconds since the epoch. `armed` says that it may be interrupted, `told` that a report
     of it has the sentence, `renewed` is what was broken already when it came to use it.
+    `cut_short` says that it was ended while it waited for an environment.
     """
 
     __test__ = False
@@ -49,6 +50,7 @@ class Test:
     began: float = field(default_factory=time.time)
     armed: bool = False
     told: bool = False
+    cut_short: bool = False
     broken: str = ""
     before: str = ""
     breaker: Watch | None = None
@@ -139,7 +141,11 @@ class Watching:
             self._test = test = Test(item, set(wanted_of(item, self._pool.naming)))
         for watch in self._lost_ones:
             watch.told |= watch.wanted in test.uses  # it errors at once, or gets a fresh one
-        return (yield from self._interruptible())
+        try:
+            return (yield from self._interruptible())
+        except StartCutShort:
+            test.cut_short = True
+            raise
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_call(self) -> Wrapper:
@@ -181,7 +187,7 @@ class Watching:
             self._await_news()
             raise
         finally:
-            if self._test is not None and self._test.broken:
+            if self._test is not None and (self._test.broken or self._test.cut_short):
                 forget_interrupted(item)
             self._settle()
 

@@ -14,8 +14,8 @@ from envspec.plan.events import Event
 from envspec.pytest_plugin.borrower import Borrower
 from envspec.pytest_plugin.broker import Broker
 from envspec.pytest_plugin.meeting import BROKER, word_of
-from envspec.pytest_plugin.owner import OnEvent, OnHandle, Owner
-from envspec.pytest_plugin.start import Started
+from envspec.pytest_plugin.owner import Owner
+from envspec.pytest_plugin.start import OnEvent, OnHandle, Started
 from envspec.pytest_plugin.turns import Turns
 from envspec.pytest_plugin.wanted import Wanted
 from envspec.session.live import Environment, Handle
