@@ -38,7 +38,7 @@ def show(environment: str, sets: tuple[str, ...], form: str) -> int:
     asked = outline(loaded)
     models = {name: bool(model.repo) for name, model in loaded.models.items()}
     plan = resolve(loaded, bindings_for_show(asked.ports, models), os.environ)
-    secrets = secrets_of([os.environ, *(replica.env for replica in plan.replicas)])
+    secrets = secrets_of([os.environ], plan)
     data = shown_environment(plan, asked, inherited(os.environ, loaded.inherit_env), loaded.inherit_env, loaded.vars)
     for model in declared([loaded]):
         data["models"][model.plan.name] |= _whereabouts(model)

@@ -211,7 +211,10 @@ class ModelPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole environment, ready to run: services in the order in which they stand in the file."""
+    """A whole environment, ready to run: services in the order in which they stand in the file.
+
+    `secret_vars` are the values of vars that are called like a secret (envspec.plan.redact).
+    """
 
     environment: str
     file: str
@@ -223,6 +226,7 @@ class Plan:
     ready: tuple[Check, ...] = ()
     start_timeout: float | None = None
     faults: tuple[Fault, ...] = ()
+    secret_vars: tuple[str, ...] = ()
 
     @property
     def replicas(self) -> tuple[ReplicaPlan, ...]:

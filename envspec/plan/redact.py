@@ -1,16 +1,31 @@
 """Keeping secrets out of what is shown or written down.
 
-By LANGUAGE.md: values of 8 characters or more of variables called `*_TOKEN`, `*SECRET*`, `*PASSWORD*` or `*_KEY`.
+Secret are values of 8 characters or more of variables, and of vars of a file, that are called like a secret; passwords
+in URLs; and what stands behind `Bearer`.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
+from urllib.parse import unquote
 
-SECRET_NAMES = ("*_TOKEN", "*SECRET*", "*PASSWORD*", "*_KEY")
+from envspec.plan.plan import Plan
+
+SECRET_NAMES = (
+    *("*_TOKEN", "TOKEN", "*SECRET*", "*PASSW*", "*_PASS", "*PASSPHRASE*", "*_KEY", "*APIKEY"),
+    *("*CREDENTIAL*", "*COOKIE", "*COOKIES"),
+)
+"""In capitals, as any name is compared. Not TOKENIZER, MAX_TOKENS, KEY_FILE, SSH_ASKPASS or COOKIECUTTER_CONFIG."""
+URL_PASSWORD = re.compile(r"""[a-z][a-z0-9+.-]*://([^\s/?#:@'"]*):([^\s/?#@'"]+)@""", re.IGNORECASE)
+BEARER = re.compile(r"""(?:^|authorization["']?\s*[:=]\s*["']?)bearer\s+([^\s'"]+)""", re.IGNORECASE)
+"""Where a header is meant: in other text, what follows the word may be any other."""
+PUT_IN_LATER = ("$", "{", "<", "%")
+"""How a password begins that stands for one."""
 SHORTEST_SECRET = 8
 """Shorter values would turn up in ordinary text by chance."""
 MASK = "***"
@@ -38,19 +53,78 @@ NAMES = frozenset(
 there would make the service of that name unknown."""
 
 
-def secrets_of(environments: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
+@lru_cache(maxsize=4096)
+def is_secret(name: str) -> bool:
+    """Return whether a variable is called like a secret."""
+    return any(fnmatchcase(name.upper(), pattern) for pattern in SECRET_NAMES)
+
+
+def secrets_of(environments: Iterable[Mapping[str, str]], plan: Plan | None = None) -> tuple[str, ...]:
     """Return the values that must not be shown, longest first, so that one within another leaves no rest.
 
-    A value with quotes, or letters beyond ASCII, also counts as JSON and Python write it within quotes.
+    Those of a plan are among its variables, its vars, its commands, files and checks. A value with quotes, or letters
+    beyond ASCII, also counts as JSON and Python write it within quotes.
     """
-    values = {
-        value
-        for environment in environments
-        for name, value in environment.items()
-        if len(value) >= SHORTEST_SECRET and any(fnmatchcase(name.upper(), pattern) for pattern in SECRET_NAMES)
-    }
+    replicas = plan.replicas if plan is not None else ()
+    # As pairs, of which replicas share most.
+    pairs = {pair for env in (*environments, *(replica.env for replica in replicas)) for pair in env.items()}
+    found = {value for name, value in pairs if is_secret(name) and not _is_path(name, value)}
+    if plan is not None:
+        found.update(plan.secret_vars)
+        for text in {value for replica in replicas for value in replica.env.values()} | set(_texts(plan)):
+            found.update(_by_form(text))
+    values = {value for value in found if len(value) >= SHORTEST_SECRET}
     written = {form for value in values for form in _written(value)}
     return tuple(sorted(values | written, key=len, reverse=True))
+
+
+def secret_vars(values: Any, name: str = "") -> Iterator[str]:
+    """Yield the values of vars that are called like a secret, also within mappings and lists, as they are rendered."""
+    if isinstance(values, Mapping):
+        for key, value in values.items():
+            yield from secret_vars(value, name if is_secret(name) else str(key))
+    elif isinstance(values, list | tuple):
+        for value in values:
+            yield from secret_vars(value, name)
+    elif isinstance(values, str | int) and is_secret(name):
+        yield str(values)
+
+
+def _is_path(name: str, value: str) -> bool:
+    """Return whether it says where credentials are, as GOOGLE_APPLICATION_CREDENTIALS does, which may be shown."""
+    return "CREDENTIAL" in name.upper() and value.startswith(("/", "~", "./"))
+
+
+def _texts(plan: Plan) -> Iterator[str]:
+    """Yield what else of a plan may have a secret in it."""
+    for replica in plan.replicas:
+        yield from replica.argv
+        yield from replica.files.values()
+        for check in (*replica.health, *replica.after_healthy, *replica.reset):
+            yield from _strings(check.fields)
+    for check in plan.ready:
+        yield from _strings(check.fields)
+
+
+def _strings(data: Any) -> Iterator[str]:
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, Mapping):
+        for value in data.values():
+            yield from _strings(value)
+    elif isinstance(data, list | tuple):
+        for item in data:
+            yield from _strings(item)
+
+
+def _by_form(text: str) -> Iterator[str]:
+    """Yield what is a secret because of where it stands. A password that is the user's name is no secret."""
+    if "://" in text and "@" in text:
+        for user, password in URL_PASSWORD.findall(text):
+            if password != user and not password.startswith(PUT_IN_LATER):
+                yield from (password, unquote(password))
+    if "earer " in text:
+        yield from (token for token in BEARER.findall(text) if not token.startswith(PUT_IN_LATER))
 
 
 def _written(value: str) -> Iterator[str]:

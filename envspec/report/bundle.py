@@ -13,11 +13,10 @@ import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from envspec.plan.redact import MASK, SECRET_NAMES, redacted
+from envspec.plan.redact import MASK, SECRET_NAMES, is_secret, redacted
 from envspec.report import place
 from envspec.report.masking import masked
 from envspec.report.recorded import read_events
@@ -168,10 +167,7 @@ def _masked(plan: Any) -> Any:
 
 
 def _hidden(env: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name: MASK if any(fnmatchcase(name.upper(), pattern) for pattern in SECRET_NAMES) else value
-        for name, value in sorted(env.items())
-    }
+    return {name: MASK if is_secret(name) else value for name, value in sorted(env.items())}
 
 
 def _told(test: FailedTest) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from envspec.errors import Diagnostic
 from envspec.plan.fault import Fault
 from envspec.plan.plan import Bindings, Check, Condition, ModelPlan, Plan
+from envspec.plan.redact import secret_vars
 from envspec.resolve.bindings import stand_in
 from envspec.resolve.checks import Asker, checks_of, sound_items
 from envspec.resolve.faults import faults_of
@@ -85,6 +86,7 @@ def draft(environment: Environment, bindings: Bindings, environ: Mapping[str, st
         ready=_ready(world, findings),
         start_timeout=environment.start_timeout,
         faults=_faults(world, findings),
+        secret_vars=tuple(secret_vars(environment.vars)),
     )
 
 

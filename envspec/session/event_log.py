@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from envspec.plan.events import Event, Warned, event_from_json, event_to_json
+from envspec.plan.plan import Plan
 from envspec.plan.redact import redacted, secrets_of
 
 Subscriber = Callable[[Event], None]
@@ -60,9 +61,9 @@ class EventLog:
         for event in tuple(self._past):
             self._write(event)
 
-    def hide(self, *environments: Mapping[str, str]) -> None:
-        """Mask the secrets of these environments, too, from now on."""
-        self._secrets = tuple(sorted({*self._secrets, *secrets_of(environments)}, key=len, reverse=True))
+    def hide(self, plan: Plan) -> None:
+        """Mask the secrets of a plan, too, from now on."""
+        self._secrets = tuple(sorted({*self._secrets, *secrets_of([], plan)}, key=len, reverse=True))
 
     @property
     def secrets(self) -> tuple[str, ...]:

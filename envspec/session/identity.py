@@ -48,7 +48,7 @@ def identify(draft: Draft, request: Request, commits: Mapping[str, str]) -> Iden
     """
     outline = draft.outline
     plan = draft.plan_for(plan_identity.stand_in(outline))
-    secrets = secrets_of([request.environ, *(replica.env for replica in plan.replicas)])
+    secrets = secrets_of([request.environ], plan)
     document = {"envspec": envspec.__version__, "file": str(Path(outline.file).absolute())}
     document |= plan_identity.described(plan, outline, secrets)
     document |= {f"models.{name}.commit": commit for name, commit in commits.items()}

@@ -111,7 +111,7 @@ def keep(request: Request, outline: Outline, samples: Sequence[Sample], files: M
         "stand_in": to_json(first.bindings),
         "plan": data,
     }
-    secrets = secrets_of([request.environ, *(replica.env for replica in first.plan.replicas)])
+    secrets = secrets_of([request.environ], first.plan)
     if redacted(kept, secrets) != kept or any(map(_SPEAKS_OF_CHANGING.search, files.values())):
         return
     place = _place(request)

@@ -56,7 +56,7 @@ class Session:
         self.status = SessionStatus(id="", environment=name_of(request.file), file=str(request.file))
         self._request = request
         self._backend = backend or BACKENDS[request.backend]()
-        self._log = EventLog(request.environ)
+        self._log = EventLog(request.environ, request.sets)
         self._log.subscribe(self._apply)
         self._agent: AgentClient | None = None
         self._supervisor: Supervisor | None = None
@@ -210,7 +210,7 @@ class Session:
         opening.announce(self.outline, self.directory, self._backend.name, self._log)
 
     def _planned(self) -> None:
-        self._log.hide(*(replica.env for replica in self.plan.replicas))
+        self._log.hide(self.plan)
         opening.write_plan(self.plan, self.directory, self._log.redact)
         self.status = planned(self.status, self.plan)
         self._log.record(e.PortsLeased(ports={replica.name: replica.ports for replica in self.plan.replicas}))

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from envspec.plan import events as e
+from envspec.plan.plan import Plan
 from envspec.session.event_log import EventLog
 
 
@@ -45,7 +46,7 @@ def test_secrets_are_masked_wherever_they_stand(tmp_path: Path) -> None:
     log.subscribe(heard.append)
     log.open(tmp_path / "events.jsonl")
     log.record(e.ReplicaSpawned(replica="web", pid=1, argv=("serve", "--token=abcdefgh", "visible1", "abc")))
-    log.hide({"OTHER_SECRET": "ijklmnop"})
+    log.hide(Plan("env", "f", "/", "/", "", (), secret_vars=("ijklmnop",)))
     log.record(e.Warned(message="it said ijklmnop"))
     assert isinstance(heard[0], e.ReplicaSpawned)
     assert heard[0].argv == ("serve", "--token=***", "visible1", "abc")
