@@ -109,9 +109,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
     names = names_of(metafunc.definition, metafunc.config)
     if names:
-        ids = [pytest.HIDDEN_PARAM] if len(names) == 1 else names
         naming, instance = pool_of(metafunc.config).naming, instance_of(metafunc.definition)
-        wanted = [naming.wanted(name, instance) for name in names]
+        wanted = list(dict.fromkeys(naming.wanted(name, instance) for name in names))  # a name and a path may be one
+        ids = [pytest.HIDDEN_PARAM] if len(wanted) == 1 else [one.name for one in wanted]
         metafunc.parametrize("environment", wanted, indirect=True, scope="session", ids=ids)
 
 
@@ -182,7 +182,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         from envspec.pytest_plugin.refusing import check_options
 
         check_options(config)
-    return [f"envspec: {pool_of(config).naming.describe(name)}" for name in dict.fromkeys(names)]
+    return list(dict.fromkeys(f"envspec: {pool_of(config).naming.describe(name)}" for name in names))
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

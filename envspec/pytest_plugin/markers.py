@@ -18,21 +18,36 @@ def names_of(definition: pytest.Item, config: pytest.Config) -> list[str]:
     marker = definition.get_closest_marker("environment")
     if marker is None:
         return list(dict.fromkeys(config.getoption("--env")))
-    if wrong := wrong_with(marker):
+    if wrong := wrong_with(marker, definition):
         pytest.fail(f"{definition.nodeid}: {wrong}", pytrace=False)
     return [str(name) for name in marker.args] or list(dict.fromkeys(config.getoption("--env")))
 
 
-def wrong_with(marker: pytest.Mark) -> str:
-    """Return what is wrong with a marker, and what to write instead; empty where it names environments."""
+def wrong_with(marker: pytest.Mark, definition: pytest.Item) -> str:
+    """Return what is wrong with a test's marker, and what to write instead; empty where it names environments."""
+    if _is_one_of_several(marker, definition):
+        message = "there are two markers environment at one place, and only one can hold"
+        return f"{message}\nhint: write one: environment('NAME', 'OTHER') runs the test once in each"
     if odd := [key for key in marker.kwargs if key not in ("scope", "faults")]:
         message = f"the marker environment takes names, scope= and faults=, not {odd[0]}="
         return f"{message}\nhint: vars of environments are set by --env-set KEY=VALUE"
     if not marker.args and not marker.kwargs:
         return "the marker environment names no environment\nhint: write @pytest.mark.environment('NAME')"
+    if not all(marker.args):
+        return "the marker environment names an environment ''\nhint: write @pytest.mark.environment('NAME')"
     if (scope := marker.kwargs.get("scope", "session")) not in SCOPES:
         return f"the marker environment has no scope {scope!r}\nhint: there are: {', '.join(SCOPES)}"
     return _wrong_with_faults(marker.kwargs.get("faults", ()))
+
+
+def _is_one_of_several(marker: pytest.Mark, definition: pytest.Item) -> bool:
+    """Tell whether a marker stands with another one on a function, a class or a module; the nearest place counts."""
+    for node in reversed(definition.listchain()):
+        if marker in node.own_markers:
+            written = getattr(getattr(node, "obj", None), "__dict__", {}).get("pytestmark", ())
+            marks = written if isinstance(written, list | tuple) else (written,)
+            return len([mark for mark in marks if getattr(mark, "name", "") == "environment"]) > 1
+    return False
 
 
 def _wrong_with_faults(faults: object) -> str:
@@ -69,7 +84,7 @@ def wanted_of(item: pytest.Item, naming: Naming) -> tuple[Wanted, ...]:
 def bare_of(item: pytest.Item, naming: Naming) -> tuple[Wanted, ...]:
     """Return what a test is meant for by its marker, or by --env, whatever its fixture's parameter is."""
     marker = item.get_closest_marker("environment")
-    if marker is not None and wrong_with(marker):
+    if marker is not None and wrong_with(marker, item):
         return ()
     instance = instance_of(item)
     wanted = (naming.wanted(name, instance) for name in names_of(item, item.config))

@@ -1,17 +1,22 @@
-"""Names of environments in a run: by name or by path, each environment is one."""
+"""Names of environments in a run: by name or by path, each environment is one.
+
+A path of --env is one from where pytest was called, if there is such a file, else from the root directory, as it stands
+in `addopts`; a marker's is from there, too.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from envspec.errors import EnvspecError
-from envspec.pytest_plugin.text import one_line
+from envspec.pytest_plugin.text import with_hint
 from envspec.pytest_plugin.wanted import Wanted
-from envspec.spec.find import find, name_of
+from envspec.spec.find import SUFFIXES, find, name_of
 
 
 class Naming:
@@ -19,6 +24,7 @@ class Naming:
 
     def __init__(self, config: pytest.Config) -> None:
         self._root = config.rootpath
+        self._paths = dict(_paths(config.getoption("--env"), config.invocation_params.dir))
         self._names: dict[Path, str] = {}
         self._first: dict[str, str] = {}
         self._all: dict[Wanted, Wanted] = {}
@@ -30,7 +36,7 @@ class Naming:
         Raises:
             UsageError: there is no such environment.
         """
-        return find(name, self._root)
+        return self._paths.get(name) or find(name, self._root)
 
     def wanted(self, name: str, instance: str = "") -> Wanted:
         """Return what stands for an environment: one and the same object, however it is named.
@@ -57,7 +63,14 @@ class Naming:
         try:
             file = self.file(name)
         except EnvspecError as error:
-            hint = f"\nhint: {error.hint}" if error.hint else ""
-            raise pytest.UsageError(f"{one_line(error)}{hint}") from error
+            raise pytest.UsageError(with_hint(error)) from error
         short = os.path.relpath(file, self._root) if file.is_relative_to(self._root) else str(file)
         return f"{name_of(file)} ({short})"
+
+
+def _paths(names: Iterable[str], start: Path) -> Iterator[tuple[str, Path]]:
+    """Yield those that are paths of files from `start`."""
+    for name in names:
+        path = Path(os.path.normpath(start / name))
+        if ("/" in name or name.endswith(SUFFIXES)) and path.is_file():
+            yield name, path

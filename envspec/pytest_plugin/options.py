@@ -20,6 +20,7 @@ def _which(group: pytest.OptionGroup) -> None:
     """Declare which environments tests run in, and what is different in them."""
     group.addoption(
         "--env",
+        type=_name,
         action="append",
         default=[],
         metavar="NAME",
@@ -90,6 +91,13 @@ def _when_it_fails(group: pytest.OptionGroup) -> None:
     group.addoption(
         "--env-timeline", action="store_true", help="show at the end where the time went: starts, tests, stops"
     )
+
+
+def _name(text: str) -> str:
+    """Read the name of an environment; an unset variable of a script means none."""
+    if not text:
+        raise ArgumentTypeError("it names no environment: write --env=NAME, or leave it out")
+    return text
 
 
 def _duration(text: str) -> float:

@@ -10,7 +10,7 @@ from _pytest.outcomes import Failed
 from envspec.errors import EnvspecError, RequirementError, UsageError
 from envspec.pytest_plugin.interrupt import StartCutShort
 from envspec.pytest_plugin.naming import Naming
-from envspec.pytest_plugin.text import one_line, reason
+from envspec.pytest_plugin.text import one_line, reason, with_hint
 from envspec.pytest_plugin.wanted import Wanted
 from envspec.session.request import assignments
 
@@ -21,7 +21,7 @@ def check_name(wanted: Wanted, naming: Naming) -> None:
     try:
         naming.file(wanted.name)
     except EnvspecError as error:
-        unknown = f"{one_line(error)}\nhint: {error.hint}"
+        unknown = with_hint(error)
     if unknown:
         pytest.fail(unknown, pytrace=False)  # out here, or pytest would show both errors
 
@@ -31,7 +31,7 @@ def check_options(config: pytest.Config) -> None:
     try:
         assignments("--env-set", config.getoption("--env-set"))
     except UsageError as error:
-        raise pytest.UsageError(f"{one_line(error)}\nhint: {error.hint}") from error
+        raise pytest.UsageError(with_hint(error)) from error
 
 
 def is_skip(error: EnvspecError, config: pytest.Config) -> bool:

@@ -14,7 +14,17 @@ if TYPE_CHECKING:
 
 def one_line(error: EnvspecError) -> str:
     """Return the first line of an error: what the second test that needs the environment is told."""
-    return str(error).splitlines()[0]
+    return _by_our_options(error, str(error).splitlines()[0])
+
+
+def with_hint(error: EnvspecError) -> str:
+    """Return the first line of an error, and its hint if it has one."""
+    return f"{one_line(error)}\nhint: {error.hint}" if error.hint else one_line(error)
+
+
+def _by_our_options(error: EnvspecError, text: str) -> str:
+    """Call the option for vars as pytest has it: what reads a file knows the one of `envspec up`."""
+    return text.replace("--set ", "--env-set ") if isinstance(error, SpecError) else text
 
 
 def reason(error: RequirementError) -> str:
@@ -28,7 +38,7 @@ def whole_story(error: EnvspecError) -> str:
     if isinstance(error, SpecError):
         from envspec.spec.check_formats import as_text
 
-        return as_text(error.diagnostics, len({found.file for found in error.diagnostics}))
+        return _by_our_options(error, as_text(error.diagnostics, len({found.file for found in error.diagnostics})))
     story = f"{error}\nhint: {error.hint}" if error.hint else str(error)
     return "\n".join(map(harmless, story.splitlines()))
 

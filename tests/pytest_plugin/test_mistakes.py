@@ -74,6 +74,8 @@ def test_a_marker_of_an_unknown_environment_is_one_error(project: pytest.Pyteste
     ("marker", "wrong"),
     [
         ("environment()", "the marker environment names no environment"),
+        ("environment('')", "the marker environment names an environment ''"),
+        ("environment('web')\n@pytest.mark.environment('other')", "there are two markers environment at one place, *"),
         ("environment('web', nope=1)", "the marker environment takes names, scope= and faults=, not nope="),
     ],
 )
@@ -105,3 +107,61 @@ def test_settings_of_a_marked_environment_have_their_effect(project: pytest.Pyte
 
     result.assert_outcomes(passed=1)
     result.stdout.no_fnmatch_line("*nothing to set*")
+
+
+def test_an_empty_name_is_refused(project: pytest.Pytester) -> None:
+    project.makepyfile("def test_it(environment): pass\n")
+
+    result = project.runpytest_subprocess("--env=")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--env: it names no environment: write --env=NAME, or leave it out"])
+
+
+@pytest.mark.parametrize("workers", ["-n0", "-n1"])
+def test_a_path_is_from_where_pytest_is_called(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, workers: str
+) -> None:
+    folder = project.mkdir("sub")
+    (folder / "test_it.py").write_text("def test_it(environment): assert environment.name == 'web'\n")
+    monkeypatch.chdir(folder)
+
+    project.runpytest_subprocess("--env=../environments/web.yaml", workers).assert_outcomes(passed=1)
+    project.runpytest_subprocess("--env=environments/web.yaml", workers).assert_outcomes(passed=1)
+    nowhere = project.runpytest_subprocess("--env=../nowhere.yaml", workers)
+    assert nowhere.ret == pytest.ExitCode.USAGE_ERROR
+    assert "hint: \n" not in f"{nowhere.stdout}{nowhere.stderr}"
+
+
+def test_a_name_and_a_path_of_one_environment_are_one(project: pytest.Pytester) -> None:
+    project.makepyfile("def test_it(environment): pass\n")
+
+    result = project.runpytest_subprocess("--env=web", "--env=environments/web.yaml", "-v")
+
+    result.assert_outcomes(passed=1)
+    assert str(result.stdout).count("envspec: web (environments") == 1
+
+
+def test_a_marker_nearer_to_the_test_overrides_that_of_its_class(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+import pytest
+
+@pytest.mark.environment("nope")
+class TestOf:
+    @pytest.mark.environment("web")
+    def test_it(self, environment):
+        assert environment.name == "web"
+"""
+    )
+
+    project.runpytest_subprocess().assert_outcomes(passed=1)
+
+
+def test_of_an_unknown_var_the_option_is_said_that_was_given(project: pytest.Pytester) -> None:
+    project.makepyfile("def test_it(environment): pass\n")
+
+    result = project.runpytest_subprocess("--env=web", "--env-set", "foo=1")
+
+    result.stdout.fnmatch_lines(["*--env-set foo: there is no var 'foo'*"])
+    result.stdout.no_fnmatch_line("* --set foo*")
