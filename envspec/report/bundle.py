@@ -84,6 +84,7 @@ def write_bundle(target: Path, run: Run) -> None:
     new = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.comment = place.COMMENT
             _fill(run, lambda name, content: archive.writestr(f"{target.stem}/{name}", content))
         new.replace(target)
     finally:

@@ -10,6 +10,10 @@ MARKER = ".envspec-report"
 """Lies in a folder that is a report, and names the files of it, one a line."""
 
 
+COMMENT = b"envspec report"
+"""Of a zip that is a report."""
+
+
 def refusal(text: str) -> str:
     """Return why no report can be written to a place, a folder or a file that ends in .zip; empty where one can."""
     if not text:
@@ -18,6 +22,8 @@ def refusal(text: str) -> str:
     if place.suffix == ".zip":
         if place.is_dir():
             return f"{text} is a directory, and no zip"
+        if place.exists() and not _is_report(place):
+            return f"{text} is no report of an earlier run: name another file, or remove it"
         place = place.parent
     elif place.is_dir() and not (place / MARKER).is_file() and any(place.iterdir()):
         return f"{text} is not empty, and no report of an earlier run: name another directory, or remove it"
@@ -26,6 +32,19 @@ def refusal(text: str) -> str:
     if not place.is_dir():
         return f"{text} cannot be written: {place} is no directory"
     return "" if os.access(place, os.W_OK | os.X_OK) else f"{text} cannot be written: {place} is not writable"
+
+
+def _is_report(file: Path) -> bool:
+    """Tell whether a file is a report, or empty."""
+    import zipfile  # takes long, and most runs of pytest ask for no report
+
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return archive.comment == COMMENT
+    except zipfile.BadZipFile:
+        return not file.stat().st_size
+    except OSError:  # it cannot be read
+        return False
 
 
 def clear(folder: Path) -> None:

@@ -80,7 +80,8 @@ def test_a_failed_run_leaves_a_folder_that_tells_all(project: pytest.Pytester, o
 
 
 def test_a_zip_holds_the_same(project: pytest.Pytester) -> None:
-    project.runpytest_subprocess("--env=web", "--env-report=deep/told.zip").assert_outcomes(failed=1, passed=1)
+    for _ in range(2):  # the second takes the place of the first
+        project.runpytest_subprocess("--env=web", "--env-report=deep/told.zip").assert_outcomes(failed=1, passed=1)
 
     with zipfile.ZipFile(project.path / "deep" / "told.zip") as archive:
         check({name.removeprefix("told/"): archive.read(name).decode() for name in archive.namelist()})
@@ -162,3 +163,16 @@ def test_what_a_test_is_called_and_the_command_show_no_secret(
     assert "test_x[***]" in found["README.txt"]
     shown = [*found, *found.values()]
     assert not [text for text in shown for secret in ("hunter2", "s-own") if secret in text]
+
+
+def test_a_zip_of_somebody_else_is_not_replaced(project: pytest.Pytester) -> None:
+    theirs = project.path / "keep.zip"
+    with zipfile.ZipFile(theirs, "w") as archive:
+        archive.writestr("notes.txt", "mine")
+    before = theirs.read_bytes()
+
+    result = project.runpytest_subprocess("--env=web", "--env-report=keep.zip")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--env-report: keep.zip is no report of an earlier run: name another file, or rem*"])
+    assert theirs.read_bytes() == before
