@@ -7,7 +7,7 @@ Both are plain `float` and `int` at run time. Pydantic finds the grammar, the sc
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -65,6 +65,9 @@ class Duration(float):
 class ByteSize(int):
     """Bytes, written with a unit: `20GiB`, `512MB`."""
 
+    LIKELY_UNIT: ClassVar = "GiB"
+    EXAMPLES: ClassVar = ("20GiB", "512MB")
+
     @classmethod
     def parse(cls, text: object) -> ByteSize:
         """Read a size as the file writes it.
@@ -77,7 +80,7 @@ class ByteSize(int):
         if isinstance(text, str) and re.fullmatch(SIZE_PATTERN, text):
             number = text.rstrip("BKMGTi")
             return cls(float(number) * BYTES[text[len(number) :]])
-        raise ValueError(_unit_missing("size", text, "GiB", "512MB 20GiB"))
+        raise ValueError(_unit_missing("size", text, cls.LIKELY_UNIT, " ".join(reversed(cls.EXAMPLES))))
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -87,7 +90,14 @@ class ByteSize(int):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"type": "string", "pattern": SIZE_PATTERN, "examples": ["20GiB", "512MB"]}
+        return {"type": "string", "pattern": SIZE_PATTERN, "examples": list(cls.EXAMPLES)}
+
+
+class Traffic(ByteSize):
+    """Bytes that pass through a port, or do so in a second, of which there are fewer: `64KB`, `1MB`."""
+
+    LIKELY_UNIT = "KB"
+    EXAMPLES = ("1MB", "64KB")
 
 
 def _unit_missing(what: str, text: object, unit: str, examples: str) -> str:

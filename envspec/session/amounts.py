@@ -6,7 +6,7 @@ import math
 from signal import Signals
 
 from envspec.errors import UsageError
-from envspec.units import ByteSize, Duration
+from envspec.units import Duration, Traffic
 
 
 def seconds(written: float | str, asker: str, *, endless: bool = False) -> float:
@@ -33,7 +33,7 @@ def size(written: float | str, asker: str) -> float:
     """
     __tracebackhide__ = True
     try:
-        found = int(ByteSize.parse(written)) if isinstance(written, str) else _number(written)
+        found = int(Traffic.parse(written)) if isinstance(written, str) else _number(written)
     except ValueError as error:
         raise UsageError(f"{asker}: {error}") from None
     if 0 <= found < math.inf:

@@ -155,6 +155,8 @@ def _sound(order: Order) -> Order:
         raise UsageError(f"there is no fault {order.action!r}", hint=f"there are: {', '.join(ACTIONS)}")
     if f"SIG{signal}" not in Signals.__members__:
         raise UsageError(f"there is no signal {order.signal!r}", hint="kill -l lists them")
+    if not isinstance(order.wipe, bool):
+        raise UsageError(f"wipe= is True or False, not {order.wipe!r}")
     if order.wipe and order.action not in WITH_WIPE:
         raise UsageError(f"{order.action} wipes nothing", hint=f"what wipes a directory: {' and '.join(WITH_WIPE)}")
     if order.action == "kill_child" and not order.child:

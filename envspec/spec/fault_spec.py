@@ -15,7 +15,7 @@ from envspec.plan.fault import UNDONE_BY, EndpointAction, FaultAction, Milestone
 from envspec.plan.toxics import Toxics
 from envspec.spec.base import Spec
 from envspec.spec.diagnostics import suggest
-from envspec.units import DURATION_PATTERN, ByteSize, Duration
+from envspec.units import DURATION_PATTERN, Duration, Traffic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,9 +123,9 @@ class FaultSpec(Spec):
     """How much later a `latency` lets answers come."""
     jitter: Duration = Duration()
     """By how much at most a `latency` is longer or shorter at random."""
-    rate: ByteSize | None = None
+    rate: Traffic | None = None
     """How many bytes a second a `throttle` lets pass, such as `64KB`."""
-    after_bytes: ByteSize = ByteSize()
+    after_bytes: Traffic = Traffic()
     """What a service may say before its connection is `reset`, such as `2KB`. Default: nothing."""
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import signal
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,9 @@ NO_AMOUNTS: list[tuple[Callable[[Service], object], str]] = [
     (lambda web: web.endpoint(None), r"endpoint\(\) takes the name of a port of other, .* not None"),  # type: ignore[arg-type]
     (lambda web: web.endpoint("").heal(), r"endpoint\(\) takes the name of a port of other, .* not ''"),
     (lambda web: web.wait_exited("2"), r"wait_exited\(\): .*a duration needs a unit"),
+    (lambda web: web.endpoint().throttle("64"), r"throttle\(\): a size needs a unit: 64KB\? \(written like 64KB 1MB\)"),
+    (lambda web: web.wait_healthy(-1), r"wait_healthy\(\) takes seconds, .* not -1"),
+    (lambda web: web.wait_exited(-1), r"wait_exited\(\) takes seconds, .* not -1"),
     (lambda web: web.wait_healthy(None), r"wait_healthy\(\) takes seconds, .* not None"),  # type: ignore[arg-type]
 ]
 
@@ -60,6 +64,21 @@ def test_what_is_no_time_and_no_size_is_refused_with_what_to_write(
 ) -> None:
     with pytest.raises(UsageError, match=said):
         ask(Environment(session.background)["other"])
+
+
+@pytest.mark.parametrize("action", ["stop", "restart", "stopped"])
+def test_what_is_no_bool_wipes_nothing(live: Environment, session: Running, action: str) -> None:
+    kept = live.dir / "replicas" / "store" / "data/deep/file"
+    with pytest.raises(UsageError, match="wipe= is True or False, not 'no'"):
+        _entered(getattr(live["store"], action), wipe="no")
+    assert kept.exists()
+    assert session.of(e.FaultOrdered) == []
+
+
+def _entered(method: Callable[..., Any], **arguments: object) -> None:
+    made = method(**arguments)
+    if made is not None:
+        made.__enter__()
 
 
 def stop_twice(service: Service) -> None:
