@@ -16,12 +16,19 @@ from pathlib import Path
 
 from envspec.agent.launch import spawn_detached
 from envspec.agent.wire import Message, decode, encode
-from envspec.errors import BackendError, EnvspecError, StoppedError
+from envspec.errors import BackendError, EnvspecError
 from envspec.models.places import settled
-from envspec.plan.events import Event, SessionFailed, SessionHealthy, SessionStarting, SessionStopped, event_from_json
+from envspec.plan.events import (
+    Event,
+    SessionFailed,
+    SessionHealthy,
+    SessionStarting,
+    SessionStopping,
+    event_from_json,
+)
 from envspec.session.control import Control
 from envspec.session.lending import Loan
-from envspec.session.outcome import error_of
+from envspec.session.outcome import error_of, stopped_before
 from envspec.session.request import Request
 from envspec.session.state import make_state_directory, state_directory, usable
 
@@ -81,7 +88,7 @@ def _events(lines: Iterable[bytes]) -> Iterator[Event]:
 
 
 def _follow(events: Iterable[Event], on_event: Callable[[Event], None] | None) -> Control:
-    directory, stopped = "", False
+    directory = reason = ""
     for event in events:
         if on_event is not None:
             on_event(event)
@@ -92,10 +99,10 @@ def _follow(events: Iterable[Event], on_event: Callable[[Event], None] | None) -
                 return Control(Path(directory))
             case SessionFailed():
                 raise error_of(event)
-            case SessionStopped():
-                stopped = True  # if that was for a failure, it comes next
-    if stopped:
-        raise StoppedError("the environment was stopped before it was healthy")
+            case SessionStopping():
+                reason = event.reason  # if that is a failure, it comes in the end
+    if reason:
+        raise stopped_before("the environment", reason)
     log = state_directory() / LOG
     raise BackendError("the detached session ended without a word", hint=f"its output is in {log}")
 

@@ -6,9 +6,14 @@ from typing import Any
 
 from envspec import errors
 from envspec.agent.wire import error_from_json
-from envspec.errors import Diagnostic, EnvspecError, RequirementError, ServiceError, SpecError
+from envspec.errors import Diagnostic, EnvspecError, RequirementError, ServiceError, SpecError, StoppedError
 from envspec.plan.codec import from_json, to_json
 from envspec.plan.events import SessionFailed
+
+
+def stopped_before(what: str, reason: str) -> StoppedError:
+    """Return the error of a start that somebody ended, and why they did."""
+    return StoppedError(f"{what} was stopped before it was healthy ({reason})")
 
 
 def failed_event(error: BaseException) -> SessionFailed:

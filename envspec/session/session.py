@@ -15,7 +15,7 @@ from envspec.agent.wire import Message
 from envspec.backends.base import Backend
 from envspec.backends.local import LocalBackend
 from envspec.backends.table import BACKENDS
-from envspec.errors import BackendError, ServiceError, StoppedError, UsageError
+from envspec.errors import BackendError, ServiceError, UsageError
 from envspec.plan import events as e
 from envspec.plan.fault import Order
 from envspec.plan.outline import Outline
@@ -28,7 +28,7 @@ from envspec.session.faults import Faults
 from envspec.session.identity import noted_identity
 from envspec.session.log_chunk import LogChunk
 from envspec.session.notices import tell
-from envspec.session.outcome import failed_event
+from envspec.session.outcome import failed_event, stopped_before
 from envspec.session.programs import check_programs
 from envspec.session.registry import clean
 from envspec.session.renewal import Renewal
@@ -67,6 +67,7 @@ class Session:
         self._closing: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
+        self._reason = ""
         self._over = asyncio.Event()
 
     @property
@@ -94,7 +95,7 @@ class Session:
             raise
         if self._starting.cancelled():
             await self._over.wait()
-            raise self._error or StoppedError(f"{self.status.environment} was stopped before it was healthy")
+            raise self._error or stopped_before(self.status.environment, self._reason)
         if (error := self._starting.exception()) is not None:
             await self._give_up(error)
             raise error
@@ -240,6 +241,7 @@ class Session:
 
     def _begin_end(self, reason: str) -> asyncio.Task[None]:
         if self._down is None:
+            self._reason = reason
             self._down = asyncio.create_task(self._take_down(reason))
             self._closing = asyncio.create_task(self._close_after(self._down))
         return self._down

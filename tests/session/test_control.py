@@ -84,6 +84,7 @@ def test_a_start_that_is_stopped_from_elsewhere_says_so(bench: Bench) -> None:
     Control(directory).stop("changed my mind")
     session.join()
     assert isinstance(session.error, StoppedError)
+    assert str(session.error) == "env was stopped before it was healthy (changed my mind)"
 
 
 def test_a_directory_deeper_than_a_socket_path_may_be(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,6 +124,7 @@ def test_one_that_is_stopped_while_it_starts_says_so(bench: Bench) -> None:
     Control(registry.sessions()[0].directory).stop("from elsewhere")
     starter.join()
     assert isinstance(raised[0], StoppedError)
+    assert str(raised[0]) == "the environment was stopped before it was healthy (from elsewhere)"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
