@@ -88,8 +88,15 @@ def openai_client(status: SessionStatus, endpoint: str) -> openai.OpenAI:
     class Connections(openai.DefaultHttpxClient):
         """Closed when nobody has them any more: copies of a client, as of `with_options`, share them with it."""
 
+        made = False
+
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self.made = True
+
         def __del__(self) -> None:
-            self.close()
+            if self.made:  # a test may be interrupted before, and has nothing then that could be closed
+                self.close()
 
     timeout = openai.Timeout(THINKING, connect=CONNECTING)
     connections = Connections(trust_env=False, timeout=timeout)
