@@ -9,6 +9,7 @@ import pytest
 
 from envspec.plan import events as e
 from envspec.pytest_plugin.last_words import words_of
+from envspec.pytest_plugin.model_needs import is_skipped
 from envspec.pytest_plugin.pool import EnvironmentPool
 from envspec.pytest_plugin.ran import Sessions
 from envspec.pytest_plugin.start_lines import StartLines
@@ -64,7 +65,8 @@ class Telling:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Say what is waited for while a test waits."""
-        if self._lines is None or all(self._pool.owner.is_settled(wanted) for wanted in self._pool.wanted_by(item)):
+        wanted = () if is_skipped(item) else self._pool.wanted_by(item)
+        if self._lines is None or all(map(self._pool.owner.is_settled, wanted)):
             return (yield)
         with self._lines.waited_for():
             return (yield)

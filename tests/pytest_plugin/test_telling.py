@@ -176,3 +176,20 @@ def test_a_run_within_a_run_has_no_terminal_and_needs_none(project: pytest.Pytes
     result = project.runpytest_inprocess("--env=slow")
     result.assert_outcomes(passed=3)
     result.stdout.fnmatch_lines(["envspec: slow is healthy in *"])
+
+
+def test_a_skipped_test_stays_in_its_line(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        test_line="""
+import pytest
+
+def test_first(): pass
+
+@pytest.mark.skip
+def test_skipped(environment): pass
+"""
+    )
+
+    result = project.runpytest_subprocess("--env=slow", "test_line.py")
+
+    result.stdout.fnmatch_lines(["test_line.py .s *"])
