@@ -78,7 +78,14 @@ def wanted_of(item: pytest.Item, naming: Naming) -> tuple[Wanted, ...]:
             return (parameters["environment"],)
         found = bare_of(item, naming)
         return found if len(found) == 1 else ()
-    return bare_of(item, naming) if "environment" in item.keywords else ()
+    return bare_of(item, naming) if is_marked(item, naming) else ()
+
+
+def is_marked(item: pytest.Item, naming: Naming) -> bool:
+    """Tell whether a test has the marker, and it is ours."""
+    if "environment" not in item.keywords:
+        return False
+    return "environment" in getattr(item, "fixturenames", ()) or not naming.is_foreign
 
 
 def bare_of(item: pytest.Item, naming: Naming) -> tuple[Wanted, ...]:

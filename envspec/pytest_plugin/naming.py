@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from envspec.errors import EnvspecError
 from envspec.pytest_plugin.text import with_hint
 from envspec.pytest_plugin.wanted import Wanted
-from envspec.spec.find import SUFFIXES, find, name_of
+from envspec.spec.find import SUFFIXES, files_to_check, find, name_of
 
 
 class Naming:
@@ -53,6 +54,13 @@ class Naming:
             with suppress(EnvspecError):  # the test that wants it will say so
                 self._first[name] = self._names.setdefault(self.file(name).resolve(), name)
         return self._first[name]
+
+    @cached_property
+    def is_foreign(self) -> bool:
+        """Whether this project has no environments, and none is asked for: a marker of that name is somebody else's."""
+        with suppress(EnvspecError):  # pyproject.toml is wrong: the test that wants one will say so
+            return not self.chosen and not files_to_check(self._root)
+        return False
 
     def exists(self, wanted: Wanted) -> bool:
         """Tell whether there is a file of it."""

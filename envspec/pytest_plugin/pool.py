@@ -17,7 +17,7 @@ from envspec.pytest_plugin.ending import tried
 from envspec.pytest_plugin.keys import MEETING, POOL, is_ordered
 from envspec.pytest_plugin.last_words import words_of
 from envspec.pytest_plugin.lender import Lender
-from envspec.pytest_plugin.markers import names_of, wanted_of
+from envspec.pytest_plugin.markers import is_marked, names_of, wanted_of
 from envspec.pytest_plugin.meeting import BROKER
 from envspec.pytest_plugin.model_needs import is_skipped
 from envspec.pytest_plugin.naming import Naming
@@ -158,7 +158,7 @@ class EnvironmentPool:
 
     def enter(self, item: pytest.Item) -> None:
         """Let a test begin, unless what it wants is broken. Brings up what one that is marked wants, but takes not."""
-        if "environment" in item.keywords:
+        if is_marked(item, self.naming):
             names_of(item, self.config)  # fails a test whose marker is wrong
         self.unnamed.enter(item)
         self._test = item.nodeid

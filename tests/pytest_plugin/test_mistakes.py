@@ -165,3 +165,10 @@ def test_of_an_unknown_var_the_option_is_said_that_was_given(project: pytest.Pyt
 
     result.stdout.fnmatch_lines(["*--env-set foo: there is no var 'foo'*"])
     result.stdout.no_fnmatch_line("* --set foo*")
+
+
+@pytest.mark.parametrize("marker", ["environment('production')", "environment(region='eu')"])
+def test_a_marker_of_a_project_without_environments_is_somebody_else_s(pytester: pytest.Pytester, marker: str) -> None:
+    pytester.makepyfile(f"import pytest\n@pytest.mark.{marker}\ndef test_it(): pass\n")
+
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
