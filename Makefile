@@ -46,7 +46,7 @@ test: $(VENV)/.development $(VENV)/.compiled
 	ruff format --check .
 	mypy
 	lint-imports
-	pytest -n 2 $(PYTEST_ARGS)
+	pytest -n 3 $(PYTEST_ARGS)
 
 test-vllm: $(VLLM)/.serving $(VLLM)/.compiled
 	PATH="$(CURDIR)/$(VLLM)/bin:$$PATH" $(VLLM)/bin/python -m pytest tests/vllm $(PYTEST_ARGS)
