@@ -76,7 +76,8 @@ def test_a_death_after_all_tests_fails_the_run(project: pytest.Pytester, options
     result.assert_outcomes(passed=2)
     result.stdout.re_match_lines(
         [
-            r".*envspec: environment pair is broken: services\.worker\.0 died of SIGKILL, sender unknown, .* after test_\w+"
+            r".*envspec: environment pair is broken: services\.worker\.0 died of SIGKILL, "
+            r"sender unknown, .* after test_\w+"
         ]
     )
     assert result.ret == pytest.ExitCode.TESTS_FAILED
