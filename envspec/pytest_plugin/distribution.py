@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from envspec.pytest_plugin.keys import MEETING, POOL, is_ordered
+from envspec.pytest_plugin.terminal import can_rewrite, is_told
 
 if TYPE_CHECKING:
     from envspec.pytest_plugin.wanted import Groups
@@ -28,9 +29,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_configure_node(node: Any) -> None:
-    """Tell an xdist worker where the controller's environments are; one on another host has its own."""
+    """Tell an xdist worker where the controller's environments are; one on another host has its own.
+
+    Those here write themselves what their starts wait for, where that smears no terminal.
+    """
     meeting = node.config.stash.get(MEETING, "") if node.gateway.spec.popen else ""
-    node.workerinput["envspec"] = {"meeting": meeting, "ordered": is_ordered(node.config)}
+    tells = node.gateway.spec.popen and is_told(node.config) and not can_rewrite(1)
+    node.workerinput["envspec"] = {"meeting": meeting, "ordered": is_ordered(node.config), "tells": bool(tells)}
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:

@@ -25,3 +25,9 @@ def is_ordered(config: pytest.Config) -> bool:
     """Tell whether tests are put in groups: neither --env-order nor a --dist says otherwise."""
     told = getattr(config, "workerinput", {}).get("envspec")
     return told["ordered"] if told else config.getoption("--env-order") == "group" and not config.stash[CHOSEN]
+
+
+def telling_worker(config: pytest.Config) -> str:
+    """Return which worker of xdist this process is, if it is one that writes what its starts wait for."""
+    told = getattr(config, "workerinput", {})
+    return str(told["workerid"]) if told and told["envspec"]["tells"] else ""

@@ -2,6 +2,7 @@
 
 Where tests run in this process, too, it is written only while the main thread waits for an environment: nothing of
 pytest's or of a test's own can come in between. The controller of xdist runs no tests, so there it is always written.
+A worker that has environments of its own has no terminal either: its plain lines go to the stderr of its controller.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import pytest
 
 from envspec.pytest_plugin.live_line import LiveLine
 from envspec.pytest_plugin.ran import Ran
-from envspec.pytest_plugin.terminal import end_line, say
+from envspec.pytest_plugin.terminal import can_rewrite, end_line, say
 from envspec.report.waiting import start_line
 
 LOOK = 0.2
@@ -27,21 +28,22 @@ PATIENCE = 10.0
 
 
 class StartLines:
-    """Writes the lines, in a thread that lives while something starts."""
+    """Writes the lines, in a thread that lives while something starts. `worker` is which of xdist's this process is."""
 
-    def __init__(self, config: pytest.Config, *, alone: bool) -> None:
+    def __init__(self, config: pytest.Config, *, alone: bool, worker: str = "") -> None:
         self._config = config
         self._writer = config.get_terminal_writer()
         self._alone = alone
+        self._worker = worker
         self._lock = threading.Lock()
         self._starting: dict[int, Ran] = {}
         self._told: dict[int, float] = {}
         self._watched = False
         self._over = threading.Event()
         self._may_write = not alone
-        self._output = _own_stdout()
+        self._output = _own_stdout() if not worker else os.dup(2)  # execnet leaves a worker the controller's
         self._live: LiveLine | None = None
-        if self._output is not None and os.isatty(self._output) and os.environ.get("TERM") != "dumb":
+        if self._output is not None and not worker and can_rewrite(self._output):
             self._live = LiveLine(self._writer, self._output)
 
     def begin(self, ran: Ran) -> None:
@@ -55,7 +57,7 @@ class StartLines:
     @contextmanager
     def waited_for(self) -> Iterator[None]:
         """Let lines come while the block, in the main thread, waits for an environment."""
-        if self._live is None:
+        if self._live is None and not self._worker:
             end_line(self._config)
         with self._lock:
             self._may_write = True
@@ -100,18 +102,19 @@ class StartLines:
         now = time.monotonic()
         for key, text in lines.items():
             if key not in self._told:
-                self._write(f"envspec: starting {self._starting[key].name} …")
+                self._write(f"starting {self._starting[key].name} …")
             elif now >= self._told[key] + PATIENCE:
-                self._write(f"envspec: {text}")
+                self._write(text)
             else:
                 continue
             self._told[key] = now
 
     def _write(self, text: str) -> None:
+        said = f"envspec: {self._worker}: {text}" if self._worker else f"envspec: {text}"
         if not self._alone:
-            say(self._config, text)
+            say(self._config, said)
         elif self._output is not None:
-            os.write(self._output, f"{text}\n".encode())
+            os.write(self._output, f"{said}\n".encode())
 
 
 def _own_stdout() -> int | None:

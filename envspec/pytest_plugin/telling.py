@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from envspec.plan import events as e
+from envspec.pytest_plugin.keys import telling_worker
 from envspec.pytest_plugin.last_words import words_of
 from envspec.pytest_plugin.model_needs import is_skipped
 from envspec.pytest_plugin.pool import EnvironmentPool
@@ -25,7 +26,8 @@ from envspec.session.status import SessionStatus
 class Telling:
     """Tells it in the process that has a terminal; under -q, nothing but what was asked for by --env-timeline.
 
-    A worker of xdist that owns environments leaves what there is of them to the controller's.
+    A worker of xdist that owns environments leaves what there is of them to the controller's. Only what a start waits
+    for cannot wait for the end, so that it writes itself.
     """
 
     def __init__(self, pool: EnvironmentPool) -> None:
@@ -33,8 +35,9 @@ class Telling:
         self._sessions = Sessions()
         self._told: set[str] = set()
         self._lines: StartLines | None = None
-        if is_told(pool.config):
-            self._lines = StartLines(pool.config, alone=pool.runs_tests)
+        worker = telling_worker(pool.config)
+        if is_told(pool.config) or worker:
+            self._lines = StartLines(pool.config, alone=pool.runs_tests, worker=worker)
         if pool.config.getoption("--env-timeline"):
             words_of(pool.config).ran = self._sessions.all
         if pool.owns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,11 @@ import pytest
 def is_told(config: pytest.Config) -> bool:
     """Tell whether somebody reads, and has not asked for quiet."""
     return config.pluginmanager.has_plugin("terminalreporter") and config.get_verbosity() >= 0
+
+
+def can_rewrite(descriptor: int) -> bool:
+    """Tell whether it leads to a terminal that can rewrite a line in place."""
+    return os.isatty(descriptor) and os.environ.get("TERM") != "dumb"
 
 
 def say(config: pytest.Config, line: str) -> None:
