@@ -116,7 +116,7 @@ def test_without_a_terminal_a_plain_line_comes_now_and_then(project: pytest.Pyte
 
 
 def test_each_worker_that_has_its_own_tells_what_it_waits_for(project: pytest.Pytester) -> None:
-    read = []
+    read, telling = [], set()
     with subprocess.Popen(
         argv("-n2", "--env-per-worker"),
         cwd=project.path,
@@ -127,12 +127,13 @@ def test_each_worker_that_has_its_own_tells_what_it_waits_for(project: pytest.Py
     ) as process:
         for line in process.stderr or ():
             read.append(line.rstrip())
-            if all(any(one.startswith(f"envspec: {worker}: slow: ") for one in read) for worker in ("gw0", "gw1")):
+            if WAITING in line:
+                telling.add(line.split(" slow: ")[0])
+            if telling == {"envspec: gw0:", "envspec: gw1:"}:
                 go(project)
     assert process.returncode == 0
     begun = sorted(line for line in read if "starting" in line)
     assert begun == ["envspec: gw0: starting slow …", "envspec: gw1: starting slow …"]
-    assert any(WAITING in line for line in read)
 
 
 def test_a_dumb_terminal_gets_plain_lines(project: pytest.Pytester, on_screen: Callable[..., Screen]) -> None:
