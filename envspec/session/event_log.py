@@ -29,7 +29,7 @@ class EventLog:
     def __init__(self, *environments: Mapping[str, str]) -> None:
         self.begin = time.monotonic()
         self._secrets = secrets_of(environments)
-        self._epoch = time.time() - self.begin
+        self._epoch = time.time() - time.monotonic()  # not `begin`: what came since has taken its time
         self._past: list[Event] = []
         self._subscribers: list[Subscriber] = []
         self._file: IO[str] | None = None

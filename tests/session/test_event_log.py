@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 
 from envspec.plan import events as e
 from envspec.plan.plan import Plan
+from envspec.session import event_log
 from envspec.session.event_log import EventLog
 
 
@@ -77,3 +81,23 @@ def test_a_full_disk_is_told_once_and_survived() -> None:
     assert told.count("events are no longer written to disk: No space left on device") == 1
     assert [message for message in told if message.startswith("event ")] == ["event 0", "event 1", "event 2"]
     log.close()
+
+
+def test_the_time_of_an_event_is_the_clocks_though_a_log_takes_its_time_to_be_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    elapsed = [0.0]
+
+    def slow(*_environments: object) -> tuple[str, ...]:
+        elapsed[0] += 5.0
+        return ()
+
+    clock = SimpleNamespace(monotonic=lambda: 100.0 + elapsed[0], time=lambda: 5000.0 + elapsed[0])
+    monkeypatch.setattr(event_log, "time", clock)
+    monkeypatch.setattr(event_log, "secrets_of", slow)
+
+    log, told = EventLog(), list[e.Event]()
+    log.subscribe(told.append)
+    log.record(e.Warned(message="now"))
+
+    assert [(event.at, event.time) for event in told] == [(5.0, 5005.0)]
