@@ -7,6 +7,7 @@ import time
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +17,10 @@ from envspec.pytest_plugin.pool import EnvironmentPool
 from envspec.pytest_plugin.wanted import Wanted
 from envspec.session.live import Environment, Handle
 from envspec.session.state import EVENTS, LOGS
+from envspec.units import format_seconds
+
+if TYPE_CHECKING:
+    from envspec.plan.events import FaultOrdered
 
 Sections = list[tuple[str, str]]
 
@@ -43,6 +48,7 @@ class Evidence:
         self._sound: list[Wanted] = []
         self._shown: set[Wanted] = set()
         self._began = 0.0
+        self._tests: list[tuple[float, str]] = []
         pool.on_lend(self._lent)
 
     def _lent(self, wanted: Wanted, handle: Handle, _environment: Environment) -> None:
@@ -71,6 +77,7 @@ class Evidence:
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Note where all logs are; afterwards tell JUnit's report which session it is."""
         self._began = time.time()
+        self._tests.append((self._began, item.nodeid))
         self._shown.clear()
         wanted = wanted_of(item, self._pool.naming)
         for one in wanted:
@@ -109,6 +116,8 @@ class Evidence:
         from envspec.report.span import written  # as below: where no test fails, nobody waits for this
 
         changes = self._changes(files)
+        if not again:
+            changes = self._lasting(files) + changes
         where = f"session {files.session}, all logs: {files.directory / LOGS}"
         sections = []
         if changes or not again:
@@ -128,6 +137,24 @@ class Evidence:
         events = read_events(Path(files.events), self._sizes.get(files.events, 0))
         told = [replace(event, at=max(0.0, event.time - self._began)) for event in events]
         return plain(line for event in told if (line := event_line(event)) is not None)
+
+    def _lasting(self, files: Files) -> str:
+        """Return what was in force when the test began, since somebody had ordered it, a line each."""
+        from envspec.report.lasting import lasting
+        from envspec.report.recorded import read_events
+
+        before = read_events(Path(files.events), end=self._sizes.get(files.events, 0))
+        return "".join(f"since {self._since(order)}: {what}\n" for order, what in lasting(before))
+
+    def _since(self, order: FaultOrdered) -> str:
+        """Say when something was ordered: since the begin of which test, where no other worker can have done it."""
+        if order.position:
+            return order.position
+        if not self._pool.owns:
+            return f"{format_seconds(self._began - order.time)} before the test"
+        test = next((test for began, test in reversed(self._tests) if began <= order.time), "before the first test")
+        file = self._tests[-1][1].partition("::")[0]
+        return test.removeprefix(f"{file}::")
 
 
 def _secrets(handle: Handle) -> tuple[str, ...]:

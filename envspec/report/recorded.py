@@ -8,12 +8,15 @@ from pathlib import Path
 from envspec.plan.events import Event, event_from_json
 
 
-def read_events(path: Path, offset: int = 0) -> list[Event]:
-    """Return the events in a file from `offset` on; a line that is half written yet, or unknown, is passed over."""
+def read_events(path: Path, offset: int = 0, end: int | None = None) -> list[Event]:
+    """Return the events in a file from `offset` on, or between it and `end`.
+
+    A line that is half written yet, or unknown, is passed over.
+    """
     try:
         with path.open("rb") as file:
             file.seek(offset)
-            lines = file.read().splitlines()
+            lines = file.read(-1 if end is None else max(0, end - offset)).splitlines()
     except OSError:
         return []
     return [event for line in lines if (event := _event(line)) is not None]

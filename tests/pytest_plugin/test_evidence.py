@@ -204,3 +204,47 @@ def test_x(environment, used): pass
     )
 
     assert re.search(r"silent +died of SIGKILL", told[told.index("envspec: talk during the test") :])
+
+
+LEFT = """
+def test_orders(environment):
+    environment["web"].endpoint("http").drop()
+    environment["speaker"].pause()
+    environment["silent"].stop()
+
+def test_undoes_and_orders(environment):
+    environment["speaker"].resume()
+    environment["other"].kill()
+
+def test_x(environment):
+    assert False
+"""
+STOPPED = """
+def test_orders(environment): environment["silent"].stop()
+def test_x(environment): assert False
+"""
+WEB = """
+  other: {command: [sleep, "1000"]}
+  web: {use: http-server, ports: {http: {proxy: true}}}
+"""
+
+
+def test_a_fault_that_outlives_its_test_is_shown_with_where_it_began(project: pytest.Pytester) -> None:
+    file = project.path / "environments" / "talk.yaml"
+    file.write_text(file.read_text() + WEB)
+
+    told = run(project, LEFT).splitlines()
+
+    begin = next(number for number, line in enumerate(told) if "envspec: talk during the test" in line)
+    assert told[begin + 1 : begin + 4] == [
+        "since test_orders: drop on web.http",
+        "since test_orders: silent was stopped on request and not started again",
+        "since test_undoes_and_orders: other was killed on request and not started again",
+    ]
+    assert "session talk-" in told[begin + 4]
+
+
+def test_of_a_shared_environment_it_is_shown_when_the_fault_began(project: pytest.Pytester) -> None:
+    told = run(project, STOPPED, "-n1")
+
+    assert re.search(r"^since [0-9.]+ m?s before the test: silent was stopped on request", told, re.MULTILINE)
