@@ -165,7 +165,9 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     """Fetch the models that the selected tests will load. Those that services need, their environment fetches."""
     if session.config.option.collectonly:
         return
-    if any("model" in item.keywords or "model_loader" in getattr(item, "fixturenames", ()) for item in session.items):
+    from envspec.pytest_plugin.markers import has_mark
+
+    if any("model_loader" in getattr(item, "fixturenames", ()) or has_mark(item, "model") for item in session.items):
         models_of(session.config).preload(session.items)
 
 

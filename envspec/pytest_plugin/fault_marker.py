@@ -12,6 +12,7 @@ import pytest
 
 from envspec.errors import EnvspecError
 from envspec.plan.fault import Fault
+from envspec.pytest_plugin.markers import has_mark
 from envspec.pytest_plugin.pool import EnvironmentPool
 from envspec.pytest_plugin.wanted import Wanted
 from envspec.session.live import Environment, Handle
@@ -38,7 +39,7 @@ class FaultMarker:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """Let the faults of the marker happen while the test runs; it fails where one of them could not be done."""
-        marker = item.get_closest_marker("environment") if "environment" in item.keywords else None
+        marker = item.get_closest_marker("environment") if has_mark(item, "environment") else None
         written = marker.kwargs.get("faults") if marker is not None else None
         if not written:
             return (yield)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from envspec.pytest_plugin.naming import Naming
     from envspec.pytest_plugin.wanted import Wanted
 
+MARKS: pytest.StashKey[frozenset[str]] = pytest.StashKey()
 SCOPES = ("session", "module", "function")
 
 
@@ -83,7 +84,7 @@ def wanted_of(item: pytest.Item, naming: Naming) -> tuple[Wanted, ...]:
 
 def is_marked(item: pytest.Item, naming: Naming) -> bool:
     """Tell whether a test has the marker, and it is ours."""
-    if "environment" not in item.keywords:
+    if not has_mark(item, "environment"):
         return False
     return "environment" in getattr(item, "fixturenames", ()) or not naming.is_foreign
 
@@ -99,5 +100,22 @@ def bare_of(item: pytest.Item, naming: Naming) -> tuple[Wanted, ...]:
 
 
 def uses_environment(item: pytest.Item) -> bool:
-    """Tell whether a test has the marker or the fixture; cheap, since each test of each suite is asked."""
-    return "environment" in item.keywords or "environment" in getattr(item, "fixturenames", ())
+    """Tell whether a test has the marker or the fixture."""
+    return "environment" in getattr(item, "fixturenames", ()) or has_mark(item, "environment")
+
+
+def has_mark(item: pytest.Item, name: str) -> bool:
+    """Tell whether a test, its class, its module or a folder has a mark; cheap, since each test of each suite is asked.
+
+    pytest's keywords would not do: they hold names as well, as that of a folder `environment`.
+    """
+    return any(mark.name == name for mark in item.own_markers) or name in _marks(item.parent)
+
+
+def _marks(node: pytest.Collector | None) -> frozenset[str]:
+    """Return the marks of a node and of those above it, found once for all tests below."""
+    if node is None:
+        return frozenset()
+    if MARKS not in node.stash:
+        node.stash[MARKS] = frozenset(mark.name for mark in node.iter_markers())
+    return node.stash[MARKS]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from envspec.pytest_plugin.markers import wanted_of
+from envspec.pytest_plugin.markers import has_mark, wanted_of
 from envspec.pytest_plugin.naming import Naming
 
 
@@ -40,7 +40,7 @@ def marked(item: pytest.Item) -> Iterable[Need]:
     Raises:
         pytest.UsageError: a marker is not written as one.
     """
-    if "model" not in item.keywords:  # a look into dictionaries: cheaper than the markers of 5,000 tests
+    if not has_mark(item, "model"):  # cheaper than the markers of 5,000 tests
         return
     for marker in item.iter_markers("model"):
         if wrong := _wrong(marker):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from envspec.pytest_plugin.markers import bare_of, names_of
+from envspec.pytest_plugin.markers import bare_of, has_mark, names_of
 from envspec.pytest_plugin.naming import Naming
 from envspec.pytest_plugin.wanted import Wanted
 
@@ -33,7 +33,7 @@ class Unnamed:
     def enter(self, item: pytest.Item) -> None:
         """Hear which test runs now; what the fixture gave another one, it is not given."""
         self._item = item
-        differs = "environment" in item.keywords and bare_of(item, self._naming) != (self._given,)
+        differs = has_mark(item, "environment") and bare_of(item, self._naming) != (self._given,)
         if self._finish is not None and (differs or self._given is None):
             finish, self._finish = self._finish, None
             finish()
@@ -41,7 +41,7 @@ class Unnamed:
     def take(self, finish: Callable[[], object]) -> Wanted:
         """Return what the test that runs is meant for, or fail it; `finish` ends the fixture."""
         self._finish, self._given = finish, None
-        marked = self._item is not None and "environment" in self._item.keywords
+        marked = self._item is not None and has_mark(self._item, "environment")
         found = bare_of(self._item, self._naming) if marked and self._item else tuple(self._naming.chosen)
         if len(found) != 1:
             pytest.fail(self._several(found, marked=marked) if found else NONE_NAMED, pytrace=False)

@@ -152,3 +152,13 @@ def test_pytest_s_setup_show_says_the_name_where_there_are_several(project: pyte
 
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(["*SETUP*environment[[]z[]]", "*SETUP*environment[[]z1[]]"])
+
+
+def test_a_folder_or_a_test_of_that_name_wants_no_environment(project: pytest.Pytester) -> None:
+    (project.mkdir("environment") / "test_inside.py").write_text("def test_inside(): pass\n")
+    project.makepyfile("def environment(): pass\ndef test_environment(): pass\n")
+
+    result = project.runpytest_subprocess("--env=z")
+
+    result.assert_outcomes(passed=2)
+    result.stdout.no_fnmatch_line("*starting z*")
