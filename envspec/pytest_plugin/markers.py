@@ -109,13 +109,15 @@ def has_mark(item: pytest.Item, name: str) -> bool:
 
     pytest's keywords would not do: they hold names as well, as that of a folder `environment`.
     """
-    return any(mark.name == name for mark in item.own_markers) or name in _marks(item.parent)
+    own = item.own_markers
+    return (bool(own) and any(mark.name == name for mark in own)) or name in _marks(item.parent)
 
 
 def _marks(node: pytest.Collector | None) -> frozenset[str]:
     """Return the marks of a node and of those above it, found once for all tests below."""
     if node is None:
         return frozenset()
-    if MARKS not in node.stash:
-        node.stash[MARKS] = frozenset(mark.name for mark in node.iter_markers())
-    return node.stash[MARKS]
+    marks = node.stash.get(MARKS, None)
+    if marks is None:
+        marks = node.stash[MARKS] = frozenset(mark.name for mark in node.iter_markers())
+    return marks
