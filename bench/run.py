@@ -18,7 +18,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
-ORDER = ["cold", "tools", "readiness", "many", "ports", "cleanup", "cli", "models", "warm", "kills", "vllm"]
+ORDER = ["cold", "tools", "readiness", "many", "ports", "cleanup", "cli", "models", "pytest", "warm", "kills", "vllm"]
 PYTHONS = {"vllm": HERE.parent / ".venv-vllm" / "bin" / "python"}
 """The interpreters of those that need another one than ours."""
 
