@@ -95,7 +95,7 @@ def test_the_loss_of_the_whole_environment_is_told_in_every_process(project: pyt
 def test_x(environment):
     import json
     agents = json.loads((environment.dir / "processes.json").read_text())
-    for half in ("guardian", "agent"):
+    for half in ("agent", "guardian"):  # the agent would still stop its services, and tell of them
         os.kill(agents[half]["pid"], signal.SIGKILL)
     block()
 """,
@@ -181,7 +181,7 @@ def test_an_environment_that_was_lost_is_replaced_where_that_was_asked_for(
 def test_x(environment):
     import json
     agents = json.loads((environment.dir / "processes.json").read_text())
-    for half in ("guardian", "agent"):
+    for half in ("agent", "guardian"):  # the agent would still stop its services, and tell of them
         os.kill(agents[half]["pid"], signal.SIGKILL)
     block()
 
