@@ -82,6 +82,7 @@ class Watching:
         self._test: Test | None = None
         self._past = Past()
         self._lost_ones: list[Watch] = []
+        self._used: set[Wanted] = set()
         self._debugging = False
         self._news = threading.Condition()
         self._interrupter = Interrupter()
@@ -136,9 +137,13 @@ class Watching:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Wrapper:
         """Let the setup of a test be interrupted, once those environments are put aside that broke before it."""
+        uses = set(wanted_of(item, self._pool.naming))
+        unused = [watch for wanted, watch in self._watches.items() if wanted in uses - self._used]
+        self._await(unused, lambda: any(watch.loss is not None for watch in unused))  # it broke before this test
+        self._used = uses
         self._settle()
         with self._news:
-            self._test = test = Test(item, set(wanted_of(item, self._pool.naming)))
+            self._test = test = Test(item, uses)
         for watch in self._lost_ones:
             watch.told |= watch.wanted in test.uses  # it errors at once, or gets a fresh one
         try:
