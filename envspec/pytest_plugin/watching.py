@@ -82,7 +82,6 @@ class Watching:
         self._test: Test | None = None
         self._past = Past()
         self._lost_ones: list[Watch] = []
-        self._used: set[Wanted] = set()
         self._debugging = False
         self._news = threading.Condition()
         self._interrupter = Interrupter()
@@ -94,8 +93,9 @@ class Watching:
         test = self._test
         if test is not None:
             test.uses.add(wanted)
-        watch = self._watches[wanted] = Watch(wanted, handle, environment.name, self._lost)
+        watch = Watch(wanted, handle, environment.name, self._lost)
         self._await([watch], lambda: watch.loss is not None)
+        self._watches[wanted] = watch  # not sooner: what is heard until now has happened to nobody's test
         if watch.loss is None:
             return
         if test is not None and wanted not in test.renewed:  # it broke while nobody here had it
@@ -137,13 +137,9 @@ class Watching:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Wrapper:
         """Let the setup of a test be interrupted, once those environments are put aside that broke before it."""
-        uses = set(wanted_of(item, self._pool.naming))
-        unused = [watch for wanted, watch in self._watches.items() if wanted in uses - self._used]
-        self._await(unused, lambda: any(watch.loss is not None for watch in unused))  # it broke before this test
-        self._used = uses
         self._settle()
         with self._news:
-            self._test = test = Test(item, uses)
+            self._test = test = Test(item, set(wanted_of(item, self._pool.naming)))
         for watch in self._lost_ones:
             watch.told |= watch.wanted in test.uses  # it errors at once, or gets a fresh one
         try:

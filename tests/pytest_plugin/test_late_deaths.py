@@ -136,9 +136,6 @@ def test_a_death_between_two_users_of_an_environment_is_told_by_its_time(project
     )
 
 
-@pytest.mark.xfail(
-    strict=False, reason="on a busy machine the next user is now and then told the death, though a fresh one is up"
-)
 def test_after_a_death_between_its_users_an_environment_is_started_anew_where_that_was_asked_for(
     project: pytest.Pytester,
 ) -> None:
