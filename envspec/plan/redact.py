@@ -29,26 +29,10 @@ PUT_IN_LATER = ("$", "{", "<", "%")
 SHORTEST_SECRET = 8
 """Shorter values would turn up in ordinary text by chance."""
 MASK = "***"
-NAMES = frozenset(
-    {
-        *(
-            "action",
-            "backend",
-            "check",
-            "environment",
-            "error",
-            "event",
-            "host",
-            "kind",
-            "last",
-            "model",
-            "name",
-            "port",
-        ),
-        *("replica", "scheme", "served_name", "service", "session", "signal", "source", "waits_for", "where"),
-        *("cwd", "dir", "directory", "file", "log", "position", "project"),
-    }
-)
+PLACES = {"cwd", "dir", "directory", "file", "host", "log", "port", "position", "project", "where"}
+KINDS = {"action", "check", "event", "kind", "scheme", "signal", "source"}
+CALLED = {"backend", "environment", "error", "last", "model", "name", "replica", "served_name", "service", "session"}
+NAMES = PLACES | KINDS | CALLED | {"waits_for"}
 """Keys of events and plans under which things are called by name, or found: were a password `postgres`, masking it
 there would make the service of that name unknown."""
 

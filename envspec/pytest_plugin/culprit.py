@@ -24,10 +24,13 @@ class Loss(NamedTuple):
     what: str
     time: float
 
+    def told(self, when: str) -> str:
+        """Say it with the words that place it."""
+        return f"{self.what}{'' if self.what.endswith(')') else ','} {when}"
+
     def during(self, test: str, began: float) -> str:
         """Say it to a test that ran meanwhile, and began at that epoch time."""
-        comma = "" if self.what.endswith(")") else ","
-        return f"{self.what}{comma} {format_seconds(max(0.0, self.time - began))} into {test}"
+        return self.told(f"{format_seconds(max(0.0, self.time - began))} into {test}")
 
 
 class Losses:

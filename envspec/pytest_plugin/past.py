@@ -33,11 +33,10 @@ class Past:
         earlier = [span for span in (*self._spans, *((now,) if now else ())) if span.began <= loss.time]
         at_work = next((span for span in reversed(earlier) if loss.time <= span.ended), None)
         last = next((span for span in reversed(earlier) if wanted in span.uses and span is not at_work), None)
-        comma = "" if loss.what.endswith(")") else ","
         if at_work is not None and wanted in at_work.uses:
-            return f"{loss.what}{comma} during {at_work.test}"
+            return loss.told(f"during {at_work.test}")
         if last is None:
             since = "before the first test that used it"
         else:
             since = f"{format_seconds(max(0.0, loss.time - last.ended))} after {last.test}"
-        return f"{loss.what}{comma} {since}{f' (during {at_work.test})' if at_work else ''}"
+        return loss.told(since + (f" (during {at_work.test})" if at_work else ""))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import NoReturn, TypeGuard
 
 import pytest
 from _pytest.outcomes import Failed
@@ -34,7 +34,7 @@ def check_options(config: pytest.Config) -> None:
         raise pytest.UsageError(with_hint(error)) from error
 
 
-def is_skip(error: EnvspecError, config: pytest.Config) -> bool:
+def is_skip(error: EnvspecError, config: pytest.Config) -> TypeGuard[RequirementError]:
     """Tell whether tests are skipped of this: the host lacks something, and --env-strict does not forbid it."""
     return isinstance(error, RequirementError) and not config.getoption("--env-strict")
 
@@ -61,7 +61,7 @@ class Refusals:
 
     def refuse(self, wanted: Wanted, error: EnvspecError, test: str) -> NoReturn:
         """Let a test hear why its environment did not start."""
-        if is_skip(error, self._config) and isinstance(error, RequirementError):
+        if is_skip(error, self._config):
             pytest.skip(f"environment {wanted.name}: {reason(error)}")
         self._first[wanted] = test
         pytest.fail(f"environment {wanted.name} did not start: {one_line(error)}", pytrace=False)

@@ -10,19 +10,24 @@ services:
   worker: {command: [sleep, "1000"], replicas: 2}
   mortal: {command: [sleep, "1000"], restart: {on: failure}}
   watched:
-    command: [sleep, "1000"]
-    cwd: "{{ replica.dir }}"
     shell: touch alive; exec sleep 1000
     health: [{exec: {shell: test -e alive}}]
     liveness: {every: 100ms, failures: 1}
 """
 
 HELP = """
-import os, pathlib, signal, socket, threading, time
+import json, os, pathlib, signal, socket, threading, time
 import pytest
 
 def kill(environment, name, after=0.2, number=signal.SIGKILL):
     threading.Timer(after, os.kill, (environment[name].pid, number)).start()
+
+def kill_with_late_news(environment, name):
+    agent = json.loads((environment.dir / "processes.json").read_text())["agent"]["pid"]
+    worker = environment[name].pid
+    os.kill(agent, signal.SIGSTOP)  # as on a busy machine
+    os.kill(worker, signal.SIGKILL)
+    threading.Timer(0.2, os.kill, (agent, signal.SIGCONT)).start()
 
 def block():
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -32,8 +37,7 @@ def block():
 
 def dying(pytester: pytest.Pytester) -> pytest.Pytester:
     """Write the environment `pair`."""
-    text = PAIR.replace('    command: [sleep, "1000"]\n    cwd: "{{ replica.dir }}"\n', "")
-    (pytester.mkdir("environments") / "pair.yaml").write_text(text)
+    (pytester.mkdir("environments") / "pair.yaml").write_text(PAIR)
     pytester.makepyprojecttoml("[tool.pytest.ini_options]\naddopts = ['-p', 'no:cacheprovider', '--timeout=30']\n")
     return pytester
 

@@ -44,12 +44,7 @@ def test_a_test_that_fails_of_the_death_itself_says_so_first(project: pytest.Pyt
         project,
         """
 def test_x(environment):
-    import json
-    agent = json.loads((environment.dir / "processes.json").read_text())["agent"]["pid"]
-    worker = environment["worker.1"].pid
-    os.kill(agent, signal.SIGSTOP)  # news come late, as on a busy machine
-    os.kill(worker, signal.SIGKILL)
-    threading.Timer(0.2, os.kill, (agent, signal.SIGCONT)).start()
+    kill_with_late_news(environment, "worker.1")
     raise ConnectionResetError("peer")
 """,
     )

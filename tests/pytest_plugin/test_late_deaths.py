@@ -38,12 +38,7 @@ def test_a_death_in_the_last_moment_of_the_last_test_is_told(project: pytest.Pyt
         project,
         """
 def test_x(environment):
-    import json
-    agent = json.loads((environment.dir / "processes.json").read_text())["agent"]["pid"]
-    worker = environment["worker.1"].pid
-    os.kill(agent, signal.SIGSTOP)  # news come late, as on a busy machine
-    os.kill(worker, signal.SIGKILL)
-    threading.Timer(0.2, os.kill, (agent, signal.SIGCONT)).start()
+    kill_with_late_news(environment, "worker.1")
 """,
     )
 
