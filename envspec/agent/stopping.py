@@ -5,12 +5,12 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from envspec.agent.calls import Node
 from envspec.agent.family import Family
 from envspec.agent.loop import Timer
 from envspec.agent.tree import KILL_PATIENCE, command_of, send, send_group
+from envspec.record import Record
 
 ORPHANS_GRACE = 1.0
 """Seconds between SIGTERM and SIGKILL for descendants whose leader is gone: nobody is left who could wait for them."""
@@ -18,8 +18,7 @@ LOOK_AGAIN = 0.005
 """Seconds between looks at a tree whose end no pidfd announces."""
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(Record):
     """How a stop ended: whether grace ran out, and who survived even SIGKILL ("123 command …")."""
 
     killed: bool

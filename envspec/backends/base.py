@@ -7,12 +7,12 @@ means the end of the node's services, and the agent's protocol runs over it unch
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Protocol
 
+from envspec.record import Record
 
-@dataclass(frozen=True)
-class Stream:
+
+class Stream(Record):
     """A byte stream to one agent, both ways."""
 
     reader: asyncio.StreamReader

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,14 +12,14 @@ import click
 from envspec.cli import terminal
 from envspec.cli.options import format_option
 from envspec.errors import RequirementError, SpecError
+from envspec.record import Record
 from envspec.report.text import Span, columns
 
 if TYPE_CHECKING:
     from envspec.spec.environment import Environment
 
 
-@dataclass(frozen=True)
-class Listed:
+class Listed(Record):
     """One environment; `missing` and `errors` are why it cannot run here, `uncached` are models that it would fetch."""
 
     name: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,11 @@ import click
 from envspec.errors import SpecError
 from envspec.models import SOURCES
 from envspec.plan.plan import ModelPlan
+from envspec.record import Record
 from envspec.spec.environment import Environment
 
 
-@dataclass(frozen=True)
-class Declared:
+class Declared(Record):
     """A model, and the names of the environments that declare it just so."""
 
     plan: ModelPlan

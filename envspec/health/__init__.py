@@ -1,4 +1,4 @@
-"""HEALTHY? One frozen dataclass with its `probe` for each validator, in one file, and one line in this table.
+"""HEALTHY? One class of fields with its `probe` for each validator, in one file, and one line in this table.
 
 Everything here imports the standard library alone; what a validator needs beyond it is imported by its `probe`, which
 runs in the prober.

@@ -1,17 +1,18 @@
 """What every validator is made of: the question's context, its targets, and the answer.
 
-A validator is a frozen dataclass whose fields are its keys in the file. Pydantic reads the fields, their types and the
-docstrings beneath them for the file format, the JSON Schema and the reference page; the prober calls `probe`. This
-module imports neither pydantic nor any client library: the agent reads it too.
+A validator is a record (envspec.record) whose fields are its keys in the file. Pydantic reads the fields, their types
+and the docstrings beneath them for the file format, the JSON Schema and the reference page; the prober calls `probe`.
+This module imports neither pydantic nor any client library: the agent reads it too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, ClassVar, Protocol, TypeVar
 from urllib.parse import urlsplit
 
+from envspec.record import Record
 from envspec.units import Duration, format_seconds
 
 EXCERPT = 300
@@ -37,8 +38,7 @@ class Bounded(Protocol):
         """Return what `work` returns."""
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(Record):
     """What a probe found: whether it is healthy, and one line that says how one knows.
 
     `remedy` is what to do where asking again cannot help; it ends the wait at once. Else it is empty.
@@ -49,8 +49,7 @@ class Answer:
     remedy: str = ""
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Record):
     """A place to ask: a host that can be connected to, a port number, and for an attached service a path prefix."""
 
     scheme: str
@@ -92,8 +91,7 @@ def _unbounded(_pattern: str, _limit: float, work: Callable[[], Found], _looks: 
     return work()
 
 
-@dataclass(frozen=True)
-class Context:
+class Context(Record):
     """All that a probe may know beside its own fields.
 
     `timeout` is seconds for this attempt. `log` is the path of the replica's log, `log_start` the offset at which its
@@ -114,8 +112,7 @@ class Context:
     kept: MutableMapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Validator:
+class Validator(Record):
     """What all validators share. Subclasses add their fields and say how to ask."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -15,7 +14,6 @@ ANY_KEY = {"key": "AA==", "limit": "1", "keys_only": True}
 """A range over the key \\0, in base64 as etcd's JSON gateway wants it: cheap, and linearizable as reads are."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Etcd(Validator):
     """`/health` says true, and a linearizable read is answered, which needs a leader and a quorum."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from envspec.health.base import EXCERPT, TEN_SECONDS, Answer, CommandTimeoutError, Context, Validator, excerpt
@@ -15,7 +14,6 @@ MISSING = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
 class Exec(Validator):
     """A command, run with the replica's environment and in its directory, exits with 0.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from envspec.health.base import FIVE_SECONDS, PLACES, Answer, Context, Target, Validator, ask_each
@@ -17,7 +16,6 @@ STATUSES = ("UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN")
 """HealthCheckResponse.ServingStatus by number, of grpc/health/v1/health.proto."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Grpc(Validator):
     """The server's health service says SERVING. Needs `pip install 'envspec[grpc]'`."""
 

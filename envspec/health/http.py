@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
@@ -18,7 +17,6 @@ MATCH_LIMIT = 0.5
 """Seconds of the processor that a pattern may take on one body; of the largest, 16 MiB, most take a tenth."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Http(Validator):
     """An HTTP request is answered with the right status and, where asked for, the right body.
 

@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +23,6 @@ SCAN_LIMIT = 2**20
 """Bytes read by one `scan`, so that a flood does not hold up the agent's only thread."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Log(Validator):
     """A line that the replica printed since its start matches. It is sought line by line."""
 

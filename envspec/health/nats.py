@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import socket
 import time
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from envspec.health.base import FIVE_SECONDS, PLACES, Answer, Context, Target, Validator, ask_each
@@ -27,7 +26,6 @@ HELLO = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
 class Nats(Validator):
     """A NATS client is let in and gets its PONG; with `jetstream`, the account's JetStream answers as well."""
 

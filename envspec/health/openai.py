@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from envspec.health.base import (
@@ -31,7 +30,6 @@ QUESTION = "Hello"
 PATHS = {"chat": "/v1/chat/completions", "completion": "/v1/completions"}
 
 
-@dataclass(frozen=True, kw_only=True)
 class Openai(Validator):
     """The server's `/v1/models` lists the model and, with `request`, a real request to it is answered.
 

@@ -6,14 +6,12 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from envspec.health.base import TEN_SECONDS, Answer, Context, Validator
 from envspec.health.values import PositiveDuration
 
 
-@dataclass(frozen=True, kw_only=True)
 class Python(Validator):
     """A Python function returns. It says no by raising; what it prints goes into the answer.
 

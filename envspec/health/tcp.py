@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
 from typing import ClassVar
 
 from envspec.health.base import ONE_SECOND, PLACES, Answer, Context, Target, Validator, ask_each
 from envspec.health.values import PositiveDuration
 
 
-@dataclass(frozen=True, kw_only=True)
 class Tcp(Validator):
     """A TCP connection is accepted. Says nothing about what the server is able to do."""
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from envspec.record import Record
 
 if TYPE_CHECKING:
     import ssl
 
 
-@dataclass(frozen=True)
-class Tls:
+class Tls(Record):
     """Speak TLS, even where the endpoint's scheme does not say so. Paths are those of PEM files."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}

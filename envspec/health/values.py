@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
+from envspec.record import Record
 from envspec.units import Duration
 
 if TYPE_CHECKING:
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
 
-@dataclass(frozen=True)
-class Checked:
+class Checked(Record):
     """Marks a type whose values `refuse` looks at: it returns what is wrong with one, or nothing.
 
     `schema` says the same to editors, as far as a JSON Schema can.

@@ -11,12 +11,12 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from envspec.health.base import NotHttpError, Target, excerpt
 from envspec.health.tls import Tls, client_context
+from envspec.record import Record
 
 if TYPE_CHECKING:
     import http.client
@@ -26,8 +26,7 @@ BODY_LIMIT = 16 * 2**20
 """Bytes of a body that are read; a health answer beyond that is a mistake, and would fill the prober's memory."""
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(Record):
     """A whole answer of an HTTP server."""
 
     status: int

@@ -6,15 +6,15 @@ import os
 import pwd
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from envspec.record import Record
 
 _PROC = Path("/proc")
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
 
 
-@dataclass(frozen=True)
-class Owner:
+class Owner(Record):
     """A process that has a socket open, with its command on one line.
 
     `session` is the envspec session that it runs for, `replica` what it is there; both may be empty.

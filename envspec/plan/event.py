@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import field
+
+from envspec.record import Record
 
 
-@dataclass(frozen=True, kw_only=True)
-class Event:
+class Event(Record):
     """What all events have; `at` and `time` are stamped by the session's event log."""
 
-    at: float = 0.0
-    time: float = 0.0
+    at: float = field(default=0.0, kw_only=True)
+    time: float = field(default=0.0, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any
 
 from envspec.plan import event as base
@@ -29,7 +29,6 @@ SessionLent = lending.SessionLent
 SessionReturned = lending.SessionReturned
 
 
-@dataclass(frozen=True, kw_only=True)
 class SessionStarting(Event):
     """The session exists: its directory is made and its agent is up."""
 
@@ -41,14 +40,12 @@ class SessionStarting(Event):
     backend: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class PortsLeased(Event):
     """All ports of the environment are held. Replica → port → numbers."""
 
     ports: Mapping[str, Mapping[str, tuple[int, ...]]]
 
 
-@dataclass(frozen=True, kw_only=True)
 class ReplicaWaiting(Event):
     """A replica cannot start yet; `waits_for` names services (with the awaited condition) and models."""
 
@@ -56,7 +53,6 @@ class ReplicaWaiting(Event):
     waits_for: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
 class ReplicaStarting(Event):
     """Whatever a replica waited for is there. `last` is what came last: the edge that the critical path follows."""
 
@@ -65,7 +61,6 @@ class ReplicaStarting(Event):
     last: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class ReplicaSpawned(Event):
     """The process runs."""
 
@@ -74,7 +69,6 @@ class ReplicaSpawned(Event):
     argv: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
 class ReplicaListening(Event):
     """The first LISTEN socket on one of its ports was seen, and belongs to the replica."""
 
@@ -83,7 +77,6 @@ class ReplicaListening(Event):
     number: int
 
 
-@dataclass(frozen=True, kw_only=True)
 class CheckAnswered(Event):
     """A validator gave another answer than the time before. `replica` is empty for the environment's `ready`."""
 
@@ -94,7 +87,6 @@ class CheckAnswered(Event):
     tries: int
 
 
-@dataclass(frozen=True, kw_only=True)
 class ReplicaHealthy(Event):
     """All validators passed, and `after_healthy` is done. `seconds` counts from the spawn."""
 
@@ -102,7 +94,6 @@ class ReplicaHealthy(Event):
     seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
 class ReplicaUnhealthy(Event):
     """Liveness failed so often in a row that it counts as an exit.
 
@@ -116,7 +107,6 @@ class ReplicaUnhealthy(Event):
     restarts: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class ReplicaExited(Event):
     """The process ended. One of `exit_code` and `signal` (a name, "SIGKILL") is set.
 
@@ -134,7 +124,6 @@ class ReplicaExited(Event):
     oom: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class ReplicaSucceeded(Event):
     """A task ended with exit code 0."""
 
@@ -142,7 +131,6 @@ class ReplicaSucceeded(Event):
     seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
 class ReplicaFailed(Event):
     """A replica is lost to the session: what happened, and what to do."""
 
@@ -152,7 +140,6 @@ class ReplicaFailed(Event):
     hint: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class ReplicaStopping(Event):
     """A replica was sent its stop signal."""
 
@@ -160,7 +147,6 @@ class ReplicaStopping(Event):
     signal: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class ReplicaStopped(Event):
     """Nothing of the replica is left. `killed` says that its grace ran out."""
 
@@ -169,7 +155,6 @@ class ReplicaStopped(Event):
     seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
 class FaultOrdered(Event):
     """Somebody asked for a fault, and it is about to be done.
 
@@ -189,14 +174,12 @@ class FaultOrdered(Event):
     detail: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class SessionHealthy(Event):
     """Every service is healthy and the environment's `ready` passed. `seconds` counts from the session's begin."""
 
     seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
 class SessionDegraded(Event):
     """A service of a healthy environment was lost; the others go on."""
 
@@ -204,12 +187,10 @@ class SessionDegraded(Event):
     message: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class SessionRecovered(Event):
     """Nothing of a degraded environment is lost any more: somebody started or restarted what was."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class SessionFailed(Event):
     """The environment did not start: the error's class, its sentence, its hint, and the exit code that it means."""
 
@@ -220,21 +201,18 @@ class SessionFailed(Event):
     details: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
 class SessionStopping(Event):
     """The session takes everything down. `reason` is for people."""
 
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class SessionStopped(Event):
     """Nothing runs any more, and all leases are given back."""
 
     seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
 class Warned(Event):
     """Something that harms nothing yet, but that somebody should know."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from envspec.plan.toxics import NOTHING, Toxics
+from envspec.record import Record
 
 FaultAction = Literal["kill", "pause", "resume", "stop", "start", "restart", "kill_child"]
 EndpointAction = Literal["latency", "drop", "throttle", "reset", "heal"]
@@ -15,8 +15,7 @@ UNDONE_BY: dict[str, str] = {"pause": "resume", "stop": "start"}
 """What ends a fault that lasts for a time."""
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(Record):
     """One thing to do to a service, or to one replica of it, or to what passes through its `port`.
 
     `signal` (a name, without SIG) is for kill and kill_child, which sends it to the one descendant whose name or
@@ -52,8 +51,7 @@ def undoing(order: Order) -> Order | None:
     return Order(action, order.target) if action is not None else None
 
 
-@dataclass(frozen=True)
-class Moment:
+class Moment(Record):
     """`delay` seconds after something has happened for the first time.
 
     `milestone` of the environment is `started` (the session has begun), `first_healthy` (its first replica is) or
@@ -66,8 +64,7 @@ class Moment:
     delay: float = 0.0
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(Record):
     """An order for later. One that `lasts` so many seconds is undone then (`undoing`).
 
     `where` names it for people, `faults[0]`; `position` is its `file:line:column`.

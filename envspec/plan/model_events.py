@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from envspec.plan.event import Event
 
 
-@dataclass(frozen=True, kw_only=True)
 class ModelFetching(Event):
     """A model is being made or fetched. `commit` is the revision of a repository, empty elsewhere."""
 
@@ -16,7 +13,6 @@ class ModelFetching(Event):
     commit: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class ModelReady(Event):
     """A model's files are complete. `bytes` of `total` were downloaded or made, `cached` says that none were.
 
@@ -33,7 +29,6 @@ class ModelReady(Event):
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
 class ModelProgress(Event):
     """How far a model is: `done` bytes of `total` (null while unknown) are here, of which `kept` were before.
 
@@ -46,7 +41,6 @@ class ModelProgress(Event):
     kept: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
 class ModelWaiting(Event):
     """Another process gets the same model; `holder` names it."""
 
@@ -54,7 +48,6 @@ class ModelWaiting(Event):
     holder: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class ModelRetrying(Event):
     """An attempt to get a model failed for a reason that may pass; the next one comes in `seconds`.
 
@@ -67,7 +60,6 @@ class ModelRetrying(Event):
     attempt: int
 
 
-@dataclass(frozen=True, kw_only=True)
 class ModelWarmed(Event):
     """A model's weights were read into the page cache, `bytes` of `total`: free memory is the bound."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from envspec.plan.plan import ModelPlan, PortRequest
+from envspec.record import Record
 
 
-@dataclass(frozen=True)
-class Requirements:
+class Requirements(Record):
     """What the host must have, from the file and from the entries of services that will be started.
 
     `memory` and `disk` are bytes. `extras` maps a command or module to the extra of envspec that provides it, and
@@ -26,8 +26,7 @@ class Requirements:
     needed_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Outline:
+class Outline(Record):
     """An environment's name and place, what it requires, and what must be leased. Its models have no path yet."""
 
     name: str

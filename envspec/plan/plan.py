@@ -7,10 +7,11 @@ travels as JSON (`envspec.plan.codec`), so it holds nothing but plain values.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from envspec.plan.fault import Fault
+from envspec.record import Record
 
 Condition = Literal["started", "healthy", "exited", "succeeded"]
 Kind = Literal["service", "task"]
@@ -20,8 +21,7 @@ ReplicaOrder = Literal["parallel", "ordered"]
 CONNECTABLE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  addresses to listen on, and where to reach them
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(Record):
     """Where a named port is reached: scheme, host and number, and for an attached service a path prefix."""
 
     name: str
@@ -42,8 +42,7 @@ class Endpoint:
         return f"{self.scheme}://{self.address}{self.path}"
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(Record):
     """A validator or an action, rendered: `kind` is its key in the file, `fields` are what its dataclass takes.
 
     `endpoints` are the places it asks (one for `port`, one per replica for `endpoint: worker.http`, none for `url` and
@@ -65,24 +64,21 @@ class Check:
     folder: str = ""
 
 
-@dataclass(frozen=True)
-class Liveness:
+class Liveness(Record):
     """Go on asking `health` every `every` seconds; `failures` bad answers in a row count as an exit."""
 
     every: float
     failures: int
 
 
-@dataclass(frozen=True)
-class Stop:
+class Stop(Record):
     """How a replica is asked to stop: this signal (a name without SIG), then SIGKILL after `timeout` seconds."""
 
     signal: str = "TERM"
     timeout: float = 10.0
 
 
-@dataclass(frozen=True)
-class Restart:
+class Restart(Record):
     """Whether an exit is followed by a new start; `max` bounds the restarts of a session, None does not."""
 
     on: RestartOn = "never"
@@ -99,8 +95,7 @@ def is_behind(name: str) -> bool:
     return "." in name
 
 
-@dataclass(frozen=True)
-class PortRequest:
+class PortRequest(Record):
     """A named port of a replica, before it has a number.
 
     `ranges` are inclusive; `fixed` asks for exactly that number; `count` > 1 for a contiguous block, whose numbers
@@ -118,8 +113,7 @@ class PortRequest:
     position: str = ""
 
 
-@dataclass(frozen=True)
-class ReplicaPlan:
+class ReplicaPlan(Record):
     """One running copy of a service, with nothing left to decide.
 
     `env` is the whole environment of the process. `dir` and `log` are paths on the node; `files` maps paths relative
@@ -171,8 +165,7 @@ class ReplicaPlan:
         return self.endpoints[endpoint.name][0] if endpoint in self.relayed.values() else endpoint
 
 
-@dataclass(frozen=True)
-class ServicePlan:
+class ServicePlan(Record):
     """A service and its replicas. `depends_on` maps names of enabled services to what is awaited of them.
 
     `models` are the names of the models that must be on disk before it starts. `hint` says which extra provides its
@@ -190,8 +183,7 @@ class ServicePlan:
     description: str = ""
 
 
-@dataclass(frozen=True)
-class ModelPlan:
+class ModelPlan(Record):
     """A model and the directory where its files will be. `source` is "synthetic", "repo" or "path".
 
     `commit` is what the revision of a repo was at when the session began, empty for other sources. `warm` reads the
@@ -209,8 +201,7 @@ class ModelPlan:
     position: str = ""
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Record):
     """A whole environment, ready to run: services in the order in which they stand in the file.
 
     `secret_vars` are the values of vars that are called like a secret (envspec.plan.redact).
@@ -234,8 +225,7 @@ class Plan:
         return tuple(replica for service in self.services for replica in service.replicas)
 
 
-@dataclass(frozen=True)
-class Bindings:
+class Bindings(Record):
     """What a run supplies to a spec: directories and leased numbers. Plain values, so that `resolve` stays pure.
 
     `ports` maps replica name → port name → the numbers leased for it, one or a block. `models` maps a model's name to

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from envspec.record import Record
 
 
-@dataclass(frozen=True)
-class Toxics:
+class Toxics(Record):
     """All that is wrong with an endpoint at a time; by default nothing.
 
     `latency` delays what the service says, by so many seconds, more or less at random by up to `jitter`. With `drop`

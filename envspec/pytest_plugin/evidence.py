@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from envspec.errors import EnvspecError
 from envspec.pytest_plugin.markers import wanted_of
 from envspec.pytest_plugin.pool import EnvironmentPool
 from envspec.pytest_plugin.wanted import Wanted
+from envspec.record import Record
 from envspec.session.live import Environment, Handle
 from envspec.session.state import EVENTS, LOGS
 from envspec.units import format_seconds
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 Sections = list[tuple[str, str]]
 
 
-@dataclass(frozen=True)
-class Files:
+class Files(Record):
     """What an environment writes: a log for each replica, and its events. `seconds` is what the run waited for it."""
 
     session: str

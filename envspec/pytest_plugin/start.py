@@ -6,13 +6,13 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from envspec.errors import EnvspecError
 from envspec.plan.events import Event, SessionReturned, SessionStopped
 from envspec.pytest_plugin.wanted import Wanted
+from envspec.record import Record
 from envspec.session.lending import Loan, borrow
 from envspec.session.live import Environment, Handle
 from envspec.session.request import Request, environ_of_tests
@@ -45,8 +45,7 @@ class Stay(NamedTuple):
         return cls(option("--env-keep"), shared and option("--env-attach"), shared and option("--env-warm"), ttl)
 
 
-@dataclass(frozen=True)
-class Started:
+class Started(Record):
     """An environment that is up. `kept` says that it outlives the run; `loan` is ours of one that others may borrow.
 
     `ttl` is how many seconds it waits for its next user, where this run has started it so; `session` is the id of one

@@ -12,11 +12,12 @@ import shlex
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from envspec.plan.redact import MASK, SECRET_NAMES, is_secret, redacted
+from envspec.record import Record
 from envspec.report import place
 from envspec.report.masking import masked
 from envspec.report.recorded import read_events
@@ -33,8 +34,7 @@ README = "README.txt"
 STORIES = "environments.txt"
 
 
-@dataclass(frozen=True)
-class Recorded:
+class Recorded(Record):
     """A session, its directory, and what must not be shown of what its services wrote."""
 
     id: str
@@ -43,8 +43,7 @@ class Recorded:
     secrets: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class FailedTest:
+class FailedTest(Record):
     """A test that failed in `when`: setup, call or teardown. `sections` are titles and texts that its report has."""
 
     name: str
@@ -53,8 +52,7 @@ class FailedTest:
     sections: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(Record):
     """A run of tests. `versions` are those of all that had a part in it, by name; `secrets` are its own.
 
     `stories` are what there is to tell of environments, as one that did not start, by their titles.

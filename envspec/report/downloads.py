@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from envspec.plan import events as e
+from envspec.record import Record
 from envspec.report import states
 from envspec.report.text import Span, one_line
 from envspec.units import format_seconds, format_size
@@ -19,8 +20,7 @@ MOVING = 1.0
 SEPARATOR = " · "
 
 
-@dataclass(frozen=True)
-class Download:
+class Download(Record):
     """A model that is not ready yet, as its last events have it.
 
     `points` are (at, bytes that came) of the last seconds: what was here before has no speed. `holder` names who gets

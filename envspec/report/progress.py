@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from envspec.plan import events as e
+from envspec.record import Record
 from envspec.report.downloads import Downloads, downloads_after
 from envspec.session.status import ReplicaStatus, SessionStatus
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(Record):
     """A session's status, and `downloads`: the models under way."""
 
     status: SessionStatus

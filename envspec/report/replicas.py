@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from envspec.record import Record
 from envspec.report import states
 from envspec.report.progress import shown_state
 from envspec.report.text import Line, Span, columns, first_line, indent, line_width, one_line, width
@@ -25,8 +26,7 @@ FIGURES = 24
 """The same for the shortest of several wordings, which is figures: half of them would be wrong."""
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(Record):
     """One row: cells that are aligned, and at its end either `words`, which may be cut, or `parts`, which may not.
 
     Parts may stand below one another. `wordings` are words of which the first that has room is taken.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from textwrap import wrap
 
 from envspec.plan import events as e
+from envspec.record import Record
 from envspec.report import states
 from envspec.report.text import Line, Span, clip, columns, indent, line
 from envspec.report.timeline import Timeline, timeline
@@ -16,8 +16,7 @@ MOST_SHOWN = 12
 """Sessions that get lines of their own; of tests that each have an environment there may be thousands."""
 
 
-@dataclass(frozen=True)
-class Used:
+class Used(Record):
     """A session of a run: its start, the seconds of its stop (None where it was left up), and what ran in it.
 
     `tests` ran in `seconds` from the begin of the first to the end of the last, whatever stood between.

@@ -7,19 +7,19 @@ the start is over but faults: somebody may restart what failed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from envspec.plan import events as e
 from envspec.plan.codec import to_json
+from envspec.record import Record
 from envspec.report.event_lines import fault_words
 from envspec.report.replicas import short_check
 from envspec.report.text import one_line
 from envspec.units import format_seconds
 
 
-@dataclass(frozen=True)
-class Track:
+class Track(Record):
     """The start of one replica, or a model's way to the disk; None for what never happened.
 
     `healthy` is for a task when it succeeded and for a model when its files were complete; `exited` is when a task
@@ -47,8 +47,7 @@ class Track:
         return next((at for at in (self.healthy, self.failed, self.exited) if at is not None), None)
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Record):
     """One step of the critical path: what everything waited for between `begin` and `end`, and why it took so long."""
 
     name: str
@@ -57,8 +56,7 @@ class Step:
     reason: str
 
 
-@dataclass(frozen=True)
-class Done:
+class Done(Record):
     """What was done to a replica on purpose, when, and where that is written: empty for what was ordered by hand."""
 
     at: float
@@ -67,8 +65,7 @@ class Done:
     position: str = ""
 
 
-@dataclass(frozen=True)
-class Timeline:
+class Timeline(Record):
     """A session's start, and the faults that were ordered in it. `seconds` is None where it never became healthy."""
 
     session: str

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from envspec.plan.plan import Check, Endpoint
+from envspec.record import Record
 from envspec.resolve.scope import EndpointsByPort, World, not_attached
 from envspec.spec.diagnostics import suggest
 from envspec.spec.environment import position
@@ -26,8 +27,7 @@ PATTERNS = {"log": "match", "http": "text"}
 """Fields that hold a regular expression."""
 
 
-@dataclass(frozen=True)
-class Asker:
+class Asker(Record):
     """Who asks: a replica, with its ports and its view of the world, or the environment as a whole."""
 
     what: str

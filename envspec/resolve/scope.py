@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from envspec.plan.plan import Bindings, Endpoint, behind
+from envspec.record import Record
 from envspec.spec.environment import Environment, Service
 from envspec.spec.template import Unavailable
 
@@ -35,8 +36,7 @@ class Watched(Mapping[str, Any]):
         return key in self._values
 
 
-@dataclass(frozen=True)
-class World:
+class World(Record):
     """An environment with its bindings: where everything is, and how templates see it."""
 
     environment: Environment

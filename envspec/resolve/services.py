@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from envspec.plan.plan import Check, Endpoint, Liveness, ReplicaPlan, Restart, ServicePlan, Stop
+from envspec.record import Record
 from envspec.resolve import environ
 from envspec.resolve.checks import Asker, checks_of, sound_items
 from envspec.resolve.contradictions import note_bad_names, note_contradictions
@@ -33,8 +34,7 @@ RUN_KEYS = frozenset({"command", "args", "shell", "cwd", "env", "env_file", "fil
 """Keys that say how a process is run; an attached service has none."""
 
 
-@dataclass(frozen=True)
-class Resolved:
+class Resolved(Record):
     """A service's plan and the spec of its first replica, by which others know whether it has validators."""
 
     plan: ServicePlan
@@ -73,8 +73,7 @@ def resolve_service(
     return Resolved(plan, spec)
 
 
-@dataclass(frozen=True)
-class Making:
+class Making(Record):
     """What the replicas of a service are made with. `top` is the environment's own `env`, rendered.
 
     `models` remembers which of them templates read; `needed` are those and what the service lists. `hint` is how to

@@ -10,11 +10,11 @@ from typing import Any
 
 from envspec.agent.wire import Message
 from envspec.plan.plan import Check
+from envspec.record import Record
 from envspec.session.aftermath import Aftermath
 
 
-@dataclass(frozen=True)
-class Exit:
+class Exit(Record):
     """How a process ended. `oom` is the kernel's evidence that memory ran out; `stopping` that we had asked for it."""
 
     pid: int
@@ -25,8 +25,7 @@ class Exit:
     stopping: bool = False
 
 
-@dataclass(frozen=True)
-class LastAnswer:
+class LastAnswer(Record):
     """What a validator said last, and how often it had been asked by then.
 
     `tries` is 0 where it is looked at all the time (a port, a log), or was not asked. `remedy` is what to do where

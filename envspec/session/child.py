@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from envspec.errors import UsageError
+from envspec.record import Record
 
 LISTED = 8
 """Descendants that an error names; a forking server has hundreds."""
@@ -13,8 +13,7 @@ SHOWN = 100
 """Characters of a command line that are shown of each."""
 
 
-@dataclass(frozen=True)
-class Child:
+class Child(Record):
     """A process that came of a replica's own. `name` is the kernel's, `command` the line or title that it shows."""
 
     pid: int

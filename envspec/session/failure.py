@@ -8,12 +8,12 @@ from __future__ import annotations
 import itertools
 import shlex
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 from envspec.errors import ServiceError, ServiceStartError
 from envspec.plan.codec import to_json
 from envspec.plan.graph import dependents
 from envspec.plan.plan import Plan, ReplicaPlan
+from envspec.record import Record
 from envspec.session.attempt import Exit, LastAnswer
 from envspec.session.event_log import Redact
 from envspec.session.harmless import harmless
@@ -26,8 +26,7 @@ MOST_CHECKS = 5
 """Validators that are named, the first of them in full."""
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(Record):
     """The facts of one failure. `replica` is None for the environment's own `ready`.
 
     `answers` are those of the validators that have not passed; `held_up` are chains of services, each waiting for the

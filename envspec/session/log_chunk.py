@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from envspec.record import Record
 
 
-@dataclass(frozen=True)
-class LogChunk:
+class LogChunk(Record):
     """A piece of a log: `offset` is where `data` begins, `size` the whole log's size when it was read.
 
     `start` is the first offset whose bytes are still there: what is before was given back to the disk.

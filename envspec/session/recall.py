@@ -15,7 +15,6 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from envspec.plan.codec import from_json, to_json
 from envspec.plan.outline import Outline
 from envspec.plan.plan import Bindings, Plan
 from envspec.plan.redact import redacted, secrets_of
+from envspec.record import Record
 from envspec.session.request import Request
 from envspec.session.stand_ins import is_plain, swap, swapped
 from envspec.session.state import write_json
@@ -46,8 +46,7 @@ MOST_KEPT = 64
 """Plans in the cache; the ones not used for longest go first."""
 
 
-@dataclass(frozen=True)
-class Recalled:
+class Recalled(Record):
     """A plan of before, and the bindings that stand in for this session's."""
 
     outline: Outline
@@ -84,8 +83,7 @@ def with_changing(environ: Mapping[str, str], value: str) -> dict[str, str]:
     return {name: value if name in CHANGING else own for name, own in environ.items()}
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(Record):
     """A plan, and what it was made for."""
 
     bindings: Bindings

@@ -8,12 +8,12 @@ import socket
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from envspec.agent.identity import boot_id, is_alive, pid_namespace
 from envspec.agent.sweep import sweep
+from envspec.record import Record
 from envspec.session.state import NEW, RECORD, finish_session_directory, sessions_directory, state_directory
 
 __all__ = ["Entry", "clean", "find", "sessions", "state_directory"]
@@ -24,8 +24,7 @@ KEPT_SECONDS = 24 * 3600.0
 fact, and no longer, because nobody ever deletes a state directory by hand."""
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(Record):
     """A session in the registry. `ended` is when it ended, in seconds since the epoch, None while it lives.
 
     `detached` says that it may be lent: it belongs to no other process.

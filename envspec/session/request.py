@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from envspec.errors import UsageError
 from envspec.models.places import settled
+from envspec.record import Record
 
 OF_PYTEST = ("PYTEST_CURRENT_TEST", "PYTEST_VERSION")
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(Record):
     """An environment file and how to run it.
 
     `sets` are overrides of vars, as on the command line; `environ` is the environment that services inherit and that

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from envspec.plan.plan import Plan
+from envspec.record import Record
 from envspec.session.agent_client import AgentClient
 from envspec.session.event_log import EventLog
 from envspec.session.order import Order
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(Record):
     """The plan, who carries it out, and whom to tell.
 
     `on_up` hears of a replica that is healthy (a task: done), `on_lost` of one that failed and is not restarted.

@@ -7,11 +7,12 @@ table, the control socket and a reader of `events.jsonl` all fold the same event
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Literal
 
 from envspec.plan import events as e
 from envspec.plan.plan import Plan, ReplicaPlan
+from envspec.record import Record
 
 SessionState = Literal["starting", "healthy", "degraded", "stopping", "stopped", "failed"]
 ReplicaState = Literal["waiting", "starting", "healthy", "unhealthy", "succeeded", "exited", "failed", "stopped"]
@@ -20,8 +21,7 @@ STANDS_STILL = {"STOP": True, "CONT": False}
 """Whether a process is paused after a signal that does not end it."""
 
 
-@dataclass(frozen=True)
-class ReplicaStatus:
+class ReplicaStatus(Record):
     """One replica: `ports` and `endpoints` hold one value a name, or a list where the spec asks for a block.
 
     `relayed` are the ports before which a relay stands. `stopping` says that it was sent its stop signal and something
@@ -57,8 +57,7 @@ class ReplicaStatus:
     message: str = ""
 
 
-@dataclass(frozen=True)
-class SessionStatus:
+class SessionStatus(Record):
     """A session and its replicas by name, in the order of the file."""
 
     id: str

@@ -7,18 +7,18 @@ rest of a service waits in `Service.tree` until there are numbers to render it w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from envspec.plan.outline import Requirements
 from envspec.plan.plan import Condition, Endpoint, Kind, ReplicaOrder
+from envspec.record import Record
 from envspec.spec.catalog_entry import InputSpec
 from envspec.spec.nodes import MapNode, Mark, Node
 
 
-@dataclass(frozen=True)
-class Port:
+class Port(Record):
     """A named port of a service. `ranges` are inclusive; `block` says that `count` is written: templates see a list.
 
     With a relay, its number is the relay's, and `behind` are the ranges of the one that the service itself listens on.
@@ -41,8 +41,7 @@ class Port:
         return replace(self, ranges=self.behind, fixed=None, behind=()) if self.behind else self
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(Record):
     """A catalog entry: `service`, `requires` and `extra` as written, their templates see `inputs`."""
 
     name: str
@@ -54,8 +53,7 @@ class Entry:
     service: MapNode
 
 
-@dataclass(frozen=True)
-class Service:
+class Service(Record):
     """One service. `tree` holds its keys from all layers, unrendered; a node renders in the scope of its own file.
 
     `given` is what it hands to the entry by `with`, `use` where it names the entry, and `removed_ports` where it takes
@@ -96,8 +94,7 @@ class Service:
         return tuple(f"{self.name}.{index}" for index in range(self.replicas))
 
 
-@dataclass(frozen=True)
-class Model:
+class Model(Record):
     """A declared model. `source` is a key of `envspec.models.SOURCES`, `options` what that source takes.
 
     `mark` is where its name stands, `tree` what the file writes of it, unrendered.
@@ -129,8 +126,7 @@ class Model:
         return str(self.options.get("revision", ""))
 
 
-@dataclass(frozen=True)
-class Environment:
+class Environment(Record):
     """A whole environment file. `tree` holds its top keys from all layers; `env` and `ready` of it are unrendered."""
 
     name: str

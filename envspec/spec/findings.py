@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from envspec.errors import Diagnostic, SpecError
+from envspec.record import Record
 from envspec.spec.diagnostics import at
 from envspec.spec.nodes import MapNode, Mark, Node, plain_data
 from envspec.spec.template import references
@@ -114,8 +115,7 @@ class Findings:
             raise SpecError(self.in_order())
 
 
-@dataclass(frozen=True)
-class Growth:
+class Growth(Record):
     """Whether anything was found since a moment: `new = growth(findings); …; if new: …`."""
 
     findings: Findings

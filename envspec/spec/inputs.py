@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from envspec.record import Record
 from envspec.spec.catalog import input_error, value_for
 from envspec.spec.catalog_entry import InputSpec
 from envspec.spec.dead_ends import note_dead_ends
@@ -25,8 +25,7 @@ _REFUSED = object()
 """Stands for a model that is wrong where it is declared, which was told there."""
 
 
-@dataclass(frozen=True)
-class Surroundings:
+class Surroundings(Record):
     """What `with` is evaluated in: the caller's names, and the objects that `model` and `service` inputs may name.
 
     `services` is None while it is not known yet which services are enabled.

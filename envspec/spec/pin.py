@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from envspec.errors import Diagnostic, SpecError
 from envspec.models.hub.options import COMMIT
+from envspec.record import Record
 from envspec.spec.core_schema import core_value
 from envspec.spec.diagnostics import at
 from envspec.spec.environment import Environment, Model
@@ -27,8 +27,7 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 _REST_OF_LINE = re.compile(r"(?:[ \t]+#[^\r\n]*|[ \t]*)(?=[\r\n]|\Z)")
 
 
-@dataclass(frozen=True)
-class Pin:
+class Pin(Record):
     """The commit that a model is pinned to, and where its keys `repo` and, where it is written, `revision` stand."""
 
     model: str
@@ -37,8 +36,7 @@ class Pin:
     commit: str
 
 
-@dataclass(frozen=True)
-class Edit:
+class Edit(Record):
     """A stretch of a text, and what is to stand there."""
 
     begin: int

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from envspec.record import Record
 from envspec.spec.composer import events_of
 from envspec.spec.nodes import Mark
 
@@ -17,8 +18,7 @@ _STARTS = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
 _ENDS = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
 
 
-@dataclass(frozen=True)
-class Stretch:
+class Stretch(Record):
     """A part of a text; `end` is the index behind it."""
 
     begin: int
@@ -29,8 +29,7 @@ class Stretch:
         return text[self.begin : self.end]
 
 
-@dataclass(frozen=True)
-class Pair:
+class Pair(Record):
     """A key and its value, which is a scalar or an alias. `value` has neither anchor, nor tag, nor white space behind.
 
     `in_braces` says that they stand in a flow mapping; `is_shared`, that the value has an anchor that is used.

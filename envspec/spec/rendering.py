@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from envspec.record import Record
 from envspec.spec.dead_ends import note_dead_ends
 from envspec.spec.findings import Findings, growth
 from envspec.spec.layers import SERVICE_MAPS
@@ -13,16 +14,14 @@ from envspec.spec.scope import Place, check_names, sees_all
 from envspec.spec.template import render
 
 
-@dataclass(frozen=True)
-class Scope:
+class Scope(Record):
     """The names that templates see at a kind of place, and their values."""
 
     place: Place
     names: Mapping[str, object]
 
 
-@dataclass(frozen=True)
-class Scopes:
+class Scopes(Record):
     """The scope of the environment's own files, and that of the catalog entry, which is another file."""
 
     caller: Scope

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from envspec.record import Record
 from envspec.spec.diagnostics import NOT_YET
 from envspec.spec.findings import Findings
 from envspec.spec.nodes import Node
@@ -16,8 +16,7 @@ FILE = ("vars", "matrix", "env", "models", "services", "session", "project")
 LANGUAGE = frozenset((*FILE, *OWN, "inputs"))
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Record):
     """A kind of place that templates stand in: the names it sees, and how to say what it sees."""
 
     sees: tuple[str, ...]

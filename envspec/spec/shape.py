@@ -7,10 +7,11 @@ everything that may depend on that.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from envspec.plan.plan import Endpoint
+from envspec.record import Record
 from envspec.spec import inputs
 from envspec.spec.blame import blaming_user
 from envspec.spec.dependencies import conditions_of
@@ -34,8 +35,7 @@ SHAPED = frozenset((*COUNT_KEYS, *SHAPE_KEYS, *STRUCTURE_KEYS, "use", "with"))
 """Keys that are settled here; the others are rendered once there are ports."""
 
 
-@dataclass(frozen=True)
-class Shaping:
+class Shaping(Record):
     """What the shape of a file's services is worked out from."""
 
     names: Mapping[str, object]

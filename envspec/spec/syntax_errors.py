@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envspec.errors import Diagnostic
+from envspec.record import Record
 from envspec.spec.diagnostics import at
 from envspec.spec.nodes import Mark
 
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 _BARE_TEMPLATE = re.compile(r"(?:^|[:\-,\[{]\s+|\[)\s*(\{[{%])")
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(Record):
     """The parser's complaint: what, where (line and column from 0), and where the thing concerned began."""
 
     text: str

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from envspec.errors import Diagnostic
+from envspec.record import Record
 from envspec.spec.diagnostics import at
 from envspec.spec.nodes import ListNode, MapNode, Mark, Node, Scalar, node_of
 from envspec.spec.positions import place
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Reference", "Unavailable", "has_template", "references", "render"]
 
 
-@dataclass(frozen=True)
-class Reference:
+class Reference(Record):
     """A path that a template reads, such as `("services", "etcd", "ports", "client")`.
 
     `guarded`: nothing is wrong where it leads nowhere, since the template asks first (`if services.x.enabled`,

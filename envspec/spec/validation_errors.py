@@ -6,12 +6,12 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from envspec.errors import Diagnostic
 from envspec.health import ACTIONS, VALIDATORS
+from envspec.record import Record
 from envspec.spec.diagnostics import at, suggest
 from envspec.spec.fault_spec import ACTIONS as FAULTS
 from envspec.spec.fault_spec import FaultSpec
@@ -79,8 +79,7 @@ def diagnostics_of(error: ValidationError, root: Node, model: Any) -> list[Diagn
     return sorted(found, key=lambda diagnostic: (diagnostic.line, diagnostic.column, diagnostic.message))
 
 
-@dataclass(frozen=True)
-class _Mistake:
+class _Mistake(Record):
     """One error of pydantic: its place in the tree, and which member of a union complained (`branch`) at `fork`."""
 
     type: str

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LINT = Path(sys.executable).with_name("lint-imports")
 FLOORS = {"cli", "pytest_plugin", "report", "session", "backends", "resolve", "agent", "spec"} | {
-    "health", "models", "leases", "plan", "errors", "units",
+    "health", "models", "leases", "plan", "errors", "record", "units",
 }  # fmt: skip
 
 
