@@ -15,7 +15,7 @@ from pathlib import Path
 from envspec.models.places import settled
 
 GARBAGE = 50_000
-"""As in envspec.__main__: new objects after which garbage is looked for."""
+"""New objects after which garbage is looked for, of which there are few here (see envspec.__main__)."""
 _ROOT = Path(__file__).resolve().parents[2]
 _CODE = (
     "import gc, sys; gc.set_threshold({garbage}); sys.path.insert(0, {root!r}); "
