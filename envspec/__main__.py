@@ -10,8 +10,8 @@ from types import FrameType
 from typing import NoReturn
 
 GARBAGE = 200_000
-"""New objects after which garbage is looked for. Imports make few cycles; at Python's 700, looking took 7 % of them. One
-look at the 80,000 objects that reading a file leaves took 20 ms."""
+"""New objects after which garbage is looked for. Imports make few cycles; at Python's 700, looking took 7 % of them.
+One look at the 80,000 objects that reading a file leaves took 20 ms."""
 
 
 def run() -> int:

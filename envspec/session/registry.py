@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import time
 from collections.abc import Iterable
@@ -14,7 +13,14 @@ from typing import Any
 from envspec.agent.identity import boot_id, is_alive, pid_namespace
 from envspec.agent.sweep import sweep
 from envspec.record import Record
-from envspec.session.state import NEW, RECORD, finish_session_directory, sessions_directory, state_directory
+from envspec.session.state import (
+    NEW,
+    RECORD,
+    finish_session_directory,
+    remove_tree,
+    sessions_directory,
+    state_directory,
+)
 
 __all__ = ["Entry", "clean", "find", "sessions", "state_directory"]
 
@@ -81,7 +87,7 @@ def clean() -> None:
     newest_first = sorted(ended_at, key=lambda directory: ended_at[directory], reverse=True)
     for position, directory in enumerate(newest_first):
         if position >= KEPT_SESSIONS or time.time() - ended_at[directory] > KEPT_SECONDS:
-            shutil.rmtree(directory, ignore_errors=True)
+            remove_tree(directory)
 
 
 def _abandoned() -> Iterable[tuple[Path, float]]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+from envspec.agent.program import SpawnError, find_program
 from envspec.errors import RequirementError
 from envspec.plan.outline import Outline, Requirements
+from envspec.session.room import free_bytes
 from envspec.session.state import state_directory
 
 SYSTEMS = {"linux": "linux", "darwin": "macos"}
@@ -64,7 +65,9 @@ def _system(requires: Requirements) -> Iterable[tuple[str, str]]:
 def _commands(requires: Requirements, environ: Mapping[str, str]) -> Iterable[tuple[str, str]]:
     path = _search_path(environ)
     for name in requires.commands:
-        if shutil.which(name, path=path) is None:
+        try:
+            find_program(name, path, os.curdir)
+        except SpawnError:
             yield name, f"the command {name} is not on PATH{_for(requires, name)}"
 
 
@@ -105,7 +108,7 @@ def _disk(requires: Requirements) -> Iterable[tuple[str, str]]:
     if requires.disk:
         directory = state_directory()
         there = next(path for path in (directory, *directory.parents) if path.exists())
-        free = shutil.disk_usage(there).free
+        free = free_bytes(there)
         if free < requires.disk:
             yield "disk", f"{_size(requires.disk)} must be free in {directory}, and {_size(free)} are"
 

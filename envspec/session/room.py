@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 from envspec.errors import StateDirectoryError
 from envspec.session.registry import ended
-from envspec.session.state import state_directory, usable
+from envspec.session.state import remove_tree, state_directory, usable
 
 LEAST_FREE = 2**20
 """Bytes that must be free: less than that and the first service's first log fails in the middle of the start."""
@@ -29,7 +28,7 @@ def make_room(directory: Path) -> None:
     with usable(directory):
         oldest_first = list(reversed(ended()))
         while free_bytes(directory) < LEAST_FREE and oldest_first:
-            shutil.rmtree(oldest_first.pop(0).directory, ignore_errors=True)
+            remove_tree(oldest_first.pop(0).directory)
         free = free_bytes(directory)
     if free < LEAST_FREE:
         message = f"the state directory {directory} cannot be used: only {free // 1024} KiB are free on its file system"

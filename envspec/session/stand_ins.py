@@ -9,16 +9,18 @@ all of them what it will hear from a real one, and one that tells them apart is 
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from envspec.plan.outline import Outline
 from envspec.plan.plan import Bindings, PortRequest
 from envspec.session.state import ID_LETTERS
+
+if TYPE_CHECKING:
+    import random
 
 Swap = Mapping[str, str]
 
@@ -35,6 +37,8 @@ def stand_ins(outline: Outline, real: Bindings) -> list[Bindings]:
     Raises:
         LookupError: a range is too narrow to draw from.
     """
+    import random  # a plan is kept behind a start, and put to use before the first service
+
     draw = random.Random()  # noqa: S311  samples, not secrets; other ones each time
     letters = draw.sample(ID_LETTERS, len(ID_LETTERS))
     made = [_bindings(outline, real, number, letters, draw) for number in range(SAMPLES)]

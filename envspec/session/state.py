@@ -5,10 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
-import shutil
 import socket
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,25 +78,38 @@ def create_session_directory(environment: str, record: dict[str, Any]) -> tuple[
 
 def _create(sessions: Path, environment: str, record: dict[str, Any]) -> tuple[Path, socket.socket]:
     """Fill the directory under another name first, so that nobody meets a session that cannot answer yet."""
-    new = Path(tempfile.mkdtemp(prefix=NEW, dir=sessions))
+    new = sessions / f"{NEW}{_letters(12)}"
+    new.mkdir(mode=0o700)
     try:
         for name in (LOGS, REPLICAS):
             (new / name).mkdir(mode=0o700)
         listener = listen(new / SOCKET)
         while True:
-            identifier = f"{environment.replace('/', '-')}-{''.join(secrets.choice(ID_LETTERS) for _ in range(5))}"
+            identifier = f"{environment.replace('/', '-')}-{_letters(5)}"
             directory = sessions / identifier
             write_json(new / RECORD, {"id": identifier, "directory": str(directory), **record})
             if not directory.exists():
                 return new.rename(directory), listener
     except OSError:
-        shutil.rmtree(new, ignore_errors=True)
+        remove_tree(new)
         raise
+
+
+def _letters(count: int) -> str:
+    """Return letters that nobody has guessed: beside `secrets`, which takes a millisecond to import."""
+    return "".join(ID_LETTERS[byte % len(ID_LETTERS)] for byte in os.urandom(count))
+
+
+def remove_tree(directory: Path) -> None:
+    """Remove a directory and what is in it, as far as that can be done."""
+    import shutil  # every start would wait for the compressors that it brings, and none needs it before its services
+
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def finish_session_directory(directory: Path) -> None:
     """Give back what only a live session needs; logs and events stay. Never raises: the session is over anyhow."""
-    shutil.rmtree(directory / REPLICAS, ignore_errors=True)
+    remove_tree(directory / REPLICAS)
     with contextlib.suppress(OSError):
         (directory / SOCKET).unlink(missing_ok=True)
     with contextlib.suppress(OSError, ValueError):

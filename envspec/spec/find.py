@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +16,9 @@ NONE_FOUND = (
     "envspec looks in environments/, or where [tool.envspec] environments in pyproject.toml says; "
     "`envspec init` makes a first one"
 )
+
+SPEAKS_OF_PLACES = re.compile(rb"""\benvironments(?:["']?\s*=|\s*\])""")
+"""What a pyproject.toml must have in it to be read at all, which takes 2 ms of each command."""
 
 
 def find(name_or_path: str, start: Path) -> Path:
@@ -118,8 +121,13 @@ def _configured(folder: Path) -> list[Path]:
     file = folder / "pyproject.toml"
     if not file.is_file():
         return []
+    content = file.read_bytes()
+    if not SPEAKS_OF_PLACES.search(content):
+        return []
+    import tomllib
+
     try:
-        written = tomllib.loads(file.read_text("utf-8")).get("tool", {}).get("envspec", {}).get("environments", [])
+        written = tomllib.loads(content.decode()).get("tool", {}).get("envspec", {}).get("environments", [])
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         message = f"{file} cannot be read: {error}"
         raise UsageError(message) from error

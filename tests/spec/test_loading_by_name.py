@@ -65,7 +65,7 @@ def test_pyproject_may_name_other_places(project: Path) -> None:
     assert [file.stem for file in environments(project)] == ["kv"]
 
 
-@pytest.mark.parametrize("content", ["[tool.envspec]\nenvironments = 5\n", "[tool\n"])
+@pytest.mark.parametrize("content", ["[tool.envspec]\nenvironments = 5\n", "[tool.envspec\nenvironments = 1"])
 def test_a_pyproject_that_cannot_be_read_is_named(project: Path, content: str) -> None:
     (project / "pyproject.toml").write_text(content)
     with pytest.raises(UsageError, match=r"pyproject\.toml"):
