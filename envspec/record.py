@@ -41,6 +41,10 @@ class Record:
         if len(by_place) < len(given) or by_place.keys() & named.keys() or values.keys() != set(self._names):
             raise TypeError(self._misfit(len(given), by_place, values))
         vars(self).update(values)
+        self.__post_init__()
+
+    def __post_init__(self) -> None:
+        """Look at what was given, or complete it, as that of a dataclass does."""
 
     def _misfit(self, given: int, by_place: dict[str, Any], values: dict[str, Any]) -> str:
         missing = [name for name in self._names if name not in values]

@@ -75,5 +75,17 @@ def test_dataclasses_and_pickle_take_a_record_for_a_dataclass() -> None:
     assert pickle.loads(pickle.dumps(Labelled(1, 4))) == Labelled(1, 4)
 
 
+def test_a_record_may_complete_itself() -> None:
+    class Doubled(Record):
+        """One that does."""
+
+        x: int
+
+        def __post_init__(self) -> None:
+            object.__setattr__(self, "x", 2 * self.x)
+
+    assert Doubled(2).x == 4
+
+
 def test_a_record_shows_its_fields() -> None:
     assert repr(Labelled(1)) == "Labelled(x=1, y=2, names={}, label='here')"

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,13 @@ from envspec.models.local import Local
 from envspec.models.source import Host
 from envspec.models.store import Stored, size_of, stored
 from envspec.models.synthetic.options import Synthetic
+from envspec.record import Record
 
 READERS = 4
 """Files that are read side by side: more than a disk gains by, and about as many as hashing keeps cores busy."""
 
 
-@dataclass(frozen=True)
-class Audit:
+class Audit(Record):
     """What came of it: how many files and bytes were read, and a sentence for each fault, such as a file's name."""
 
     files: int

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from envspec.errors import ModelUnavailableError
 from envspec.models.source import Found, Host, Tell
+from envspec.record import Record
 
 SHOWN = 5
 """Missing files that are named; a directory of the wrong kind lacks hundreds."""
 _WANTED = "name a directory with config.json, a tokenizer and all weights, or one file of weights such as a .gguf"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Local:
+class Local(Record):
     """Model files that are already on this machine."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}

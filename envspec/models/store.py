@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from envspec.models import SOURCES
 from envspec.models.hub.options import Hub
 from envspec.models.source import Host
+from envspec.record import Record
 
 State = Literal["cached", "unverified", "damaged", "partial", "missing"]
 """`unverified`: all files seem to be there, yet envspec has not looked into them. `damaged`: one has not the size that
 it should have, or was found wrong when it was read. `partial`: some are there."""
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(Record):
     """What is here of a model. `path` and `commit` are empty where only the hub could tell them.
 
     `bytes` is what its files take here, None where there are none.

@@ -11,7 +11,6 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,13 @@ from envspec.models.source import Host
 from envspec.models.staging import lock_beside, staged_for
 from envspec.models.store import size_of, stored
 from envspec.models.synthetic.options import Synthetic
+from envspec.record import Record
 
 Users = Mapping[str, str]
 """Who uses a model, as in "session local-k3f9a", by the real path of its files."""
 
 
-@dataclass(frozen=True)
-class Unused:
+class Unused(Record):
     """Something that can be removed, and what that gives back in bytes; of a claim's commit all, or what is partial."""
 
     what: str
@@ -39,8 +38,7 @@ class Unused:
     only_partial: bool = False
 
 
-@dataclass(frozen=True)
-class Kept:
+class Kept(Record):
     """Something that no environment refers to, and why it is left alone."""
 
     what: str

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
 from envspec.errors import RequirementError
+from envspec.record import Record
 
 
-@dataclass(frozen=True)
-class Need:
+class Need(Record):
     """Bytes that an engine will want: of this machine's memory, and of the first GPU that the process sees."""
 
     ram: int = 0

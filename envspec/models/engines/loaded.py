@@ -7,7 +7,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +16,13 @@ from envspec.models.engines.heir import Heir
 from envspec.models.engines.memory import free_gpu, free_ram, give_back, is_exhaustion
 from envspec.models.engines.option_values import value_of
 from envspec.models.engines.traces import Baseline, descendants, survivors
+from envspec.record import Record
 
 if TYPE_CHECKING:
     import psutil
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(Record):
     """An engine to be: which library, which files (their path holds the commit), which options."""
 
     name: str
@@ -41,8 +40,7 @@ class Wanted:
         return f"{self.name} ({self.backend})"
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(Record):
     """An engine that is loaded, and the processes that it started."""
 
     wanted: Wanted

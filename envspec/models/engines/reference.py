@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,14 @@ from typing import Any
 from envspec.errors import UsageError
 from envspec.models import SOURCES
 from envspec.models.hub.options import is_repository
+from envspec.record import Record
 
 OF_SERVICES = {"name", "preload", "warm"}
 """Keys of a declared model that concern the services of an environment, and nobody who loads it."""
 _PATH = re.compile(r"[/~]|\.\.?(/|$)")
 
 
-@dataclass(frozen=True)
-class Reference:
+class Reference(Record):
     """A model as a source knows it. `name` is what the caller said."""
 
     name: str

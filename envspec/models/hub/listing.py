@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 from envspec.models.hub.options import COMMIT
+from envspec.record import Record
 
 _SHA256_DIGITS = 64
 
 
-@dataclass(frozen=True)
-class RepoFile:
+class RepoFile(Record):
     """A file of a repository: its size in bytes and its digest, SHA-256 of large files, git's SHA-1 of the others."""
 
     path: str

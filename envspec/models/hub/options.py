@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, ClassVar
+
+from envspec.record import Record
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 """A revision that is a commit, and so means the same for ever."""
@@ -50,8 +51,7 @@ def as_asked_for(revision: str) -> str:
     return lower if COMMIT.fullmatch(lower) else revision
 
 
-@dataclass(frozen=True, kw_only=True)
-class Hub:
+class Hub(Record):
     """A repository of the Hugging Face Hub, or of whatever HF_ENDPOINT names."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}

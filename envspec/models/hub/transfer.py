@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub import hf_hub_download
@@ -19,13 +18,13 @@ from envspec.models.hub.refusals import REFUSED, refusal
 from envspec.models.hub.settings import endpoint_of
 from envspec.models.hub.verify import MISSING, fault_of
 from envspec.models.source import Host, Retrying, Tell
+from envspec.record import Record
 
 _FILES = ThreadPoolExecutor(8, thread_name_prefix="hub-file")  # for all models of this process together
 _DOWNLOADS = 3  # of a file that comes whole but wrong
 
 
-@dataclass(frozen=True)
-class Transfer:
+class Transfer(Record):
     """The files of one commit on their way."""
 
     options: Hub

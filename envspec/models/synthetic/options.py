@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, ClassVar, Literal
+
+from envspec.record import Record
 
 LEAST_VOCABULARY = 2048
 MOST_WEIGHTS = 100_000_000  # 400 MB and ten seconds of making; whoever wants more wants a real model
 
 
-@dataclass(frozen=True, kw_only=True)
-class Synthetic:
+class Synthetic(Record):
     """A tiny model with random weights, a tokenizer and a chat template, made here: no download.
 
     Raises:
