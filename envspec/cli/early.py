@@ -1,11 +1,12 @@
-"""The agent of `envspec up`, started before the command line is read.
+"""What `envspec up` does before the command line is read: start the agent, and import asyncio without TLS.
 
-It takes as long to come up as everything that this process imports (each 80 ms), and more where it is not alone on its
-core; click, which finds out what is asked for, is 10 ms of that, and stands behind the agent for this reason.
+The agent takes as long to come up as everything that this process imports (each 80 ms), and more where it is not alone
+on its core; click, which finds out what is asked for, is 10 ms of that, and stands behind the agent for this reason.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,17 @@ def early_agent(argv: Sequence[str]) -> LocalStart | None:
     from envspec.backends.local import begin
 
     try:
-        return begin()
+        agent = begin()
     except OSError:
         return None  # `up` tries again, and tells
+    _import_asyncio()
+    return agent
+
+
+def _import_asyncio() -> None:
+    """Import asyncio as on a Python that has no ssl: OpenSSL is a third of it, 5 ms, and nothing speaks TLS here."""
+    if "ssl" not in sys.modules:
+        sys.modules["ssl"] = None  # type: ignore[assignment]  # makes `import ssl` raise ImportError
+        import asyncio  # noqa: F401
+
+        del sys.modules["ssl"]

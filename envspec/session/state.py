@@ -127,7 +127,8 @@ def write_json(path: Path, data: Any) -> None:
     try:
         with new.open("w", encoding="utf-8") as file:
             os.fchmod(file.fileno(), 0o600)
-            json.dump(data, file, ensure_ascii=False, indent=1)
+            # Without spaces, which Python itself would have to put in: 3 ms of a plan, before its first service.
+            file.write(json.dumps(data, ensure_ascii=False))
         new.replace(path)
     except OSError:
         new.unlink(missing_ok=True)
