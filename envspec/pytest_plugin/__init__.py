@@ -8,6 +8,7 @@ life.
 from __future__ import annotations
 
 import os
+import sys
 from shutil import rmtree
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from envspec.pytest_plugin.import_as_written import import_as_written
-from envspec.pytest_plugin.keys import CHOSEN, MEETING, MODELS, POOL, RUN, WORDS, is_ordered
+from envspec.pytest_plugin.keys import CHOSEN, MEETING, MODELS, POOL, RUN, TAKEN, WORDS, is_ordered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -37,6 +38,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     from envspec.pytest_plugin.options import declare
 
     declare(parser)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser) -> Generator[None, None, None]:
+    """Give way to a conftest.py that has an option with one of our names."""
+    from envspec.pytest_plugin.giving_way import Absent, claimed, take_back
+    from envspec.pytest_plugin.options import declare
+
+    names = take_back(parser)
+    yield
+    if taken := claimed(parser, names):
+        early_config.pluginmanager.unregister(sys.modules[__name__])
+        early_config.pluginmanager.register(Absent(taken))
+        early_config.stash[TAKEN] = taken
+    else:
+        declare(parser)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -81,6 +98,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pool_of(config: pytest.Config) -> EnvironmentPool:
     """Return the environments of this run, made when first asked for."""
     if POOL not in config.stash:
+        _check_presence(config)
         from envspec.pytest_plugin.pool import pool_of as made
 
         return made(config)
@@ -90,10 +108,19 @@ def pool_of(config: pytest.Config) -> EnvironmentPool:
 def models_of(config: pytest.Config) -> ModelPool:
     """Return the models of this run, made when first asked for."""
     if MODELS not in config.stash:
+        _check_presence(config)
         from envspec.pytest_plugin.models import ModelPool
 
         config.stash[MODELS] = ModelPool(config)
     return config.stash[MODELS]
+
+
+def _check_presence(config: pytest.Config) -> None:
+    """Fail a test that asks for what there is not: pytest finds the fixtures of a plugin that was taken out, too."""
+    if TAKEN in config.stash:
+        from envspec.pytest_plugin.giving_way import absence
+
+        pytest.fail(absence(config.stash[TAKEN]), pytrace=False)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

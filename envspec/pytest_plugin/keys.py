@@ -17,6 +17,7 @@ WORDS: pytest.StashKey[LastWords] = pytest.StashKey()
 RUN: pytest.StashKey[str] = pytest.StashKey()
 MEETING: pytest.StashKey[str] = pytest.StashKey()
 CHOSEN: pytest.StashKey[bool] = pytest.StashKey()
+TAKEN: pytest.StashKey[list[str]] = pytest.StashKey()
 WANTED = "envspec_wanted"
 """Under which a report says what its test wanted; xdist carries it over, since it is plain data."""
 

@@ -6,10 +6,12 @@ from argparse import ArgumentTypeError
 
 import pytest
 
+GROUP = "envspec"
+
 
 def declare(parser: pytest.Parser) -> None:
     """Declare the options."""
-    group = parser.getgroup("envspec", "test environments")
+    group = parser.getgroup(GROUP, "test environments")
     _which(group)
     _how_many(group)
     _how_long(group)
@@ -20,6 +22,7 @@ def _which(group: pytest.OptionGroup) -> None:
     """Declare which environments tests run in, and what is different in them."""
     group.addoption(
         "--env",
+        dest="envspec_env",  # an `--env` of the project's own has `env`
         type=_name,
         action="append",
         default=[],
