@@ -29,6 +29,10 @@ PUT_IN_LATER = ("$", "{", "<", "%")
 SHORTEST_SECRET = 8
 """Shorter values would turn up in ordinary text by chance."""
 MASK = "***"
+CUT = "…"
+"""What stands where a validator's answer was cut, which the prober does, who knows of no secrets."""
+SHORTEST_BEGIN = 4
+"""Characters of a secret before such a cut that are masked; fewer say little, and stand there by chance."""
 PLACES = {"cwd", "dir", "directory", "file", "host", "log", "port", "position", "project", "where"}
 KINDS = {"action", "check", "event", "kind", "scheme", "signal", "source"}
 CALLED = {"backend", "environment", "error", "last", "model", "name", "replica", "served_name", "service", "session"}
@@ -129,9 +133,19 @@ def redacted(data: Any, secrets: tuple[str, ...]) -> Any:
     if isinstance(data, str):
         for secret in secrets:
             data = data.replace(secret, MASK)
-        return data
+        *cut, last = data.split(CUT)
+        return CUT.join([*(_without_begin(part, secrets) for part in cut), last])
     if isinstance(data, Mapping):
         return {key: value if key in NAMES else redacted(value, secrets) for key, value in data.items()}
     if isinstance(data, list | tuple):
         return [redacted(item, secrets) for item in data]
     return data
+
+
+def _without_begin(text: str, secrets: tuple[str, ...]) -> str:
+    """Mask what a text ends with, if a secret begins with it."""
+    for secret in secrets:
+        for length in range(len(secret) - 1, SHORTEST_BEGIN - 1, -1):
+            if text.endswith(secret[:length]):
+                return f"{text[:-length]}{MASK}"
+    return text

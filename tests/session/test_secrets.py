@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from envspec.health.base import excerpt
 from envspec.plan.redact import MASK, redacted, secret_vars, secrets_of
 from tests.session.running import Bench
 
@@ -24,15 +25,21 @@ WRITERS: list[Callable[[str], str]] = [
 ]
 
 
-VALUES = ["hunter2hunter2", "gehäim-ß-wort", 'it\'s a "secret"', "it's-secret", "C:\\wort\\ä"]
-
-
 @pytest.mark.parametrize("value", ["hunter2hunter2", "gehäim-ß-wort", 'it\'s a "secret"', "it's-secret", "C:\\wort\\ä"])
 @pytest.mark.parametrize("write", WRITERS)
 def test_a_secret_is_masked_as_json_and_python_write_it(value: str, write: Callable[[str], str]) -> None:
     shown = redacted(f"here: {write(value)}.", secrets_of([{"A_TOKEN": value}]))
     assert MASK in shown
     assert not [piece for piece in re.findall(r"\w{3,}", value) if piece in shown]
+
+
+def test_a_secret_in_which_an_answer_was_cut_is_masked_as_far_as_it_goes() -> None:
+    """A prober, which knows of no secrets, cuts bodies after 300 bytes."""
+    body = b'{"token": "hunter2hunter2", "padding": "hun"}'
+    for limit in range(len(body) - 1):
+        shown = redacted(f"HTTP 200: {excerpt(body, limit)} (hun)", ("hunter2hunter2",))
+        assert "hunt" not in shown
+        assert shown.endswith("… (hun)")
 
 
 @pytest.mark.parametrize(
