@@ -13,6 +13,9 @@ from envspec.models.places import hub_cache, hub_home
 Layer = Mapping[str, str | None]
 """Variables to set; null takes one away."""
 
+VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
+"""CUDA shows a process those that stand in it, and all where there is none
+(https://docs.nvidia.com/cuda/cuda-c-programming-guide/#cuda-environment-variables)."""
 SCRIPTS = str(Path(sys.prefix) / "bin")
 """Where the Python that runs envspec has its commands: what `pip install` put there is meant by its bare name."""
 
@@ -33,14 +36,17 @@ def search_path(environ: Mapping[str, str], scripts: str = SCRIPTS) -> str:
 
 
 def inherited(environ: Mapping[str, str], patterns: Iterable[str] | None, scripts: str = SCRIPTS) -> dict[str, str]:
-    """Return what a process has of the caller's environment: all of it, or what matches a pattern.
-
-    CUDA_VISIBLE_DEVICES is empty: a service that declares no GPU sees none.
-    """
+    """Return what a process has of the caller's environment: all of it, or what matches a pattern."""
     kept = dict(environ) if patterns is None else _matching(environ, patterns)
     if "PATH" in kept:
         kept["PATH"] = search_path(environ, scripts)
-    return {**kept, "CUDA_VISIBLE_DEVICES": ""}
+    return kept
+
+
+def hidden_gpus(patterns: Iterable[str] | None) -> dict[str, str]:
+    """Return what hides all GPUs from a service, unless its patterns say that it inherits which it may see."""
+    told = any(fnmatchcase(VISIBLE_GPUS, pattern) for pattern in patterns or ())
+    return {} if told else {VISIBLE_GPUS: ""}
 
 
 def of_models(environ: Mapping[str, str], *, any_of_hub: bool) -> dict[str, str]:

@@ -171,7 +171,7 @@ def _environment(spec: ServiceSpec, tree: MapNode, making: Making) -> tuple[dict
     world = making.world
     patterns = spec.inherit_env if spec.inherit_env is not None else world.environment.inherit_env
     inherited, of_models = environ.inherited(world.environ, patterns), _of_models(making)
-    base = environ.layered(inherited, of_models, making.top)
+    base = environ.layered(inherited, environ.hidden_gpus(patterns), of_models, making.top)
     files = _env_files(spec, tree.get("env_file"), making.findings)
     variables = environ.layered(environ.without(base, spec.unset_env), *files, spec.env)
     spoken = {*of_models, *making.top, *spec.unset_env, *spec.env, *(name for file in files for name in file)}

@@ -33,9 +33,19 @@ def test_inherit_env_restricts_by_patterns_and_a_services_own_replaces_the_envir
         inherit_env: [HOME, "CUDA_*"]
         services: {s: {command: [s]}}
     """
-    assert set(variables(plan_text(text, environ=CALLER))) == {"HOME", "CUDA_HOME", "CUDA_VISIBLE_DEVICES"}
+    assert set(variables(plan_text(text, environ=CALLER))) == {"HOME", "CUDA_HOME"}
     own = "inherit_env: [HOME]\nservices: {s: {command: [s], inherit_env: []}}\n"
     assert set(variables(plan_text(own, environ=CALLER))) == {"CUDA_VISIBLE_DEVICES"}
+
+
+@pytest.mark.parametrize(
+    ("caller", "seen"), [({"CUDA_VISIBLE_DEVICES": "3"}, "3"), ({"CUDA_VISIBLE_DEVICES": ""}, ""), ({}, None)]
+)
+def test_a_service_that_inherits_cuda_variables_sees_the_callers_gpus(
+    plan_text: PlanText, caller: dict[str, str], seen: str | None
+) -> None:
+    text = """services: {s: {command: [s], inherit_env: ["CUDA_*"]}}\n"""
+    assert variables(plan_text(text, environ=caller)).get("CUDA_VISIBLE_DEVICES") == seen
 
 
 def test_each_layer_lies_over_the_one_before(plan_text: PlanText) -> None:
