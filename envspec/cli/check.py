@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,8 +32,8 @@ def check(paths: tuple[Path, ...], form: str) -> int:
     from envspec.resolve import check as problems_of
     from envspec.spec.check_formats import FORMATS
 
-    files = list(_files(paths))
-    diagnostics: list[Diagnostic] = [problem for file in files for problem in problems_of(file, environ=os.environ)]
+    files = list(dict.fromkeys(_files(paths)))
+    diagnostics = _once(problem for file in files for problem in problems_of(file, environ=os.environ))
     sys.stdout.write(FORMATS[form](diagnostics, len(files)))
     return 2 if any(problem.severity == "error" for problem in diagnostics) else 0
 
@@ -51,6 +51,14 @@ def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
         else:
             message = f"{path}: there is no such file or directory"
             raise UsageError(message, hint="check takes paths; without any it checks the project's environments")
+
+
+def _once(found: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Return findings less those that were told of an earlier file: files share what they extend and use."""
+    told: dict[tuple[str, int, int, str, str], Diagnostic] = {}
+    for one in found:
+        told.setdefault((one.file, one.line, one.column, one.code, one.message), one)
+    return list(told.values())
 
 
 def _hidden(file: Path, below: Path) -> bool:

@@ -132,3 +132,30 @@ def test_a_token_where_its_variable_belongs_is_told_and_not_shown(
     assert not [secret for secret in (SECRET, "secret") if secret in result.stdout + result.stderr]
     if form == "text" and "vars" not in written:
         assert f"token_env: {'*' * len(written)}, preload: true" in result.stdout
+
+
+BASE = """\
+version: 1
+services:
+  engine: {use: ./engine.yaml, with: {mode: z}}
+"""
+ENGINE = """\
+inputs: {mode: {type: string, choices: [x, y], default: x}}
+service: {command: [sleep, "{{ inputs.moed }}"]}
+"""
+
+
+@pytest.mark.parametrize("form", ["text", "json", "github", "sarif"])
+def test_a_mistake_that_several_files_share_is_told_once(envspec: Any, form: str) -> None:
+    envspec.write(BASE, "base")
+    (envspec.project / "environments" / "engine.yaml").write_text(ENGINE)
+    for name in ("a", "b", "c"):
+        envspec.write("extends: base.yaml\n", name)
+    said = envspec("check", "environments", "environments/base.yaml", "--format", form).stdout
+
+    assert said.count("wrong-input") == (2 if form == "sarif" else 1)  # there, once as a rule
+    assert said.count("inputs has no 'moed'") == 1
+    if form == "text":
+        assert said.endswith("2 errors in 5 files\n")
+    if form == "json":
+        assert json.loads(said)["files"] == 5
