@@ -27,12 +27,14 @@ def check(paths: tuple[Path, ...], form: str) -> int:
 
     PATHS are files, or directories whose .yaml and .yml files are checked, less those in hidden directories; without
     any, the project's environments.
-    Exits with 2 where there is an error.
+    Exits with 2 where there is an error, or nothing to check.
     """
     from envspec.resolve import check as problems_of
     from envspec.spec.check_formats import FORMATS
 
     files = list(dict.fromkeys(_files(paths)))
+    if not files:  # a job in the wrong directory must not stay green
+        raise _nothing(paths)
     diagnostics = _once(problem for file in files for problem in problems_of(file, environ=os.environ))
     sys.stdout.write(FORMATS[form](diagnostics, len(files)))
     return 2 if any(problem.severity == "error" for problem in diagnostics) else 0
@@ -51,6 +53,15 @@ def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
         else:
             message = f"{path}: there is no such file or directory"
             raise UsageError(message, hint="check takes paths; without any it checks the project's environments")
+
+
+def _nothing(paths: tuple[Path, ...]) -> UsageError:
+    from envspec.spec.find import NONE_FOUND
+
+    if not paths:
+        return UsageError("there are no environments here", hint=NONE_FOUND)
+    message = f"there are no .yaml or .yml files in {', '.join(map(str, paths))}"
+    return UsageError(message, hint="name files, or directories that hold some; hidden ones are left out")
 
 
 def _once(found: Iterable[Diagnostic]) -> list[Diagnostic]:

@@ -76,6 +76,21 @@ def test_a_path_that_does_not_exist_is_a_wrong_command_line(envspec: Any) -> Non
     assert "environments/nope.yaml: there is no such file or directory" in result.stderr
 
 
+def test_nothing_to_check_is_a_wrong_command_line(envspec: Any, web: str) -> None:
+    (envspec.project / "empty").mkdir()
+    result = envspec("check")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "there are no environments here" in result.stderr
+    assert "hint: envspec looks in environments/" in result.stderr
+
+    result = envspec("check", "empty", "--format", "json")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "there are no .yaml or .yml files in empty" in result.stderr
+
+    envspec.write(web)
+    assert envspec("check", "empty", "environments/local.yaml").returncode == 0
+
+
 ENTRY = """\
 description: An engine.
 inputs:
