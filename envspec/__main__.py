@@ -20,11 +20,13 @@ def run() -> int:
     # Commands that have something to stop by then handle Ctrl-C themselves. Before, KeyboardInterrupt could come up
     # in the middle of an import, of which Python then prints where, or loses it in a callback of importlib.
     signal.signal(signal.SIGINT, _leave)
-    from envspec.cli.early import early_agent
-    from envspec.cli.streams import open_missing
+    from envspec.cli.early import early_agent, import_asyncio
+    from envspec.cli.streams import open_for_any_text
 
-    open_missing()
+    open_for_any_text()
     agent = early_agent(sys.argv[1:])
+    if agent is not None:
+        import_asyncio()
     from envspec.cli.main import main
 
     return main(agent=agent)

@@ -29,14 +29,12 @@ def early_agent(argv: Sequence[str]) -> LocalStart | None:
     from envspec.backends.local import begin
 
     try:
-        agent = begin()
+        return begin()
     except OSError:
         return None  # `up` tries again, and tells
-    _import_asyncio()
-    return agent
 
 
-def _import_asyncio() -> None:
+def import_asyncio() -> None:
     """Import asyncio as on a Python that has no ssl: OpenSSL is a third of it, 5 ms, and nothing speaks TLS here."""
     if "ssl" not in sys.modules:
         sys.modules["ssl"] = None  # type: ignore[assignment]  # makes `import ssl` raise ImportError

@@ -101,6 +101,16 @@ def test_the_first_agent_starts_before_anything_that_takes_long_to_import() -> N
     assert result.stdout == "set()\n"
 
 
+def test_what_needs_tls_finds_it_behind_the_first_agent() -> None:
+    program = (
+        "import sys; from envspec.cli.early import import_asyncio; import_asyncio();"
+        "print({'asyncio', 'ssl'} & set(sys.modules)); import ssl; print(ssl.create_default_context().check_hostname)"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert result.stdout == "{'asyncio'}\nTrue\n"
+
+
 def test_up_uses_the_agent_that_was_started_first(
     tmp_path: Path, begun: local.LocalStart, monkeypatch: pytest.MonkeyPatch
 ) -> None:

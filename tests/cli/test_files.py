@@ -80,7 +80,7 @@ def test_show_names_every_port_and_hides_secrets(envspec: Any) -> None:
 
     assert service["ports"] == {"http": "auto", "admin": 19090, "block": "auto, 4 in a row"}
     assert service["command"] == ["python", "-m", "http.server", "<web.http>", "--base=<web.block+16>"]
-    assert service["env"] == {"HF_TOKEN": "***", "PLAIN": "x"}
+    assert service["env"] == {"CUDA_VISIBLE_DEVICES": "", "HF_TOKEN": "***", "PLAIN": "x"}
     assert service["files"] == {"token.txt": "***"}
     assert "hf_0123456789" not in result.stdout
     assert "secret-of-mine" not in result.stdout
