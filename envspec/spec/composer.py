@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import yaml
@@ -16,7 +17,7 @@ from envspec.errors import Diagnostic, SpecError
 from envspec.spec.core_schema import TAGS, core_value, tagged_value
 from envspec.spec.diagnostics import at
 from envspec.spec.nodes import ListNode, MapNode, Mark, Node, Scalar
-from envspec.spec.unquoted import Mended
+from envspec.spec.unquoted import Mended, value_at
 
 try:
     from yaml._yaml import CParser as _Parser
@@ -50,6 +51,23 @@ def events_of(text: str) -> Iterator[Any]:
     parser = _Parser(text)
     while not isinstance(event := parser.get_event(), yaml.StreamEndEvent):
         yield event
+
+
+def templates_within(text: str) -> Iterator[int]:
+    """Yield where values begin in whose midst a template opens that nobody quoted, up to the first syntax error.
+
+    Only within brackets does YAML see a mapping there: behind a word, where there can be none.
+    """
+    # A directive's `%` would end the scanning before the bracket in front of it is told.
+    parser, word, done = _Parser(text.replace("{%", "{{").replace("%}", "}}")), -1, 0
+    with suppress(yaml.MarkedYAMLError):
+        while token := parser.get_token():
+            start = token.start_mark.index
+            opens = isinstance(token, yaml.FlowMappingStartToken) and text[start : start + 2] in ("{{", "{%")
+            if opens and word >= done:
+                yield word
+                done = word + len(value_at(text, word))
+            word = start if isinstance(token, yaml.ScalarToken) and token.plain else -1
 
 
 def line_and_column(text: str, index: int) -> tuple[int, int]:

@@ -13,12 +13,12 @@ from pathlib import Path
 import yaml
 
 from envspec.errors import Diagnostic, SpecError
-from envspec.spec.composer import Composer, line_and_column
+from envspec.spec.composer import Composer, line_and_column, templates_within
 from envspec.spec.core_schema import core_value
 from envspec.spec.diagnostics import at
 from envspec.spec.nodes import ListNode, MapNode, Mark, Node, Scalar
 from envspec.spec.reading import read_bytes
-from envspec.spec.syntax_errors import Problem, bare_template, explain
+from envspec.spec.syntax_errors import Problem, bare_template, explain, legible
 from envspec.spec.unquoted import Mended, unquoted_template
 
 __all__ = ["core_value", "parse", "read"]
@@ -83,6 +83,9 @@ def _composed(text: str, file: str) -> tuple[Node | None, list[Diagnostic]]:
         if readings == MOST_READINGS or not [*filter(mended.mend, again)]:
             break
     told = {(found.line, found.column) for found in composer.found}
+    # Behind a bracket that is never closed, what stands unquoted may be as it should.
+    stop = next((found.line for found in composer.found if found.code == "syntax"), text.count("\n") + 1)
+    bare = [found for found in bare if found.line <= stop]
     found = [*(d for d in bare if (d.line, d.column) not in told), *composer.found]
     return (None if again else node), sorted(found, key=lambda d: (d.line, d.column))
 
@@ -96,8 +99,9 @@ def _attempt(composer: Composer, text: str, file: str) -> tuple[Node | None, lis
     except yaml.MarkedYAMLError as error:
         problem = Problem.of(error)
         index = bare_template(problem, text)
-        if index is not None:
-            return None, sorted({*composer.bare, index})
+        bare = [index] if index is not None else list(templates_within(legible(problem, text)))
+        if bare:
+            return None, sorted({*composer.bare, *bare})
         composer.found.append(explain(problem, text, file))
         return None, composer.bare
 

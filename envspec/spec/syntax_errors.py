@@ -58,6 +58,14 @@ def bare_template(problem: Problem, text: str) -> int | None:
     return None
 
 
+def legible(problem: Problem, text: str) -> str:
+    """Return as much of a text as the scanner can read: up to a quote that is never closed."""
+    if _NEVER_CLOSED not in problem.text:
+        return text
+    lines = text.split("\n")
+    return "\n".join((*lines[: problem.began[0]], lines[problem.began[0]][: problem.began[1]]))
+
+
 def _sentence(problem: Problem, line: str) -> tuple[str, str, bool]:
     """Return message, hint, and whether the place to show is where the thing began."""
     character = line[problem.column : problem.column + 1]
@@ -73,9 +81,10 @@ def _sentence(problem: Problem, line: str) -> tuple[str, str, bool]:
     return f"the YAML is not well formed: {problem.text}", "", False
 
 
+_NEVER_CLOSED = "unexpected end of stream"
 # libyaml's words and PyYAML's own are matched by what they share.
 _SENTENCES = (
-    ("unexpected end of stream", "the quote that opens here is never closed", "", True),
+    (_NEVER_CLOSED, "the quote that opens here is never closed", "", True),
     (
         "',' or ']'",
         "the list that opens with '[' here is never closed, or lacks a comma",

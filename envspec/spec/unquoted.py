@@ -8,6 +8,7 @@ from envspec.errors import Diagnostic
 from envspec.spec.diagnostics import at
 from envspec.spec.nodes import Mark
 
+_OPENING = re.compile(r"\{[{%]")
 _CLOSED = re.compile(r"\{[{%].*[%}]\}")
 _IN_BRACKETS = re.compile(r"[\[{]")
 _ONE_VALUE = re.compile(r"(?:\{\{(?:[^{}]|\{[^{}]*\})*\}\}|\{%(?:[^%]|%(?!\}))*%\}|[^{}\[\],])*")
@@ -16,7 +17,7 @@ _ONE_VALUE = re.compile(r"(?:\{\{(?:[^{}]|\{[^{}]*\})*\}\}|\{%(?:[^%]|%(?!\}))*%
 class Mended:
     """A text in which plain words stand for the templates that nobody quoted, so that the rest of it can be read.
 
-    A word is as long as its template, so that nothing changes its place.
+    A word is as long as its template, so that nothing changes its place; it takes what stands before it as well.
     """
 
     def __init__(self, text: str) -> None:
@@ -24,9 +25,9 @@ class Mended:
         self._templates: dict[int, str] = {}
 
     def mend(self, index: int) -> bool:
-        """Put a word for the template at `index`; return whether that could be done."""
-        template = _template_at(self.text, index)
-        if not _CLOSED.match(template):
+        """Put a word for the value with a template that begins at `index`; return whether that could be done."""
+        template = value_at(self.text, index)
+        if not _CLOSED.search(template):
             return False  # it goes on in the next line
         self._templates[index] = template
         self.text = self.text[:index] + "x" * len(template) + self.text[index + len(template) :]
@@ -43,21 +44,28 @@ class Mended:
 
 
 def unquoted_template(text: str, index: int, file: str) -> Diagnostic:
-    """Return the finding for a template that nobody quoted, with its quoted form as the hint."""
-    template = _template_at(text, index)
+    """Return the finding for the value that begins at `index`, at its template, with the quoted form as the hint."""
+    template, opening = value_at(text, index), _OPENING.search(text, index)
+    place = opening.start() if opening else index
+    before = text[:place]
+    mark = Mark(file, before.count("\n") + 1, place - before.rfind("\n"))
+    begins = place == index
+    message = f"a value {'that begins with' if begins else 'in brackets that holds'} a template is quoted"
     # In double quotes YAML would want every \" of the template escaped.
     quote = "'" if '"' in template else '"'
-    before = text[:index]
-    mark = Mark(file, before.count("\n") + 1, index - before.rfind("\n"))
-    message, hint = "a value that begins with a template is quoted", f"quote it: {quote}{template}{quote}"
-    return at(mark, "unquoted-template", message, hint)
+    whole = begins or _CLOSED.search(template)
+    return at(mark, "unquoted-template", message, f"quote it: {quote}{template}{quote}" if whole else "quote it")
 
 
-def _template_at(text: str, index: int) -> str:
-    """Return what to quote. Within brackets a comma or a bracket ends the value, else the line's last template does."""
+def value_at(text: str, index: int) -> str:
+    """Return what to quote of the line, from `index` on.
+
+    Within brackets a comma or a bracket ends the value, else the line's last template does.
+    """
     before = text[text.rfind("\n", 0, index) + 1 : index]
     rest = text[index:].partition("\n")[0]
-    if _IN_BRACKETS.search(before):
+    # Outside of brackets, a value that does not begin with a template needs no quotes.
+    if _IN_BRACKETS.search(before) or not _OPENING.match(rest):
         found = _ONE_VALUE.match(rest)
         return found[0].rstrip() if found else rest
     return rest[: max(rest.rfind("}}"), rest.rfind("%}"), 0) + 2]

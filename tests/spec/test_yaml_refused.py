@@ -72,6 +72,12 @@ def test_what_is_wrong_is_said_where_it_is(text: str, place: tuple[int, int], co
         ("a: {A: {{ x }}}\n", 8, '"{{ x }}"'),
         ("a: {A: {{ x }}/y, B: z}\n", 8, '"{{ x }}/y"'),
         ("a: {% if x %}b{% endif %}\n", 4, '"{% if x %}b{% endif %}"'),
+        ("a: [b, --port={{ x }}]\n", 15, '"--port={{ x }}"'),
+        ("a: {b: c, path: /{{ x }}}\n", 18, '"/{{ x }}"'),
+        ("a: {b: sleep {{ x }}, c: d}\n", 14, '"sleep {{ x }}"'),
+        ("a: [x{{ y }}z{{ w }}, b]\n", 6, '"x{{ y }}z{{ w }}"'),
+        ("a: [b {% if x %}c{% endif %}]\n", 7, '"b {% if x %}c{% endif %}"'),
+        ('a: [b, --x="{{ y }}"]\n', 12, "'--x=\"{{ y }}\"'"),
     ],
 )
 def test_a_bare_template_is_told_to_be_quoted(text: str, column: int, quoted: str) -> None:
@@ -97,6 +103,18 @@ def test_what_a_bare_template_breaks_is_read_all_the_same() -> None:
     assert [(found.mark.line, found.mark.column) for found in references(node)] == [
         (1, 7), (2, 8), (2, 22), (4, 12), (4, 26), (5, 14),
     ]  # fmt: skip
+
+
+def test_a_bare_template_in_the_midst_of_a_value_is_told_in_its_line_and_read_all_the_same() -> None:
+    beside: list[Diagnostic] = []
+    node = source.parse("a: [b, # c, d\n  --p={{ x }}, --q={{ y }}]\ne: {f: /{{ z }}}\n", "f.yaml", beside)
+    assert plain_data(node) == {"a": ["b", "--p={{ x }}", "--q={{ y }}"], "e": {"f": "/{{ z }}"}}
+    assert [(d.line, d.column) for d in beside] == [(2, 7), (2, 20), (3, 9)]
+
+
+def test_what_stands_behind_a_bracket_that_is_never_closed_is_not_told_to_be_quoted() -> None:
+    (found,) = refused("command: [a, b\ncwd: x/{{ y }}\n")
+    assert (found.line, found.column, found.code) == (1, 10, "syntax")
 
 
 def test_a_bare_template_that_goes_on_in_the_next_line_is_told_and_ends_the_reading() -> None:

@@ -50,7 +50,16 @@ def test_the_tree_is_the_same(pure: ModuleType) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a:\n\tb: 1\n", "a: b: c\n", "a: 'x\nb: 1\n", "a: [1, 2\nb: 1\n", "- a\nb: 1\n", "a: @x\n", "a: {{ x }}/y\n"],
+    [
+        "a:\n\tb: 1\n",
+        "a: b: c\n",
+        "a: 'x\nb: 1\n",
+        "a: [1, 2\nb: 1\n",
+        "- a\nb: 1\n",
+        "a: @x\n",
+        "a: {{ x }}/y\n",
+        "a: [--p={{ x }}]\n",
+    ],
 )
 def test_errors_read_the_same(pure: ModuleType, text: str) -> None:
     with pytest.raises(SpecError) as expected:
