@@ -77,7 +77,7 @@ def test_what_is_wrong_is_said_where_it_is(text: str, place: tuple[int, int], co
         ("a: {b: sleep {{ x }}, c: d}\n", 14, '"sleep {{ x }}"'),
         ("a: [x{{ y }}z{{ w }}, b]\n", 6, '"x{{ y }}z{{ w }}"'),
         ("a: [b {% if x %}c{% endif %}]\n", 7, '"b {% if x %}c{% endif %}"'),
-        ('a: [b, --x="{{ y }}"]\n', 12, "'--x=\"{{ y }}\"'"),
+        ('a: [b, --x="{{ y }}"]\n', 13, "'--x=\"{{ y }}\"'"),
     ],
 )
 def test_a_bare_template_is_told_to_be_quoted(text: str, column: int, quoted: str) -> None:
