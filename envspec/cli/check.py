@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from envspec.cli import terminal
 from envspec.cli.options import format_option
 from envspec.errors import UsageError
 
@@ -36,7 +37,8 @@ def check(paths: tuple[Path, ...], form: str) -> int:
     if not files:  # a job in the wrong directory must not stay green
         raise _nothing(paths)
     diagnostics = _once(problem for file in files for problem in problems_of(file, environ=os.environ))
-    sys.stdout.write(FORMATS[form](diagnostics, len(files)))
+    write = terminal.write_json if form in ("json", "sarif") else sys.stdout.write
+    write(FORMATS[form](diagnostics, len(files)))
     return 2 if any(problem.severity == "error" for problem in diagnostics) else 0
 
 

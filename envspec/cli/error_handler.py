@@ -49,7 +49,7 @@ def told(error: Exception, argv: Sequence[str]) -> int:
         case SpecError():
             from envspec.spec.check_formats import as_text
 
-            click.echo(as_text(error.diagnostics, len({item.file for item in error.diagnostics})), err=True, nl=False)
+            sys.stderr.write(as_text(error.diagnostics, len({item.file for item in error.diagnostics})))
             return error.exit_code
         case EnvspecError():
             from envspec.cli import terminal
@@ -59,7 +59,7 @@ def told(error: Exception, argv: Sequence[str]) -> int:
             return error.exit_code
     from envspec.cli.bug_report import report_bug
 
-    click.echo(report_bug(error, argv), err=True)
+    sys.stderr.write(f"{report_bug(error, argv)}\n")  # click.echo would write UTF-8 where the terminal has ASCII
     return BUG
 
 

@@ -1,14 +1,63 @@
-"""Standard streams as commands may rely on them: there, and given up where nobody can have what is written."""
+"""Standard streams as commands may rely on them: there, for any text, and given up where nobody can have it."""
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 import sys
 import termios
+from io import TextIOWrapper
+from typing import TextIO
 
 REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 """What a write to stdout says where its disk is full or broken, or its terminal is closed (EIO)."""
+
+
+STAND_INS = {
+    "●": "*", "○": "o", "◐": "~", "▲": "!", "✓": "+", "✗": "x", "‖": "=", "◆": "#", "·": ".",
+    "│": "|", "─": "-", "━": "=", "→": "->", "←": "<-", "…": "...", "±": "+-", "µ": "u",
+    **dict(zip("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\|/-\\|/", strict=True)),
+}  # fmt: skip
+"""What our own marks are in an encoding that has none of them, such as Latin-1. All but words' take one column too."""
+
+
+def open_for_any_text() -> None:
+    """Make stdout and stderr take any text, whatever the locale says, for a session may depend on what is written."""
+    open_missing()
+    codecs.register_error("envspec", _stood_in)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="envspec")
+
+
+def _stood_in(error: UnicodeError) -> tuple[str, int]:
+    """Return what stands for the characters that an encoding lacks; escapes as JSON has them where we know nothing."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(STAND_INS.get(letter) or escaped(letter) for letter in lacking), error.end
+
+
+def escaped(text: str) -> str:
+    """Return text whose non-ASCII characters stand as JSON escapes them."""
+    units = text.encode("utf-16-be", "surrogatepass")
+    codes = (int.from_bytes(units[at : at + 2]) for at in range(0, len(units), 2))
+    return "".join(chr(code) if code < 0x80 else f"\\u{code:04x}" for code in codes)
+
+
+def is_utf8(stream: TextIO) -> bool:
+    """Whether a stream takes text in UTF-8, as JSON has to be."""
+    return codecs.lookup(stream.encoding or "utf-8").name == "utf-8"
+
+
+def has_ellipsis(stream: TextIO) -> bool:
+    """Whether `…` takes its one column on a stream, and not those of its stand-in."""
+    try:
+        "…".encode(stream.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def open_missing() -> None:

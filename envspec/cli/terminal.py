@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, TextIO
 
+from envspec.cli import streams
 from envspec.report.text import Line, ansi, clip, plain
 
 UNBOUNDED = 10_000
@@ -23,7 +24,8 @@ def size(stream: TextIO, otherwise: int = UNBOUNDED) -> tuple[int, int]:
     if not stream.isatty():
         return otherwise, UNBOUNDED
     columns, lines = os.get_terminal_size(stream.fileno())
-    return columns or 80, lines or 24
+    # What is cut ends in `…`, and needs more room where that is written with three dots.
+    return (columns or 80) - (0 if streams.has_ellipsis(stream) else 2), lines or 24
 
 
 def show(lines: Iterable[Line], stream: TextIO | None = None, *, cut: bool = False) -> None:
@@ -38,7 +40,12 @@ def show_json(data: Any) -> None:
     """Write one JSON document to stdout."""
     import json
 
-    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    write_json(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_json(text: str) -> None:
+    """Write JSON to stdout, which is the same in every encoding: it has to be UTF-8 (RFC 8259, section 8.1)."""
+    sys.stdout.write(text if streams.is_utf8(sys.stdout) else streams.escaped(text))
     sys.stdout.flush()
 
 
@@ -57,5 +64,7 @@ def show_yaml(data: Any) -> None:
         return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=words)
 
     Dumper.add_representer(list, represent_list)
-    sys.stdout.write(yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120))
+    sys.stdout.write(
+        yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=streams.is_utf8(sys.stdout), width=120)
+    )
     sys.stdout.flush()

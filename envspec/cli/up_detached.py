@@ -88,9 +88,10 @@ def _show(control: Control, form: str) -> None:
         else:
             limit = terminal.size(sys.stdout)[0]
             terminal.show(summary(status, plan_of(Path(status.dir)), detached=True, limit=limit))
-    except OSError as error:
-        if not isinstance(error, BrokenPipeError):
-            control.stop("where it is cannot be written")
+    except BrokenPipeError:
+        raise
+    except BaseException:  # whatever it is: nobody is told
+        control.stop("where it is cannot be written")
         raise
 
 

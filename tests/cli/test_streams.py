@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import os
 import pty
 import re
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+import envspec.cli
+import envspec.report
+from envspec.cli.streams import STAND_INS
+
+OURS = [Path(package.__path__[0]) for package in (envspec.cli, envspec.report)]
+C_LOCALE = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+"""ASCII, as where neither the system nor Python knows better."""
 
 
 def shell(envspec: Any, command: str) -> subprocess.CompletedProcess[str]:
@@ -58,3 +69,57 @@ def test_a_terminal_that_is_closed_is_the_stop_that_a_hangup_is(
 
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     processes_of(envspec, gone=True)
+
+
+@pytest.fixture(params=[{"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "latin-1"}, C_LOCALE], ids=str)
+def narrow(request: pytest.FixtureRequest, envspec: Any) -> Callable[..., str]:
+    """Run a command whose output has an encoding that lacks our marks, and return what it writes to either stream."""
+
+    def run(*argv: str, code: int = 0) -> str:
+        result = subprocess.run(
+            [envspec.program, *argv],
+            cwd=envspec.project, env={**envspec.environ, **request.param}, capture_output=True, timeout=60, check=False,
+        )  # fmt: skip
+        written = (result.stdout + result.stderr).decode("latin-1")
+        assert result.returncode == code, written
+        return written
+
+    return run
+
+
+def test_an_encoding_without_our_marks_has_others(envspec: Any, web: str, narrow: Callable[..., str]) -> None:
+    envspec.write(web)
+
+    assert "* local is healthy" in narrow("up", "-d")
+    assert "* local" in narrow("ps")
+    assert "# on the critical path" in narrow("timeline")
+    assert "local" in narrow("down", "--all")
+    assert envspec.live == []
+
+
+def test_what_nobody_foresaw_stands_as_an_escape(envspec: Any, narrow: Callable[..., str]) -> None:
+    envspec.write("version: 1\nservices: {漢字: {command: [sleep, '60']}}\n", "wrong")
+
+    assert "\\u6f22\\u5b57" in narrow("check", code=2)
+    assert "\\u6f22\\u5b57" in narrow("up", "wrong", code=2)
+
+
+@pytest.mark.parametrize("form", ["json", "sarif"])
+def test_json_says_the_same_in_every_encoding(envspec: Any, narrow: Callable[..., str], form: str) -> None:
+    envspec.write("version: 1\nservices: {é…漢😀: {command: [sleep, '60']}}\n", "wrong")
+
+    in_utf8 = envspec("check", "--format", form).stdout
+
+    assert json.loads(narrow("check", "--format", form, code=2)) == json.loads(in_utf8)
+
+
+def test_every_mark_of_ours_has_a_stand_in() -> None:
+    strings = [
+        node.value
+        for folder in OURS
+        for file in folder.glob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+
+    assert {letter for text in strings for letter in text if not letter.isascii()} <= STAND_INS.keys()
