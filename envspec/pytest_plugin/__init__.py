@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from envspec.pytest_plugin.import_as_written import import_as_written
-from envspec.pytest_plugin.keys import CHOSEN, MEETING, MODELS, POOL, RUN, TAKEN, WORDS, is_ordered
+from envspec.pytest_plugin.keys import CHOSEN, MEETING, MODELS, POOL, RUN, TAKEN, WORDS, is_ordered, is_shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -63,11 +63,6 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
     return (yield)
 
 
-def _is_shared(config: pytest.Config) -> bool:
-    """Tell whether xdist's workers share environments: with --dist=each, each is a run of its own."""
-    return config.getoption("dist") != "each" and not config.getoption("--env-per-worker")
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, and name a directory for what all processes of this run must agree on."""
     config.addinivalue_line(
@@ -80,8 +75,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("dist", "no") != "no" and config.getoption("tx") and not config.option.collectonly:
         from envspec.pytest_plugin import distribution
 
-        if _is_shared(config):
+        if is_shared(config):
             config.stash[MEETING] = f"{gettempdir()}/envspec-xdist-{os.urandom(12).hex()}"
+        else:
+            from envspec.pytest_plugin.causes import Causes
+
+            config.pluginmanager.register(Causes(), "envspec causes")  # there may be no other part in the controller
         config.pluginmanager.register(distribution, "envspec distribution")
     if RUN_DIRECTORY not in os.environ:  # a worker of xdist, and a run within a run, have it
         config.stash[RUN] = os.environ[RUN_DIRECTORY] = f"{gettempdir()}/envspec-run-{os.urandom(12).hex()}"
@@ -178,7 +177,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Say which tests want which environment, and let all parts of the plugin come that this needs."""
     from envspec.pytest_plugin.markers import uses_environment
 
-    if session.config.option.collectonly or not any(map(uses_environment, session.items)):
+    config = session.config
+    if config.option.collectonly or not (config.getoption("--env") or any(map(uses_environment, session.items))):
         return
     from envspec.pytest_plugin.parts import register
 
@@ -229,11 +229,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if MODELS in config.stash or POOL in config.stash:
         _end(session)
     if WORDS in config.stash:
-        from envspec.pytest_plugin.last_words import fail_if_lost
+        from envspec.pytest_plugin.last_words import leave
 
-        fail_if_lost(session)
-        if hasattr(config, "workeroutput"):
-            config.workeroutput["envspec"] = config.stash[WORDS].to_json()
+        leave(session, config.stash[WORDS])
 
 
 def _end(session: pytest.Session) -> None:
@@ -288,12 +286,9 @@ def model_loader(request: pytest.FixtureRequest) -> ModelLoader:
 @pytest.fixture(scope="session")
 def model_cache_dir() -> Path:
     """Give the directory in which huggingface_hub keeps models, for this process and all others."""
-    import os
-
     from envspec.models.places import hub_cache
 
-    directory = hub_cache(os.environ)
-    directory.mkdir(parents=True, exist_ok=True)
+    (directory := hub_cache(os.environ)).mkdir(parents=True, exist_ok=True)
     return directory
 
 

@@ -20,6 +20,13 @@ CHOSEN: pytest.StashKey[bool] = pytest.StashKey()
 TAKEN: pytest.StashKey[list[str]] = pytest.StashKey()
 WANTED = "envspec_wanted"
 """Under which a report says what its test wanted; xdist carries it over, since it is plain data."""
+REFUSED = "envspec_refused"
+"""Under which the report of a test says which environment did not start, and why."""
+
+
+def is_shared(config: pytest.Config) -> bool:
+    """Tell whether xdist's workers share environments: with --dist=each, each is a run of its own."""
+    return config.getoption("dist") != "each" and not config.getoption("--env-per-worker")
 
 
 def is_ordered(config: pytest.Config) -> bool:

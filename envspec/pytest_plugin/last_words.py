@@ -64,8 +64,12 @@ def words_of(config: pytest.Config) -> LastWords:
     return config.stash[WORDS]
 
 
-def fail_if_lost(session: pytest.Session) -> None:
-    """Let a run fail whose tests all passed, but whose environment died where no test could tell it."""
-    words = session.config.stash.get(WORDS, None)
-    if words is not None and words.lost and session.exitstatus == pytest.ExitCode.OK:
+def leave(session: pytest.Session, words: LastWords) -> None:
+    """Send a controller what its worker has to say.
+
+    A run fails whose tests all passed, but whose environment died where no test could tell it.
+    """
+    if words.lost and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput[KEY] = words.to_json()

@@ -16,12 +16,14 @@ WHERE_TESTS_RUN: dict[str, str] = {
     "lending": "Lending",
     "timing": "Timing",
     "watching": "Watching",
+    "unstarted": "Unstarted",
     "evidence": "Evidence",
     "fault_marker": "FaultMarker",
 }
 """In the one process, and in each worker of xdist."""
 
 WHERE_PEOPLE_LOOK: dict[str, str] = {
+    "causes": "Causes",
     "bundling": "Bundling",
 }
 """In the one process, and in the controller of xdist."""
@@ -44,6 +46,8 @@ def register(pool: EnvironmentPool) -> None:
         **(WHERE_PEOPLE_LOOK if pool.has_terminal else {}),
         **(WHERE_TESTS_RUN if pool.runs_tests else IN_THE_CONTROLLER),
     }
+    if pool.runs_tests and not pool.config.pluginmanager.is_registered(pool.fixtures):
+        pool.config.pluginmanager.register(pool.fixtures, "envspec fixtures")
     for module, part in parts.items():
         name = f"envspec {module.replace('_', ' ')}"
         if not pool.config.pluginmanager.has_plugin(name):

@@ -10,9 +10,20 @@ from _pytest.outcomes import Failed
 from envspec.errors import EnvspecError, RequirementError, UsageError
 from envspec.pytest_plugin.interrupt import StartCutShort
 from envspec.pytest_plugin.naming import Naming
-from envspec.pytest_plugin.text import one_line, reason, with_hint
+from envspec.pytest_plugin.text import one_line, reason, whole_story, with_hint
 from envspec.pytest_plugin.wanted import Wanted
 from envspec.session.request import assignments
+
+
+class EnvironmentNotStarted(Failed):
+    """The environment that a test wants did not start; `story` is all that is known of why."""
+
+    __module__ = "builtins"  # as pytest's own outcomes: its name alone says enough
+
+    def __init__(self, message: str, story: str, wanted: Wanted) -> None:
+        super().__init__(message, pytrace=False)
+        self.story = story
+        self.wanted = wanted
 
 
 def check_name(wanted: Wanted, naming: Naming) -> None:
@@ -51,17 +62,18 @@ class Refusals:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._first: dict[Wanted, str] = {}
+        self._first: dict[Wanted, tuple[str, str]] = {}
 
     def again(self, wanted: Wanted) -> None:
         """Fail a test whose environment did not start for an earlier one: pytest would repeat what that was told."""
         if wanted in self._first:
-            message = f"environment {wanted.name} did not start, as for {self._first[wanted]}"
-            pytest.fail(message, pytrace=False)
+            raise EnvironmentNotStarted(*self._first[wanted], wanted)
 
     def refuse(self, wanted: Wanted, error: EnvspecError, test: str) -> NoReturn:
         """Let a test hear why its environment did not start."""
         if is_skip(error, self._config):
             pytest.skip(f"environment {wanted.name}: {reason(error)}")
-        self._first[wanted] = test
-        pytest.fail(f"environment {wanted.name} did not start: {one_line(error)}", pytrace=False)
+        message = f"environment {wanted.name} did not start: {one_line(error)}"
+        story = whole_story(error)
+        self._first[wanted] = (f"{message}, as for {test}", story)
+        raise EnvironmentNotStarted(message, story, wanted)

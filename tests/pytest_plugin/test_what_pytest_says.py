@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import pytest
 
@@ -83,7 +84,7 @@ def test_of_a_failed_start_each_thing_is_told_once(project: pytest.Pytester) -> 
     told = told[told.index("collected 4 items") + 1 :]
     assert told[:2] == ["envspec: starting broken …", "E"]
     assert told[2].startswith("environment broken did not start: broken exited with code 3 ")
-    assert told[3:5] == [f"environment broken did not start, as for {tests.name}::test_first"] * 2
+    assert told[3:5] == [f"{told[2]}, as for {tests.name}::test_first"] * 2
     assert told[5] == told[2].partition("start: ")[2]
     assert told[6].startswith("where ")
 
@@ -203,3 +204,38 @@ def test_modules():
     )
 
     project.runpytest_subprocess("-p", "no:xdist", "-p", "no:timeout").assert_outcomes(passed=1)
+
+
+ALONE_OR_NOT = pytest.mark.parametrize(
+    "options", [(), ("-n1",), ("-n1", "--env-per-worker")], ids=["alone", "xdist", "each-worker-its-own"]
+)
+
+
+@ALONE_OR_NOT
+def test_junit_tells_why_an_environment_did_not_start(project: pytest.Pytester, options: tuple[str, ...]) -> None:
+    tests = project.makepyfile(TWO_TESTS)
+
+    result = project.runpytest_subprocess("--env=broken", "--junit-xml=junit.xml", *options)
+
+    cases = {case.get("name"): case for case in ElementTree.parse(project.path / "junit.xml").iter("testcase")}
+    first, second = (next(cases[name].iter("error")) for name in ("test_first", "test_second"))
+    assert "│ the disk is on fire" in (first.text or "")
+    assert "environment broken did not start: broken exited with code 3" in (second.get("message") or "")
+    assert f", as for {tests.name}::test_first" in (second.get("message") or "")
+    assert "the disk is on fire" not in (second.text or "")
+    for case in cases.values():
+        found = {item.get("name"): item.get("value") or "" for item in case.iter("property")}
+        assert found["envspec.environment"] == "broken"
+        assert found["envspec.session"].startswith("broken-")
+        assert 0 < float(found["envspec.start_seconds"]) < 60
+    assert str(result.stdout).count("the disk is on fire") == 1
+
+
+@ALONE_OR_NOT
+def test_junit_tells_what_is_wrong_with_a_file(project: pytest.Pytester, options: tuple[str, ...]) -> None:
+    project.makepyfile(TWO_TESTS)
+
+    project.runpytest_subprocess("--env=typo", "--junit-xml=junit.xml", *options)
+
+    first = next(ElementTree.parse(project.path / "junit.xml").iter("error"))
+    assert "did you mean 'health'?" in (first.text or "")
