@@ -36,7 +36,7 @@ class Attempts:
 
 
 class Unstarted:
-    """Does so in the process where tests run; a controller of xdist's adds what only it knows (envspec.pytest_plugin.causes)."""
+    """Does so in the process where tests run. What only a controller of xdist's knows, that adds (`Causes`)."""
 
     def __init__(self, pool: EnvironmentPool) -> None:
         self._owns = pool.owns
