@@ -9,16 +9,16 @@ from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from envspec.plan.plan import Check, Endpoint
 from envspec.record import Record
 from envspec.resolve.scope import EndpointsByPort, World, not_attached
+from envspec.spec.base import is_extension
 from envspec.spec.diagnostics import suggest
 from envspec.spec.environment import position
 from envspec.spec.findings import Findings
-from envspec.spec.nodes import ListNode, Mark, Node, node_at, plain_data
+from envspec.spec.nodes import ListNode, MapNode, Mark, Node, node_at, plain_data
 from envspec.spec.reading import read_bytes
+from envspec.spec.sound_part import sound_part
 from envspec.spec.validator_spec import OneOf
 from envspec.spec.written import is_file
 
@@ -38,14 +38,9 @@ class Asker(Record):
 
 
 def sound_items(model: type[OneOf], node: Node | None) -> list[OneOf | None]:
-    """Return the items of a list that are well formed by themselves, None for the others, which were told."""
-    items: list[OneOf | None] = []
-    for item in node.items if isinstance(node, ListNode) else ():
-        try:
-            items.append(model.model_validate(plain_data(item)))
-        except ValidationError:
-            items.append(None)
-    return items
+    """Return the items of a list less what is wrong with them, which was told; None where too little is left."""
+    items = node.items if isinstance(node, ListNode) else ()
+    return [sound_part(model, plain_data(item), depth=2)[0] for item in items]
 
 
 def checks_of(
@@ -65,12 +60,11 @@ def _check(item: OneOf, node: Node, where: str, asker: Asker, world: World, find
     kind, validator = item.kind, item.validator
     known = {f.name: _plain(getattr(validator, f.name)) for f in fields(validator)}
     inner = node_at(node, (kind,))[0]
-    if not (_one_of_each(kind, validator, inner, findings) and _well_formed(kind, known, inner, world, findings)):
-        return None
-    if kind == "exec" and not _runs_something(known, inner, findings):
-        return None
+    complete = _one_of_each(kind, validator, inner, findings)
+    sound = complete and (kind != "exec" or _runs_something(known, inner, findings))
+    sound = _well_formed(kind, known, inner, world, findings) and sound
     endpoints = _endpoints(kind, known, inner, asker, world, findings)
-    if endpoints is None:
+    if endpoints is None or not sound:
         return None
     if kind == "openai" and known["model"] is not None:
         known |= {"name": world.models[known["model"]]["name"], "model": None}
@@ -97,12 +91,21 @@ def _plain(value: Any) -> Any:
 def _one_of_each(kind: str, validator: Any, node: Node, findings: Findings) -> bool:
     for group in type(validator).choose_one:
         given = [name for name in group if getattr(validator, name) is not None]
+        if not given and _is_in_doubt(group, validator, node):
+            return False
         if len(given) != 1:
             names = f"{', '.join(group[:-1])} or {group[-1]}"
             found = f"here are {' and '.join(given)}" if given else "here is none"
             findings.add(node.mark, "choose-one", f"{kind} needs exactly one of {names}; {found}")
             return False
     return True
+
+
+def _is_in_doubt(group: Sequence[str], validator: Any, node: Node) -> bool:
+    """Say whether one of a group is perhaps written: wrongly, or misspelt, which was told."""
+    others = {field.name for field in fields(validator)} - {*group}
+    written = [key.text for key, _ in node.items] if isinstance(node, MapNode) else []
+    return any(key not in others and not is_extension(key) for key in written)
 
 
 def _runs_something(known: Mapping[str, Any], node: Node, findings: Findings) -> bool:

@@ -26,7 +26,7 @@ from envspec.spec.environment_file import EnvironmentFile
 from envspec.spec.findings import Findings
 from envspec.spec.layers import is_null
 from envspec.spec.load import examine, examine_tree
-from envspec.spec.nodes import MapNode, Mark, Node
+from envspec.spec.nodes import ListNode, MapNode, Mark, Node
 from envspec.spec.rendering import Scope, render_node
 from envspec.spec.scope import TOP_TEXT
 from envspec.spec.validator_spec import ValidatorSpec
@@ -71,10 +71,12 @@ def draft(environment: Environment, bindings: Bindings, environ: Mapping[str, st
                 made = resolve_service(service, top, world, findings)
             if made is not None:
                 resolved[service.name] = made
-    services = tuple(
-        replace(made.plan, depends_on=_conditions(environment.services[name], environment, resolved, findings))
-        for name, made in resolved.items()
-    )
+    conditions = {
+        service.name: _conditions(service, environment, resolved, findings)
+        for service in environment.services.values()
+        if service.enabled
+    }
+    services = tuple(replace(made.plan, depends_on=conditions[name]) for name, made in resolved.items())
     return Plan(
         environment=environment.name,
         file=str(environment.file),
@@ -137,21 +139,28 @@ def _conditions(
     """Return what is awaited of whom, defaults filled in; what can never come is noted."""
     conditions: dict[str, Condition] = {}
     for name, condition in service.depends_on.items():
-        other = resolved.get(name)
-        if other is None:
-            continue  # wrong by itself, and noted there
-        validated = bool(other.spec.health)
-        is_task = environment.services[name].kind == "task"
+        other = environment.services[name]
+        validated, is_task = _is_validated(other, resolved), other.kind == "task"
         conditions[name] = condition or ("healthy" if validated else "succeeded" if is_task else "started")
         if condition == "healthy" and not validated:
             message = f"{service.name} waits for '{name}' to be healthy, and {name} has no validator"
             otherwise = "succeeded" if is_task else "started"
             hint = f"give {name} a health:, or wait for '{otherwise}'"
             findings.add(_where(service, name), "no-validator", message, hint)
+        if ("services", name) in findings.spoiled:
+            continue  # what it is may be what is wrong
         if condition in ("exited", "succeeded") and not is_task:
             message = f"{service.name} waits for '{name}' to have {condition}, and {name} is a service, which runs on"
             findings.add(_where(service, name), "never-ends", message, f"give {name} kind: task, or wait for 'healthy'")
     return conditions
+
+
+def _is_validated(service: Service, resolved: Mapping[str, Resolved]) -> bool:
+    """Say whether a service has validators, or may have: of one that is wrong, by what it says unrendered."""
+    if service.name in resolved:
+        return bool(resolved[service.name].spec.health)
+    written = service.tree.get("health")
+    return not service.shaped or not (is_null(written) or (isinstance(written, ListNode) and not written.items))
 
 
 def _where(service: Service, name: str) -> Mark:

@@ -20,12 +20,13 @@ from envspec.spec.environment import Service
 from envspec.spec.findings import Findings, once_per_place
 from envspec.spec.inputs import Surroundings
 from envspec.spec.layers import without_nulls
-from envspec.spec.nodes import MapNode, Node, node_at
+from envspec.spec.nodes import MapNode, Node, node_at, plain_data
 from envspec.spec.reading import read_bytes
 from envspec.spec.rendering import Scope, Scopes, render_keys
 from envspec.spec.scope import ENTRY_TEXT, OWN, TEXT, TOP_TEXT
 from envspec.spec.service_spec import ServiceSpec
 from envspec.spec.shape import SHAPED
+from envspec.spec.sound_part import sound_part
 from envspec.spec.validator_spec import ActionSpec, ValidatorSpec
 
 DEFAULT_START_TIMEOUT = 60.0  # seconds; what Dynamo, etcd and NATS need is two, an engine's file says more
@@ -48,7 +49,8 @@ def resolve_service(
     making = Making(world, top, Watched(world.models), findings)
     if ("services", service.name) in findings.spoiled:
         # Its shape is wrong: what does not hang on that is judged nevertheless, so that all is told at once.
-        making = replace(making, findings=findings.sparing((name,) for name in OWN))
+        own = ("service",) if service.shaped else OWN  # how many replicas there are, or all of it
+        making = replace(making, findings=findings.sparing((name,) for name in own))
     rendered = once_per_place(
         range(len(service.replica_names())), lambda index: _rendered(service, index, making), findings
     )
@@ -97,10 +99,13 @@ def _replica(
     checks = _checks(service, index, spec, tree, making)
     note_bad_names(tree, findings)
     note_nul(tree, findings)
+    part, wrong = (spec, frozenset[str]()) if spec is not None else sound_part(ServiceSpec, plain_data(tree))
+    if part is None or not service.shaped:
+        return None
+    note_contradictions(service, part, tree, failed | wrong, findings)
+    variables, spoken = _environment(part, tree, making)
     if spec is None or ("services", service.name) in findings.spoiled:
         return None
-    note_contradictions(service, spec, tree, failed, findings)
-    variables, spoken = _environment(spec, tree, making)
     directory = replica_directory(world.bindings, name)
     plan = ReplicaPlan(
         name=name,

@@ -57,9 +57,9 @@ class Service(Record):
     """One service. `tree` holds its keys from all layers, unrendered; a node renders in the scope of its own file.
 
     `given` is what it hands to the entry by `with`, `use` where it names the entry, and `removed_ports` where it takes
-    ports of the entry away. `attached` maps its ports to where they already are, one place for
-    each number, and is None for a service that is to be started. A condition of None in `depends_on` is the default
-    one.
+    ports of the entry away. `shaped` says that its ports and `attach` are known. `attached` maps its ports to where
+    they already are, one place for each number, and is None for a service that is to be started. A condition of None
+    in `depends_on` is the default one.
     """
 
     name: str
@@ -76,6 +76,7 @@ class Service(Record):
     start: ReplicaOrder = "parallel"
     description: str = ""
     ports: Mapping[str, Port] = field(default_factory=dict)
+    shaped: bool = True
     attached: Mapping[str, tuple[Endpoint, ...]] | None = None
     depends_on: Mapping[str, Condition | None] = field(default_factory=dict)
     models: tuple[str, ...] = ()

@@ -20,12 +20,13 @@ from envspec.spec.environment import Model, Port, Service
 from envspec.spec.findings import Findings, growth
 from envspec.spec.inputs import Objects, Surroundings
 from envspec.spec.layers import without_nulls
-from envspec.spec.nodes import MapNode, Node, node_at
+from envspec.spec.nodes import MapNode, Node, node_at, plain_data
 from envspec.spec.port_spec import PortSpec, PortsSpec
 from envspec.spec.ports import attached_of, port_nodes, port_of, sound_ports
 from envspec.spec.rendering import Scope, Scopes, render_keys
 from envspec.spec.scope import ENTRY_SHAPE, ENTRY_STRUCTURE, OWN, SHAPE, STRUCTURE, Place
 from envspec.spec.service_spec import ServiceSpec
+from envspec.spec.sound_part import sound_part
 from envspec.spec.template import Reference, Unavailable, references
 
 COUNT_KEYS = ("enabled", "replicas")
@@ -52,8 +53,9 @@ def shape_services(layered: Mapping[str, Service], shaping: Shaping) -> dict[str
     """Return the services with all that is settled before leasing; what is wrong is noted, and spoils the service."""
     counted = {}
     for name, service in layered.items():
+        known = replace(service, shaped=("services", name) not in shaping.findings.spoiled)
         with blaming_user(service, shaping.findings):
-            counted[name] = _count(service, shaping)
+            counted[name] = _count(known, shaping)
     objects, shaped = early_objects(counted), {}
     for name, service in counted.items():
         with blaming_user(service, shaping.findings):
@@ -87,15 +89,24 @@ def _shape(service: Service, objects: Objects, shaping: Shaping) -> Service:
         service = replace(service, kind=more.kind, start=more.start, depends_on=awaited)
     node, spec = _settle(service, SHAPE_KEYS, (SHAPE, ENTRY_SHAPE), objects, shaping)
     if spec is None:
-        _ports(node, sound_ports(node.get("ports")), shaping)  # for what is wrong with the others
-        return service
+        return _partly(service, node, shaping)
     new = growth(shaping.findings)
     ports = _ports(node, spec.ports, shaping)
     attached = _attached(service, node, spec, ports, shaping)
     models = _models(node, spec, shaping)
     if new:
         shaping.findings.spoil("services", service.name)
-    return replace(service, ports=ports, attached=attached, models=models)
+    return replace(service, ports=ports, attached=attached, models=models, shaped=service.shaped and not new)
+
+
+def _partly(service: Service, node: MapNode, shaping: Shaping) -> Service:
+    """Return the service with those of its ports that are sound, for what is wrong with them and beside them."""
+    part, _ = sound_part(ServiceSpec, plain_data(node))
+    if part is not None:
+        _models(node, part, shaping)
+    ports = _ports(node, sound_ports(node.get("ports")), shaping)
+    # Where it is attached, nobody listens on them here.
+    return replace(service, ports={} if service.tree.get("attach") else ports, shaped=False)
 
 
 def _settle(
