@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from envspec.pytest_plugin.wanted import Wanted
 
 MARKS: pytest.StashKey[frozenset[str]] = pytest.StashKey()
+LINES = (
+    "environment(*names, scope='session', faults=()): run this test in the named environments, whatever --env "
+    "says; scope='module' or 'function' gives each module or test its own; what faults=[{'after': '2s', 'kill': "
+    "'worker.1'}] says is done to its services while it runs",
+    "model(*names, revision): fetch these models before the first test runs",
+)
+"""What `pytest --markers` says."""
 SCOPES = ("session", "module", "function")
 
 
@@ -69,7 +76,7 @@ def instance_of(item: pytest.Item) -> str:
 
 
 def wanted_of(item: pytest.Item, naming: Naming) -> tuple[Wanted, ...]:
-    """Return what a test wants: by the parameter of its fixture, or by a marker that has none.
+    """Return what a test wants: by the parameter of its fixture, by a marker that has none, or as its code asks.
 
     A test whose fixture pytest gave no parameter, as in a unittest.TestCase, cannot be run in several: it will fail.
     """
@@ -77,9 +84,23 @@ def wanted_of(item: pytest.Item, naming: Naming) -> tuple[Wanted, ...]:
         parameters = getattr(getattr(item, "callspec", None), "params", {})
         if "environment" in parameters:
             return (parameters["environment"],)
-        found = bare_of(item, naming)
-        return found if len(found) == 1 else ()
-    return bare_of(item, naming) if is_marked(item, naming) else ()
+        return _only(bare_of(item, naming))
+    if is_marked(item, naming):
+        return bare_of(item, naming)
+    return _only(bare_of(item, naming)) if _asks(item) else ()
+
+
+def _only(found: tuple[Wanted, ...]) -> tuple[Wanted, ...]:
+    return found if len(found) == 1 else ()
+
+
+def _asks(item: pytest.Item) -> bool:
+    """Tell whether the code of a test asks for the environment of --env."""
+    if not item.config.option.envspec_env:
+        return False
+    from envspec.pytest_plugin.asking import asks_by_name
+
+    return asks_by_name(item)
 
 
 def is_marked(item: pytest.Item, naming: Naming) -> bool:
@@ -100,8 +121,8 @@ def bare_of(item: pytest.Item, naming: Naming) -> tuple[Wanted, ...]:
 
 
 def uses_environment(item: pytest.Item) -> bool:
-    """Tell whether a test has the marker or the fixture."""
-    return "environment" in getattr(item, "fixturenames", ()) or has_mark(item, "environment")
+    """Tell whether a test has the marker or the fixture, or asks for that by its name."""
+    return "environment" in getattr(item, "fixturenames", ()) or has_mark(item, "environment") or _asks(item)
 
 
 def has_mark(item: pytest.Item, name: str) -> bool:

@@ -14,6 +14,7 @@ from envspec.errors import EnvspecError
 from envspec.pytest_plugin.borrower import Borrower
 from envspec.pytest_plugin.controller import end_with_controller
 from envspec.pytest_plugin.ending import tried
+from envspec.pytest_plugin.fixtures import Fixtures
 from envspec.pytest_plugin.keys import MEETING, POOL, is_ordered
 from envspec.pytest_plugin.last_words import words_of
 from envspec.pytest_plugin.lender import Lender
@@ -57,13 +58,11 @@ class EnvironmentPool:
         self._input: dict[str, Any] = getattr(config, "workerinput", {})
         self._test = ""
         self._expected: tuple[Wanted, ...] = ()
+        self.fixtures = Fixtures()
         self._refusals = Refusals(config)
         self._to_the_end: set[Wanted] = set()
-        self._finishers: dict[Wanted, Callable[[], object]] = {}
         self._lent: list[OnLend] = []
         self._returned: list[OnReturn] = []
-
-    # What kind of process this is.
 
     @property
     def has_terminal(self) -> bool:
@@ -74,6 +73,11 @@ class EnvironmentPool:
     def runs_tests(self) -> bool:
         """Whether tests run here: it is no controller of xdist."""
         return not self.config.pluginmanager.has_plugin("dsession")
+
+    @property
+    def unforeseen(self) -> set[Wanted]:
+        """What a test got that nobody knew of: any of those to come may use it as well."""
+        return self._to_the_end & self.held.keys()
 
     @property
     def owns(self) -> bool:
@@ -114,7 +118,9 @@ class EnvironmentPool:
 
     def expect(self, items: Iterable[pytest.Item]) -> None:
         """Hear which tests will run here."""
-        groups = {item.nodeid: () if is_skipped(item) else self._known(self.wanted_by(item)) for item in items}
+        # What there is no file of is left out: the test that wants it will say so.
+        wanted = {item.nodeid: () if is_skipped(item) else self.wanted_by(item) for item in items}
+        groups = {test: tuple(filter(self.naming.exists, several)) for test, several in wanted.items()}
         if self.has_terminal or not self.owns:
             self.groups = groups
             self.lender.expect(groups)
@@ -143,10 +149,6 @@ class EnvironmentPool:
         place.mkdir(mode=0o700, exist_ok=True)
         return Broker(self.owner, place / BROKER)
 
-    def _known(self, wanted: tuple[Wanted, ...]) -> tuple[Wanted, ...]:
-        """Leave out what there is no file of: the test that wants it will say so."""
-        return tuple(filter(self.naming.exists, wanted))
-
     def wanted_by(self, item: pytest.Item) -> tuple[Wanted, ...]:
         """Return what a test wants, by the parameter of its fixture, or by a marker where it has no fixture."""
         return wanted_of(item, self.naming)
@@ -163,11 +165,12 @@ class EnvironmentPool:
         self.unnamed.enter(item)
         self._test = item.nodeid
         self._expected = self.wanted_by(item)
-        for wanted in self._expected:
-            self._require_sound(wanted)
-        if "environment" not in getattr(item, "fixturenames", ()):
+        declared = "environment" in getattr(item, "fixturenames", ())
+        if declared or is_marked(item, self.naming):  # who asks by name may not do so this time
             for wanted in self._expected:
-                self.live(wanted)
+                self._require_sound(wanted)
+                if not declared:
+                    self.live(wanted)
 
     def leave(self, nextitem: pytest.Item | None) -> None:
         """Give back what the next test does not want, after the fixture and what depends on it."""
@@ -187,7 +190,7 @@ class EnvironmentPool:
         """
         wanted = wanted or self.unnamed.take(finish)
         live = self.live(wanted)
-        self._finishers[wanted] = finish
+        self.fixtures.gave(wanted, finish)
         return live
 
     def live(self, wanted: Wanted) -> Environment:
@@ -205,8 +208,7 @@ class EnvironmentPool:
     def give_back(self, wanted: Wanted) -> None:
         """Finish the fixture of an environment, and give it back."""
         try:
-            if (finish := self._finishers.pop(wanted, None)) is not None:
-                finish()
+            self.fixtures.finish(wanted)
         finally:
             if self.held.pop(wanted, None) is not None:
                 for callback in self._returned:
@@ -225,6 +227,7 @@ class EnvironmentPool:
         """Let tests that want it error at once with this sentence; under --env-on-crash=restart, get a fresh one."""
         if self.config.getoption("--env-on-crash") != "restart":
             self.broken.setdefault(wanted, sentence)
+            self.fixtures.finish(wanted)  # who asks for it by name is told then, too
         elif wanted in self.held:
             self.give_back(wanted)
             self.lender.renew(wanted, self._sessions[wanted])

@@ -139,7 +139,7 @@ class Watching:
         """Let the setup of a test be interrupted, once those environments are put aside that broke before it."""
         self._settle()
         with self._news:
-            self._test = test = Test(item, set(wanted_of(item, self._pool.naming)))
+            self._test = test = Test(item, {*wanted_of(item, self._pool.naming), *self._pool.unforeseen})
         for watch in self._lost_ones:
             watch.told |= watch.wanted in test.uses  # it errors at once, or gets a fresh one
         try:
@@ -157,7 +157,7 @@ class Watching:
 
     def _interruptible(self) -> Wrapper:
         test = self._test
-        if test is None or not test.uses:
+        if test is None:
             return (yield)
         with self._news:
             for watch in [watch for watch in self._watches.values() if watch.wanted in test.uses]:
