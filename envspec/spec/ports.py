@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -79,39 +80,42 @@ def attached_of(
         findings.add(node.mark, "wrong-attach", "attach needs exactly one of 'url' and 'ports'")
         return {}
     if spec.url is not None:
+        url = node_at(node, ("url",))[0]
         if len(ports) != 1:
             message = f"attach: url: is for a service with exactly one port, and this one has {len(ports)}"
-            findings.add(node.mark, "wrong-attach", message, "give attach: {ports: {NAME: PORT, host:port or URL}}")
+            findings.add(url.mark, "wrong-attach", message, "give attach: {ports: {NAME: PORT, host:port or URL}}")
             return {}
-        written: Mapping[str, int | str | list[int | str]] = {next(iter(ports)): spec.url}
+        written: Mapping[str, tuple[int | str | list[int | str], Node]] = {next(iter(ports)): (spec.url, url)}
     else:
-        written = spec.ports or {}
+        written = {name: (place, node_at(node, ("ports", name))[0]) for name, place in (spec.ports or {}).items()}
     found = {}
-    for name, place in written.items():
+    for name, (place, at) in written.items():
         if ports and name not in ports:
-            findings.add(
-                node.mark,
-                "unknown-port",
-                f"attach names the port '{name}', which the service has not",
-                suggest(name, ports),
-            )
+            key = node_at(node, ("ports", name))[1]
+            message = f"attach names the port '{name}', which the service has not"
+            findings.add((key or at).mark, "unknown-port", message, suggest(name, ports))
             continue
         scheme = ports[name].scheme if name in ports else (name if name in KNOWN_SCHEMES else "tcp")
         count = ports[name].count if name in ports else None
         block = _block(name, place, count, scheme, host)
         if isinstance(place, list) and count not in (None, len(place)):
             message = f"attach gives {len(place)} places for the port '{name}', whose count is {count}"
-            findings.add(node.mark, "wrong-attach", message, "or give one place, from which it counts on")
+            findings.add(at.mark, "wrong-attach", message, "or give one place, from which it counts on")
         elif block is None or (spec.url is not None and "://" not in str(place)):
-            findings.add(
-                node.mark,
-                "wrong-attach",
-                f"{place!r} is not a place to attach to",
-                "written as PORT, host:port, or scheme://host:port",
-            )
+            wrong, mark = _first_wrong(name, place, at, scheme, host)
+            message = f"{wrong!r} is not a place to attach to"
+            findings.add(mark, "wrong-attach", message, "written as PORT, host:port, or scheme://host:port")
         else:
             found[name] = block
     return found
+
+
+def _first_wrong(name: str, place: int | str | list[int | str], node: Node, scheme: str, host: str) -> tuple[Any, Mark]:
+    """Return the first item of a list that is no place, and where it stands; what is no list, as it is."""
+    for index, one in enumerate(place if isinstance(place, list) else ()):
+        if place_of(name, one, scheme, host) is None:
+            return one, node_at(node, (index,))[0].mark
+    return place, node.mark
 
 
 def _block(
