@@ -13,7 +13,7 @@ from envspec.errors import EnvspecError, SpecError
 
 INTERRUPTED = 130
 UNWRITTEN = 1
-"""What click returns for a reader that stopped reading; so do we wherever stdout does not take what is written."""
+"""What click returns for a reader that stopped reading; so do we wherever what is written is not taken."""
 BUG = 70
 USAGE = 2
 RUN_FAILED = 125
@@ -21,51 +21,58 @@ RUN_FAILED = 125
 
 
 def handled(command: Callable[[], Any], argv: Sequence[str]) -> int:
-    """Call a command and return its exit code; what it raises is told on stderr."""
+    """Call a command and return its exit code; what it raises is told on stderr, as far as that can be written."""
     try:
         code = command()
         sys.stdout.flush()
-    except BrokenPipeError:
-        streams.give_up(sys.stdout.fileno())
-        return UNWRITTEN
+        return int(code or 0)
     except SystemExit as ended:  # how click ends after a broken pipe and after shell completion
-        return int(ended.code or 0)
+        failed = int(ended.code or 0)
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001  the last line of defence: anything unexpected becomes a bug report
-        if streams.refused(error):
-            return _unwritten(error)
-        failed = told(error, argv)
-        return RUN_FAILED if argv[:1] == ["run"] else failed
-    return int(code or 0)
+        failed = exit_code(error)
+        with streams.as_far_as_possible():
+            tell(error, argv)
+    finally:
+        streams.give_up_lost()
+    return RUN_FAILED if failed and argv[:1] == ["run"] else failed
 
 
-def told(error: Exception, argv: Sequence[str]) -> int:
-    """Tell an error on stderr and return the exit code that it means."""
+def exit_code(error: Exception) -> int:
+    """Return the exit code that an error means."""
+    if isinstance(error, click.ClickException):
+        return USAGE
+    if isinstance(error, EnvspecError):
+        return error.exit_code
+    return UNWRITTEN if streams.lost(error) else BUG
+
+
+def tell(error: Exception, argv: Sequence[str]) -> None:
+    """Tell an error on stderr."""
     match error:
         case click.ClickException():
             error.show()
-            return USAGE
         case SpecError():
             from envspec.spec.check_formats import as_text
 
             sys.stderr.write(as_text(error.diagnostics, len({item.file for item in error.diagnostics})))
-            return error.exit_code
         case EnvspecError():
             from envspec.cli import terminal
             from envspec.report.failure import failure
 
             terminal.show(failure(error), sys.stderr)
-            return error.exit_code
-    from envspec.cli.bug_report import report_bug
+        case OSError() if streams.lost(error):
+            _tell_unwritten(error)
+        case _:
+            from envspec.cli.bug_report import report_bug
 
-    sys.stderr.write(f"{report_bug(error, argv)}\n")  # click.echo would write UTF-8 where the terminal has ASCII
-    return BUG
+            # click.echo would write UTF-8 where the terminal has ASCII.
+            sys.stderr.write(f"{report_bug(error, argv)}\n")
 
 
-def _unwritten(error: Exception) -> int:
-    """Say on stderr, if that can still be seen, that stdout cannot be written."""
+def _tell_unwritten(error: OSError) -> None:
+    """Say, if that can still be seen, that stdout cannot be written; a reader that left knows."""
     streams.give_up(1)
-    if not streams.is_closed_terminal(2):
-        click.echo(f"error: cannot write to standard output: {getattr(error, 'strerror', error)}", err=True)
-    return UNWRITTEN
+    if not isinstance(error, BrokenPipeError) and not streams.is_closed_terminal(2):
+        click.echo(f"error: cannot write to standard output: {error.strerror}", err=True)

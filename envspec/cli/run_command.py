@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from envspec.backends.local import LocalBackend
-from envspec.cli import terminal
+from envspec.cli import streams, terminal
 from envspec.cli.foreground_command import foreground
 from envspec.cli.interruption import Interruption
 from envspec.cli.run_environ import environ_of
@@ -18,7 +18,7 @@ from envspec.cli.watch import watch
 from envspec.errors import StoppedError
 from envspec.report.stopping import told_while_stopping
 from envspec.report.summary import stopped
-from envspec.report.text import first_line, line
+from envspec.report.text import Span, first_line, line
 from envspec.session.request import Request
 from envspec.session.session import Session
 
@@ -41,21 +41,22 @@ async def _around(session: Session, command: Sequence[str]) -> int:
     try:
         with Interruption(session.stop, screen.close):
             await session.start()
+            await forget()
     except StoppedError as stop:
         screen.close()
         terminal.show([stopped(session.status)], sys.stderr)
         return stop.exit_code
     finally:
-        forget()
         screen.close()
     code = await foreground(command, environ_of(session.status, os.environ), session.tie)
     if session.status.message:
-        warning = f"while the command ran, {first_line(session.status.message)}"
-        terminal.show([line(("warning: ", "yellow"), warning)], sys.stderr)
+        _say(("warning: ", "yellow"), f"while the command ran, {first_line(session.status.message)}")
     with Interruption(session.stop, screen.close), told_while_stopping(lambda: session.status, _say):
         await session.stop("the command ended")
     return code
 
 
-def _say(words: str) -> None:
-    terminal.show([line(words)], sys.stderr)
+def _say(*words: Span | str) -> None:
+    """Write a line, if it can be: from here on the exit code is the command's."""
+    with streams.as_far_as_possible():
+        terminal.show([line(*words)], sys.stderr)

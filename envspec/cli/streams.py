@@ -7,6 +7,8 @@ import errno
 import os
 import sys
 import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import TextIO
 
@@ -74,9 +76,34 @@ def open_missing() -> None:
             setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
 
 
-def refused(error: BaseException) -> bool:
-    """Whether `error` is a stream's that cannot take what is written. Files have their name in their errors."""
+def lost(error: BaseException) -> bool:
+    """Whether `error` is a stream's that nobody reads any more, or that cannot take what is written.
+
+    Files have their name in their errors.
+    """
+    if isinstance(error, BrokenPipeError):
+        return True
     return isinstance(error, OSError) and error.filename is None and error.errno in REFUSED
+
+
+@contextmanager
+def as_far_as_possible() -> Iterator[None]:
+    """While it is entered, write what changes nothing by not being read."""
+    try:
+        yield
+    except OSError as error:
+        if not lost(error):
+            raise
+        give_up_lost()
+
+
+def give_up_lost() -> None:
+    """Give up stdout or stderr where what it still holds cannot be written: of that Python would exit with 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            give_up(stream.fileno())
 
 
 def is_closed_terminal(number: int) -> bool:

@@ -45,7 +45,7 @@ class _Followed:
         try:
             self.screen.event(event, self.status)
         except OSError as error:
-            if not isinstance(error, BrokenPipeError) and not streams.refused(error):
+            if not streams.lost(error):
                 raise
             streams.give_up(self._stream.fileno())  # what comes now is for nobody, and must not fail again
             self.unread = error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from envspec.cli import streams
 from envspec.cli.screen import Screen
@@ -11,21 +11,29 @@ from envspec.plan.events import Event
 from envspec.session.session import Session
 
 
-def watch(session: Session, screen: Screen) -> Callable[[], None]:
+def watch(session: Session, screen: Screen) -> Callable[[], Awaitable[None]]:
     """Show a session's events as they come; returns what ends that.
 
     Nobody to show them to any more (`envspec up | head`, a full disk behind stdout) is a stop, as a closed terminal
-    is. Raised from here, the error would come out in the middle of whatever the session is doing; who writes what comes
-    last meets it again.
+    is. Raised from here, the error would come out in the middle of whatever the session is doing; it comes out of what
+    is returned, when the session is stopped, and meets who writes what comes last again.
     """
-    stopping: list[asyncio.Future[None]] = []
+    stopping: list[tuple[OSError, asyncio.Future[None]]] = []
 
     def show(event: Event) -> None:
         try:
             screen.event(event, session.status)
         except OSError as error:
-            if not isinstance(error, BrokenPipeError) and not streams.refused(error):
+            if not streams.lost(error):
                 raise
-            stopping.append(asyncio.ensure_future(session.stop("what it says cannot be written")))
+            stopping.append((error, asyncio.ensure_future(session.stop("what it says cannot be written"))))
 
-    return session.subscribe(show)
+    unsubscribe = session.subscribe(show)
+
+    async def forget() -> None:
+        unsubscribe()
+        for error, stop in stopping:
+            await stop
+            raise error
+
+    return forget

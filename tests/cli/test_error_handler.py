@@ -49,9 +49,19 @@ def test_the_sentence_the_facts_and_the_hint_go_to_stderr(capsys: pytest.Capture
     assert captured.out == ""
 
 
+def test_what_cannot_be_told_keeps_its_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path("/dev/full").open("w", buffering=1) as full:
+        monkeypatch.setattr("sys.stderr", full)
+        code = handled(lambda: raising(UsageError("no")), ["up"])
+
+    assert code == 2
+
+
 def test_run_returns_125_for_whatever_is_not_the_commands_own() -> None:
     assert handled(lambda: raising(PortUnavailableError("no")), ["run", "local"]) == 125
     assert handled(lambda: raising(RuntimeError("no")), ["run", "local"]) == 125
+    assert handled(lambda: raising(BrokenPipeError()), ["run", "local"]) == 125
+    assert handled(lambda: raising(SystemExit(1)), ["run", "local"]) == 125
     assert handled(lambda: 3, ["run", "local"]) == 3
     assert handled(lambda: raising(KeyboardInterrupt()), ["run", "local"]) == 130
 

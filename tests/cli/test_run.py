@@ -10,6 +10,11 @@ from typing import Any
 
 import pytest
 
+from envspec.cli.run_command import run_command
+from envspec.plan import events as e
+from envspec.session.request import Request
+from envspec.session.status import SessionStatus
+
 PRINT = "import os; print({k: v for k, v in os.environ.items() if k.startswith('ENVSPEC_')})"
 
 
@@ -178,3 +183,27 @@ def test_a_service_lost_meanwhile_is_told_but_changes_nothing(envspec: Any, web:
 
     assert result.returncode == 6
     assert "warning: while the command ran, " in result.stderr
+
+
+class Unread:
+    """A screen whose reader leaves when the environment is healthy."""
+
+    def event(self, event: e.Event, _status: SessionStatus) -> None:
+        if isinstance(event, e.SessionHealthy):
+            raise BrokenPipeError
+
+    def close(self) -> None:
+        """There is nothing to restore."""
+
+
+def test_a_reader_that_leaves_at_the_last_moment_stops_it_too(envspec: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = envspec.write("version: 1\nservices: {s: {command: [sleep, '60']}}\n")
+    monkeypatch.setattr("envspec.cli.run_command.screen_on", lambda _stream: Unread())
+    monkeypatch.setenv("ENVSPEC_STATE_DIR", envspec.environ["ENVSPEC_STATE_DIR"])
+    ran = envspec.project / "ran"
+
+    with pytest.raises(BrokenPipeError):
+        run_command(Request(file, environ=envspec.environ), None, ["touch", str(ran)])
+
+    assert not ran.exists()
+    assert envspec.live == []

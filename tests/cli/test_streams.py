@@ -53,6 +53,31 @@ def test_a_full_disk_behind_stdout_is_said_and_leaves_nothing(
     processes_of(envspec, gone=True)
 
 
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("run local -- touch ran 2>/dev/full", 125),
+        ("run nope -- touch ran 2>/dev/full", 125),
+        ("run local -- touch ran 2>&1 | exec 0<&-", 125),
+        ("up -d >/dev/full 2>&1", 1),
+        ("up >/dev/full 2>&1", 1),
+        ("ps --format json >/dev/full 2>&1", 1),
+        ("up nope 2>/dev/full", 2),
+    ],
+)
+def test_nothing_that_cannot_be_written_is_pythons_to_judge(
+    envspec: Any, web: str, command: str, code: int, processes_of: Any
+) -> None:
+    envspec.write(web)
+
+    command, pipe, reader = command.partition("|")
+    shell(envspec, f"(envspec {command}; echo $? >code) {pipe} {reader}")
+
+    assert (envspec.project / "code").read_text() == f"{code}\n"
+    assert not (envspec.project / "ran").exists()
+    processes_of(envspec, gone=True)
+
+
 def test_a_terminal_that_is_closed_is_the_stop_that_a_hangup_is(
     envspec: Any, web: str, eventually: Callable[..., Any], processes_of: Any
 ) -> None:
