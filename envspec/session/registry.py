@@ -14,8 +14,10 @@ from envspec.agent.identity import boot_id, is_alive, pid_namespace
 from envspec.agent.sweep import sweep
 from envspec.record import Record
 from envspec.session.state import (
+    EVENTS,
     NEW,
     RECORD,
+    SOCKET,
     finish_session_directory,
     remove_tree,
     sessions_directory,
@@ -55,12 +57,13 @@ def sessions() -> list[Entry]:
 
 def living() -> list[Entry]:
     """Return the sessions that live, the oldest first, and leave what dead ones left to others: it takes no time."""
-    return [_entry(record) for record in _records() if record["ended"] is None and _is_ours(record) and _lives(record)]
+    records = [record for record in map(_told, _records()) if record["ended"] is None]
+    return [_entry(record) for record in records if _is_ours(record) and _lives(record)]
 
 
 def ended() -> list[Entry]:
     """Return the sessions whose logs and events are still there, the one that ended last first."""
-    entries = [_entry(record) for record in _records() if record["ended"] is not None]
+    entries = [_entry(record) for record in map(_told, _records()) if record["ended"] is not None]
     return sorted(entries, key=lambda entry: entry.ended or 0.0, reverse=True)
 
 
@@ -109,6 +112,22 @@ def _records() -> list[dict[str, Any]]:
         except (OSError, ValueError, KeyError, TypeError):
             continue  # it is being removed, or nothing of ours
     return sorted(found, key=lambda record: record["created"])
+
+
+def _told(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the record with when the session ended also where that could not be written, as on a full disk.
+
+    Its socket goes last, for which no room is needed; about when that was, its last event says.
+    """
+    directory = Path(record["directory"])
+    if record["ended"] is not None:
+        return record
+    if not _is_dead(record) and not (_is_ours(record) and not (directory / SOCKET).exists()):
+        return record
+    try:
+        return {**record, "ended": (directory / EVENTS).stat().st_mtime}
+    except OSError:
+        return {**record, "ended": record["created"]}
 
 
 def _entry(record: dict[str, Any]) -> Entry:

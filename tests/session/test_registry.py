@@ -184,6 +184,11 @@ class TestRecords:
         assert registry.sessions() == []
         assert _ended(directory)
 
+    def test_a_dead_session_has_ended_before_anybody_writes_that_down(self) -> None:
+        directory = _record("dead")
+        assert [entry.id for entry in registry.ended()] == ["dead"]
+        assert _ended(directory) is None
+
     @pytest.mark.parametrize("foreign", [{"pid_namespace": 1}, {"boot_id": "another", "host": "another"}])
     def test_what_another_machine_or_container_wrote_is_left_alone(self, foreign: dict[str, Any]) -> None:
         directory = _record("foreign", **foreign)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -13,7 +15,8 @@ import pytest
 from envspec.errors import ServiceExitedError, StateDirectoryError
 from envspec.models.places import own_cache
 from envspec.plan import events as e
-from envspec.session.state import state_directory
+from envspec.session import registry, state
+from envspec.session.state import RECORD, state_directory
 from tests.session.running import Bench
 
 SLEEPER = "services: {web: {command: [sleep, '100']}}"
@@ -106,6 +109,39 @@ def test_ended_sessions_make_room_for_a_new_one(
     (directory / "logs" / "web.log").write_bytes(b"x" * 2**20)
     bench.session(SLEEPER).up().stop()
     assert not directory.exists()
+
+
+def _end_unwritten(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Run a session that has no room to write down its end, and return its directory."""
+    session = bench.session(SLEEPER).up()
+    directory = Path(session.background.status().dir)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(state, "write_json", full)
+        session.stop()
+    assert json.loads((directory / RECORD).read_text())["ended"] is None
+    return directory
+
+
+def test_a_session_whose_end_could_not_be_written_makes_room_as_well(
+    bench: Bench, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENVSPEC_STATE_DIR", str(small_disk / "state"))
+    directory = _end_unwritten(bench, monkeypatch)
+    (directory / "logs" / "web.log").write_bytes(b"x" * 2**20)
+    bench.session(SLEEPER).up().stop()
+    assert not directory.exists()
+
+
+def test_a_session_whose_end_could_not_be_written_counts_as_one_that_has_ended(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = _end_unwritten(bench, monkeypatch)
+    assert registry.sessions() == []
+    assert [entry.directory for entry in registry.ended()] == [directory]
 
 
 @needs_root
