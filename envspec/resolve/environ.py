@@ -85,21 +85,22 @@ def _matching(variables: Mapping[str, str], patterns: Iterable[str]) -> dict[str
     return {name: value for name, value in variables.items() if any(fnmatchcase(name, p) for p in wanted)}
 
 
-def read_env_file(text: str) -> tuple[dict[str, str], list[str]]:
+def read_env_file(text: str) -> tuple[dict[str, str], list[tuple[int, int, str]]]:
     """Read NAME=VALUE lines; `#` begins a comment, single quotes are literal, double quotes know escapes.
 
-    Returns the variables, and a sentence for each line that is none of these.
+    Returns the variables, and for each line that is none of these where its text begins and what is wrong with it,
+    which repeats nothing of the line: what stands in such files is often secret.
     """
     variables, wrong = {}, []
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()
         if not stripped or stripped.startswith("#"):
             continue
-        match = _LINE.fullmatch(stripped)
+        match, column = _LINE.fullmatch(stripped), len(line) - len(line.lstrip()) + 1
         if "\0" in stripped:
-            wrong.append(f"line {number} holds a NUL character, which no variable can")
+            wrong.append((number, column, "this line holds a NUL character, which no variable can"))
         elif match is None:
-            wrong.append(f"line {number} is not NAME=VALUE: {stripped[:60]}")
+            wrong.append((number, column, "this line is not NAME=VALUE"))
         else:
             variables[match[1]] = _unquoted(match[2].strip())
     return variables, wrong

@@ -20,7 +20,7 @@ from envspec.spec.environment import Service
 from envspec.spec.findings import Findings, once_per_place
 from envspec.spec.inputs import Surroundings
 from envspec.spec.layers import without_nulls
-from envspec.spec.nodes import MapNode, Node, node_at, plain_data
+from envspec.spec.nodes import MapNode, Mark, Node, node_at, plain_data
 from envspec.spec.reading import read_bytes
 from envspec.spec.rendering import Scope, Scopes, render_keys
 from envspec.spec.scope import ENTRY_TEXT, OWN, TEXT, TOP_TEXT
@@ -207,8 +207,8 @@ def _env_files(spec: ServiceSpec, node: Node | None, findings: Findings) -> list
             findings.add(mark, "bad-env-file", f"{path}: {error}")
         else:
             layers.append(variables)
-            for sentence in wrong:
-                findings.add(mark, "bad-env-file", f"{path}: {sentence}")
+            for line, column, sentence in wrong:
+                findings.add(Mark(path, line, column), "bad-env-file", sentence)
     return layers
 
 

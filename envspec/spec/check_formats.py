@@ -15,6 +15,8 @@ from envspec.models.hub.options import TOKEN, variable_error
 
 WIDTH = 120
 """Columns of a source line that are shown; of a longer one, the part around the caret."""
+_SECRETIVE = frozenset({"bad-env-file"})
+"""Codes of which the source line is not shown: it may be part of a key, and logs of CI keep what is shown."""
 _TOKEN_ENV = re.compile(r"""(token_env["']?\s*:\s*)("[^"]*"?|'[^']*'?|[^,}\]#]+)""")
 
 
@@ -80,7 +82,7 @@ def _lines(file: str) -> list[str]:
 def _block(diagnostic: Diagnostic, lines: list[str]) -> str:
     place = f"{diagnostic.file}:{diagnostic.line}:{diagnostic.column}"
     block = [f"{place}: {diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"]
-    if 0 < diagnostic.line <= len(lines):
+    if 0 < diagnostic.line <= len(lines) and diagnostic.code not in _SECRETIVE:
         block += _source(lines[diagnostic.line - 1], diagnostic.line, diagnostic.column)
     block += [f"  hint: {line}" for line in diagnostic.hint.split("\n") if line]
     return "\n".join(block) + "\n"

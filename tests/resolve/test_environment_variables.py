@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 
 from envspec.plan.plan import Plan
-from envspec.resolve import search_path
+from envspec.resolve import check, search_path
 from envspec.resolve.environ import inherited, read_env_file
+from envspec.spec.check_formats import as_text
 
 PlanText = Callable[..., Plan]
 Refused = Callable[..., list[str]]
@@ -106,18 +108,25 @@ def test_env_files_know_comments_quotes_and_export() -> None:
 
 
 @pytest.mark.parametrize("content", ["no equals sign", "1A=x", "=x"])
-def test_a_line_of_an_env_file_that_is_none_is_told_with_its_number(refused: Refused, content: str) -> None:
+def test_a_line_of_an_env_file_that_is_none_is_told_where_it_is(refused: Refused, content: str) -> None:
     text = "services: {s: {command: [s], env_file: s.env}}\n"
-    (finding,) = refused(text, files={"s.env": f"A=1\n{content}\n"})
-    assert finding.startswith("1:40 bad-env-file:")
-    assert "line 2 is not NAME=VALUE" in finding
+    (finding,) = refused(text, files={"s.env": f"A=1\n  {content}\n"})
+    assert finding == "2:3 bad-env-file: this line is not NAME=VALUE"
 
 
-def test_all_wrong_lines_of_an_env_file_are_told(refused: Refused) -> None:
-    text = "services: {s: {command: [s], replicas: 2, env_file: s.env}}\n"
-    found = refused(text, files={"s.env": "one\nA=1\nB=\0\n=x\n"})
-    assert [finding.partition("s.env: ")[2] for finding in found] == [
-        "line 1 is not NAME=VALUE: one",
-        "line 3 holds a NUL character, which no variable can",
-        "line 4 is not NAME=VALUE: =x",
-    ]
+def test_all_wrong_lines_of_an_env_file_are_told_in_its_order(tmp_path: Path) -> None:
+    file, lines = tmp_path / "env.yaml", ["one", "A=1", "B=\0", *["=x"] * 9]
+    file.write_text("services: {s: {command: [s], replicas: 2, env_file: s.env}}\n")
+    (tmp_path / "s.env").write_text("\n".join(lines))
+    found = check(file, environ={})
+    assert [(Path(one.file).name, one.line) for one in found] == [("s.env", n) for n in (1, *range(3, 13))]
+    assert "NUL character" in found[1].message
+
+
+def test_nothing_of_an_env_file_is_shown(tmp_path: Path) -> None:
+    file = tmp_path / "env.yaml"
+    file.write_text("services: {s: {command: [s], env_file: s.env}}\n")
+    (tmp_path / "s.env").write_text('KEY="-----BEGIN\nMIIEvQIBADAN\n')
+    shown = as_text(check(file, environ={}), 1)
+    assert "s.env:2:1: error[bad-env-file]" in shown
+    assert "MII" not in shown
