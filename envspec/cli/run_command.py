@@ -16,6 +16,7 @@ from envspec.cli.run_environ import environ_of
 from envspec.cli.screen import screen_on
 from envspec.cli.watch import watch
 from envspec.errors import StoppedError
+from envspec.plan.events import SessionStopping
 from envspec.report.stopping import told_while_stopping
 from envspec.report.summary import stopped
 from envspec.report.text import Span, first_line, line
@@ -48,9 +49,12 @@ async def _around(session: Session, command: Sequence[str]) -> int:
         return stop.exit_code
     finally:
         screen.close()
+    ends: list[SessionStopping] = []
+    session.subscribe(lambda event: ends.append(event) if isinstance(event, SessionStopping) else None)
     code = await foreground(command, environ_of(session.status, os.environ), session.tie)
-    if session.status.message:
-        _say(("warning: ", "yellow"), f"while the command ran, {first_line(session.status.message)}")
+    taken = f"the environment was stopped ({ends[0].reason})" if ends else ""
+    if lost := session.status.message or taken:
+        _say(("warning: ", "yellow"), f"while the command ran, {first_line(lost)}")
     with Interruption(session.stop, screen.close), told_while_stopping(lambda: session.status, _say):
         await session.stop("the command ended")
     return code

@@ -207,3 +207,11 @@ def test_a_reader_that_leaves_at_the_last_moment_stops_it_too(envspec: Any, monk
 
     assert not ran.exists()
     assert envspec.live == []
+
+
+def test_an_environment_taken_away_meanwhile_is_told_but_changes_nothing(envspec: Any, web: str) -> None:
+    envspec.write(web)
+    result = envspec("run", "local", "--", "sh", "-c", "envspec down >&2; exit 6")
+
+    assert result.returncode == 6
+    assert "warning: while the command ran, the environment was stopped (envspec down)\n" in result.stderr
