@@ -118,9 +118,10 @@ class Explainer:
         self, kind: type[ServiceError], sentence: str, attempt: Attempt, **facts: object
     ) -> ServiceError:
         run = self._run
+        disk = shortage()
         failure = Failure(
             kind,
-            sentence,
+            f"{sentence}; {disk}" if disk else sentence,  # not below it: a loss is told by its first line alone
             self._plan.name,
             replica=self._plan,
             answers=attempt.failing(self._plan.health),
@@ -129,9 +130,8 @@ class Explainer:
                 run.plan, self._plan.service, run.waiting, in_line(run.plan, self._plan, run.order.is_healthy)
             ),
             log_tail=await read_tail(run.agent, self._plan.name, run.log.redact),
-            disk=shortage(),
         )
-        hints = [str(facts.get("hint", "")), self._hint_in_use(failure.log_tail), FULL_DISK if failure.disk else ""]
+        hints = [str(facts.get("hint", "")), self._hint_in_use(failure.log_tail), FULL_DISK if disk else ""]
         facts["hint"] = "\n".join(filter(None, hints))
         return replace(failure, **facts).error(run.log.redact)  # type: ignore[arg-type]  # facts are fields
 

@@ -30,8 +30,7 @@ class Failure(Record):
     """The facts of one failure. `replica` is None for the environment's own `ready`.
 
     `answers` are those of the validators that have not passed; `held_up` are chains of services, each waiting for the
-    one before it; `seconds` count from the start of the process; `restarts` is how often it had been started again;
-    `disk` says that the logs' disk is full.
+    one before it; `seconds` count from the start of the process; `restarts` is how often it had been started again.
     """
 
     kind: type[ServiceError]
@@ -45,7 +44,6 @@ class Failure(Record):
     restarts: int = 0
     held_up: tuple[tuple[str, ...], ...] = ()
     log_tail: tuple[str, ...] = ()
-    disk: str = ""
 
     def error(self, redact: Redact) -> ServiceError:
         """Return the exception that tells all this, without secrets."""
@@ -61,7 +59,6 @@ def _rows(failure: Failure) -> Iterable[tuple[str, Iterable[str]]]:
         yield "command", [harmless(shlex.join(failure.replica.argv))]
     if failure.restarts:
         yield "restarts", [f"{failure.restarts} before this one"]
-    yield "disk", [failure.disk]
     yield "check", _checks(failure.answers, failure.seconds)
     yield "held up", [" ← ".join(chain) for chain in failure.held_up]
     yield "log", _log_place(failure)

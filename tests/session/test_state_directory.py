@@ -95,8 +95,19 @@ def test_a_disk_that_fills_while_a_service_starts_is_told_with_its_failure(
     session.join()
     error = session.error
     assert isinstance(error, ServiceExitedError)
-    assert f"disk     the disk that holds {small_disk}/state is full: 0 KiB free" in str(error)
+    assert f"before it was healthy; the disk that holds {small_disk}/state is full: 0 KiB free" in str(error)
     assert "point ENVSPEC_STATE_DIR at another disk" in error.hint
+
+
+def test_a_disk_that_is_full_when_a_service_is_lost_is_told_with_the_loss(
+    bench: Bench, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENVSPEC_STATE_DIR", str(small_disk / "state"))
+    flood = "until [ -e $BENCH/full ]; do sleep 0.02; done; exec head -c 9000000 /dev/zero"
+    session = bench.session(f"services: {{web: {{shell: '{flood}'}}}}").up()
+    bench.touch("full")
+    sentence = session.wait(e.SessionDegraded).message.splitlines()[0]
+    assert sentence.endswith(f"after its start; the disk that holds {small_disk}/state is full: 0 KiB free")
 
 
 def test_ended_sessions_make_room_for_a_new_one(
