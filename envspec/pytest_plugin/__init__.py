@@ -17,6 +17,7 @@ import pytest
 
 from envspec.pytest_plugin.import_as_written import import_as_written
 from envspec.pytest_plugin.keys import CHOSEN, MEETING, MODELS, POOL, RUN, TAKEN, WORDS, is_ordered, is_shared
+from envspec.pytest_plugin.markers import LINES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -65,13 +66,8 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, and name a directory for what all processes of this run must agree on."""
-    config.addinivalue_line(
-        "markers",
-        "environment(*names, scope='session', faults=()): run this test in the named environments, whatever --env "
-        "says; scope='module' or 'function' gives each module or test its own; what faults=[{'after': '2s', 'kill': "
-        "'worker.1'}] says is done to its services while it runs",
-    )
-    config.addinivalue_line("markers", "model(*names, revision): fetch these models before the first test runs")
+    for line in LINES:
+        config.addinivalue_line("markers", line)
     if config.getoption("dist", "no") != "no" and config.getoption("tx") and not config.option.collectonly:
         from envspec.pytest_plugin import distribution
 
@@ -120,6 +116,15 @@ def _check_presence(config: pytest.Config) -> None:
         from envspec.pytest_plugin.giving_way import absence
 
         pytest.fail(absence(config.stash[TAKEN]), pytrace=False)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Begin without the report of an earlier run."""
+    if session.config.getoption("--env-report"):
+        from envspec.pytest_plugin.report_place import remove_earlier
+
+        remove_earlier(session.config)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -227,24 +232,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Release all engines, and take down whatever is up, unless it should be kept."""
     config = session.config
     if MODELS in config.stash or POOL in config.stash:
-        _end(session)
+        from envspec.pytest_plugin.ending import end
+
+        end(session)
     if WORDS in config.stash:
         from envspec.pytest_plugin.last_words import leave
 
         leave(session, config.stash[WORDS])
-
-
-def _end(session: pytest.Session) -> None:
-    from envspec.pytest_plugin.ending import tried
-
-    config = session.config
-    interrupted = False
-    if MODELS in config.stash:
-        interrupted |= tried(config, "the engines could not be released", config.stash[MODELS].close)
-    if POOL in config.stash:
-        interrupted |= config.stash[POOL].close()
-    if interrupted:
-        session.exitstatus = pytest.ExitCode.INTERRUPTED
 
 
 @pytest.fixture(scope="session")

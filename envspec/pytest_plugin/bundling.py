@@ -17,6 +17,7 @@ from envspec.errors import EnvspecError
 from envspec.plan.redact import secrets_of
 from envspec.pytest_plugin.last_words import words_of
 from envspec.pytest_plugin.pool import EnvironmentPool
+from envspec.pytest_plugin.report_place import report_place
 from envspec.report.bundle import FailedTest, Recorded, Run, write_bundle
 from envspec.session.state import RECORD
 
@@ -42,9 +43,9 @@ class Bundling:
         try:
             return (yield)
         finally:
-            path = self._pool.config.getoption("--env-report")
-            if path and session.exitstatus not in UNFAILED:
-                self._write(Path(self._pool.config.invocation_params.dir, path))
+            config = self._pool.config
+            if config.getoption("--env-report") and session.exitstatus not in UNFAILED:
+                self._write(report_place(config))
 
     def _write(self, path: Path) -> None:
         config = self._pool.config

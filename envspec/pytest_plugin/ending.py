@@ -7,10 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from envspec.pytest_plugin.keys import MODELS, POOL
 from envspec.pytest_plugin.last_words import words_of
 
 if TYPE_CHECKING:
     from _pytest._code.code import Traceback
+
+
+def end(session: pytest.Session) -> None:
+    """Release all engines, and take down what the run has."""
+    config = session.config
+    interrupted = False
+    if MODELS in config.stash:
+        interrupted |= tried(config, "the engines could not be released", config.stash[MODELS].close)
+    if POOL in config.stash:
+        interrupted |= config.stash[POOL].close()
+    if interrupted:
+        session.exitstatus = pytest.ExitCode.INTERRUPTED
 
 
 def end_fixtures(session: pytest.Session) -> None:

@@ -47,6 +47,21 @@ def _is_report(file: Path) -> bool:
         return False
 
 
+def remove(place: Path) -> None:
+    """Remove an earlier report, and nothing else; the folder too where nothing else is in it.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    if place.suffix == ".zip":
+        if place.is_file() and _is_report(place):
+            place.unlink()
+    elif (place / MARKER).is_file():
+        clear(place)
+        with suppress(OSError):  # something of somebody else's is in it
+            place.rmdir()
+
+
 def clear(folder: Path) -> None:
     """Remove what an earlier report left in its folder, and nothing else."""
     with suppress(FileNotFoundError):

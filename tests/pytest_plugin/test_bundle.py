@@ -95,6 +95,36 @@ def test_a_run_that_passed_leaves_nothing(project: pytest.Pytester) -> None:
 
 
 @pytest.mark.parametrize("options", [(), ("-n1",)], ids=["alone", "xdist"])
+@pytest.mark.parametrize("place", ["told", "told.zip"])
+def test_a_report_does_not_outlive_the_next_run(project: pytest.Pytester, place: str, options: tuple[str, ...]) -> None:
+    project.makepyfile(test_free="def test_free(): pass")
+    project.runpytest_subprocess("--env=web", f"--env-report={place}").assert_outcomes(failed=1, passed=2)
+    project.runpytest_subprocess("--env=web", f"--env-report={place}", "--collect-only", *options)
+    assert (project.path / place).exists()
+
+    project.runpytest_subprocess(f"--env-report={place}", "test_free.py", *options).assert_outcomes(passed=1)
+
+    assert not (project.path / place).exists()
+
+
+def test_of_an_earlier_report_s_folder_what_is_somebody_else_s_outlives_the_next_run(project: pytest.Pytester) -> None:
+    project.runpytest_subprocess("--env=web", "--env-report=told")
+    (project.path / "told" / "mine").touch()
+
+    project.runpytest_subprocess("--env=web", "--env-report=told", "-k", "fine").assert_outcomes(passed=1, deselected=1)
+
+    assert [path.name for path in (project.path / "told").iterdir()] == ["mine"]
+
+
+def test_the_place_is_told_without_a_way_back(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project.mkdir("sub"))
+
+    result = project.runpytest_subprocess("--env=web", "--env-report=../told", "..")
+
+    result.stdout.fnmatch_lines([f"envspec: what is known of this run is in {project.path}/told"])
+
+
+@pytest.mark.parametrize("options", [(), ("-n1",)], ids=["alone", "xdist"])
 def test_a_start_that_failed_is_told_with_its_reason_and_its_logs(
     project: pytest.Pytester, options: tuple[str, ...]
 ) -> None:
