@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from envspec.plan.redact import redacted
@@ -23,10 +23,21 @@ class Logs(Protocol):
 
 
 class LogReader:
-    """Reads one replica's log, from its last `tail` lines on, or from its begin. Lines come without `secrets`."""
+    """Reads one replica's log, from its last `tail` lines on, or from its begin. Lines come without `secrets`.
 
-    def __init__(self, logs: Logs, replica: str, tail: int | None, secrets: tuple[str, ...] = ()) -> None:
+    `truncated` is called with the replica's name when the log has become shorter than what was read of it.
+    """
+
+    def __init__(
+        self,
+        logs: Logs,
+        replica: str,
+        tail: int | None,
+        secrets: tuple[str, ...] = (),
+        truncated: Callable[[str], None] = lambda _replica: None,
+    ) -> None:
         self.replica = replica
+        self._truncated = truncated
         self._secrets = secrets
         self._logs = logs
         self._rest = b""
@@ -34,6 +45,10 @@ class LogReader:
 
     def lines(self) -> Iterator[str]:
         """Yield whole lines that have come since the last call, harmless for a terminal."""
+        if self._logs.log(self.replica, 0, 0).size < self._offset:
+            yield from self.last()
+            self._offset = 0
+            self._truncated(self.replica)
         while (chunk := self._logs.log(self.replica, self._offset, CHUNK)).data:
             # What was given back to the disk is skipped: the log then goes on at its first byte that is still there.
             self._offset = chunk.end

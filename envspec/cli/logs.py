@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,10 +13,10 @@ import click
 from envspec.cli import terminal
 from envspec.cli.options import session_option
 from envspec.errors import EnvspecError, UsageError
+from envspec.report.text import Line, line
 
 if TYPE_CHECKING:
     from envspec.cli.log_reader import LogReader
-    from envspec.report.text import Line
     from envspec.session.registry import Entry
     from envspec.session.status import ReplicaStatus
 
@@ -44,7 +45,9 @@ def logs(services: tuple[str, ...], *, follow: bool, tail: int | None, session: 
     replicas = status_of(entry).services
     files = LogFiles({name: replica.log for name, replica in replicas.items()})
     secrets = _secrets(entry)
-    readers = [LogReader(files, name, tail, secrets) for name in _names(list(replicas.values()), services)]
+    readers = [
+        LogReader(files, name, tail, secrets, _tell_truncated) for name in _names(list(replicas.values()), services)
+    ]
     _show(readers)
     if follow:
         _follow(readers, entry)
@@ -90,6 +93,11 @@ def _show(readers: Sequence[LogReader], *, last: bool = False) -> None:
             prefix = ((f"{reader.replica:<{width}}", COLOURS[index % len(COLOURS)]), (" │ ", "dim"))
         lines = reader.last() if last else reader.lines()
         terminal.show((*prefix, (text, "")) for text in lines)
+
+
+def _tell_truncated(replica: str) -> None:
+    said = line((f"the log of {replica} was truncated; it goes on from its begin", "dim"))
+    terminal.show([said], sys.stderr)
 
 
 def _follow(readers: Sequence[LogReader], entry: Entry) -> None:

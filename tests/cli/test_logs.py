@@ -152,6 +152,36 @@ def test_what_was_given_back_to_the_disk_is_left_out(log: Path) -> None:
     assert list(reader(log).lines()) == ["after the hole"]
 
 
+def test_a_log_that_was_truncated_goes_on_from_its_begin(log: Path) -> None:
+    told: list[str] = []
+    log.write_text("first\nsec")
+    source = LogReader(LogFiles({"s": str(log)}), "s", None, truncated=told.append)
+
+    assert list(source.lines()) == ["first"]
+
+    log.write_text("third\n")
+
+    assert list(source.lines()) == ["sec", "third"]
+    assert list(source.lines()) == []
+    assert told == ["s"]
+
+
+def test_follow_says_that_a_log_was_truncated(envspec: Any) -> None:
+    envspec.write("version: 1\nservices:\n  s:\n    shell: 'echo up; sleep 600'\n    health: [{log: {match: up}}]\n")
+    session = envspec.json("up", "-d")
+    logs = envspec.start("logs", "-f")
+    logs.until("up")
+    os.truncate(session["services"][0]["log"], 0)
+    logs.until("the log of s was truncated; it goes on from its begin")
+    with Path(session["services"][0]["log"]).open("a") as written:
+        written.write("down\n")
+    logs.until("down")
+    envspec("down")
+
+    assert logs.end() == 0
+    assert logs.out == "up\ndown\n"
+
+
 def test_a_log_that_is_not_there_yet_is_empty(log: Path) -> None:
     source = reader(log, 10)
 
