@@ -10,7 +10,16 @@ from typing import Any, ClassVar
 from envspec.health.base import FIVE_SECONDS, PLACES_OR_URL, Answer, Context, Target, Validator, ask_each
 from envspec.health.subset import difference
 from envspec.health.tls import Tls
-from envspec.health.values import Method, PositiveDuration, Status, Statuses, WebAddress
+from envspec.health.values import (
+    HeaderName,
+    HeaderValue,
+    Method,
+    PositiveDuration,
+    RequestPath,
+    Status,
+    Statuses,
+    WebAddress,
+)
 from envspec.health.web import Connection, Response
 
 MATCH_LIMIT = 0.5
@@ -33,9 +42,9 @@ class Http(Validator):
     """Any URL, instead of a port."""
     method: Method = "GET"
     """The request's method."""
-    path: str = ""
+    path: RequestPath = ""
     """Path and query, added to the endpoint or `url`; `/` where there is none."""
-    headers: Mapping[str, str] | None = None
+    headers: Mapping[HeaderName, HeaderValue] | None = None
     """The request's headers."""
     body: str | dict[str, Any] | list[Any] | None = None
     """The request's body; a mapping or a list is sent as JSON, with its content type."""

@@ -112,6 +112,9 @@ class _Mistake(Record):
                 path.append(step)
             elif fork is None and step != "[key]":
                 fork, branch = tuple(path), str(step)
+        if item["type"] == "value_error" and loc[-1:] == ["[key]"] and key is not None:
+            node = key  # what is wrong is the key itself
+            path.pop()
         wanted: tuple[str, ...] = (WANTED[item["type"]],) if item["type"] in WANTED else ()
         context = item.get("ctx", {})
         if item["type"] == "literal_error" and fork is not None and not isinstance(node, Scalar):
