@@ -97,6 +97,7 @@ class Agent:
         """End everything, whoever died: SIGTERM to all at once, SIGKILL after GRACE."""
         self._is_lost = True  # and nobody asked us to `close`
         if self._on_end is None:
+            self._connection.fall_silent()  # or the owner would take what we end now for deaths of its own
             self._begin_end(lambda: None)
 
     def _on_message(self, message: Message) -> None:

@@ -28,17 +28,22 @@ class Connection:
         self._splitter = Splitter()
         self._queue = OutputQueue()
         self._open = True
+        self._silent = False
         self._to_write = self._blocked = False
         loop.watch(stream.fileno(), self._ready)
 
     def send(self, message: Message, *, droppable: bool = False) -> None:
         """Queue a message. All of one round of the loop are written together, behind what else the round does."""
-        if not self._open:
+        if not self._open or self._silent:
             return
         self._queue.put(message, droppable=droppable)
         if not self._to_write:
             self._to_write = True
             self._loop.after(0.0, self._write)
+
+    def fall_silent(self) -> None:
+        """Queue nothing any more. What is queued is still written."""
+        self._silent = True
 
     def flush(self, seconds: float) -> None:
         """Write what is queued, waiting at most `seconds`; for the last words of a closing agent."""

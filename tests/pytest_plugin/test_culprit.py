@@ -87,15 +87,17 @@ def test_x(environment, number, testrun_uid):
     assert sorted(told) == ["test_x[0]", "test_x[1]"]
 
 
-def test_the_loss_of_the_whole_environment_is_told_in_every_process(project: pytest.Pytester) -> None:
+@pytest.mark.parametrize("halves", [("agent", "guardian"), ("agent",), ("guardian",)], ids=" and ".join)
+def test_the_loss_of_the_whole_environment_is_told_in_every_process(
+    project: pytest.Pytester, halves: tuple[str, ...]
+) -> None:
     pytest.importorskip("xdist")
     result = run(
         project,
-        """
+        f"""
 def test_x(environment):
-    import json
     agents = json.loads((environment.dir / "processes.json").read_text())
-    for half in ("agent", "guardian"):  # the agent would still stop its services, and tell of them
+    for half in {halves}:
         os.kill(agents[half]["pid"], signal.SIGKILL)
     block()
 """,
