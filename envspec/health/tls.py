@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,7 +20,8 @@ class Tls(Record):
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     ca: str | None = None
-    """Certificates to trust, in place of the system's."""
+    """Certificates to trust, in place of the system's. Relative to the folder of the environment file, as `cert` and
+    `key` are, whichever file wrote it."""
     cert: str | None = None
     """The client's certificate, for a server that asks for one (mutual TLS)."""
     key: str | None = None
@@ -39,16 +43,25 @@ def client_context(tls: Tls | None) -> ssl.SSLContext:
     if tls.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    try:
-        if tls.ca:
+    if tls.ca:
+        with _naming(tls, tls.ca):
             context.load_verify_locations(cafile=tls.ca)
-        if tls.cert:
+    if tls.cert:
+        with _naming(tls, tls.cert, tls.key):
             context.load_cert_chain(tls.cert, tls.key)
+    return context
+
+
+@contextmanager
+def _naming(tls: Tls, *read: str | None) -> Iterator[None]:
+    """Name the files that are missing in what OpenSSL says, or where none is, those that it read."""
+    try:
+        yield
     except OSError as error:
-        files = ", ".join(path for path in (tls.ca, tls.cert, tls.key) if path)
+        missing = [path for path in (tls.ca, tls.cert, tls.key) if path and not Path(path).exists()]
+        files = ", ".join(os.path.abspath(path) for path in missing or read if path)  # noqa: PTH100  Path keeps `..`
         message = f"tls: {error.strerror or error} (of {files})"
         raise OSError(message) from error
-    return context
 
 
 def read_pem(path: str | None) -> bytes | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from envspec.health import build
 
@@ -31,6 +34,21 @@ def test_a_missing_file_is_named(serve: Any, context: Any) -> None:
     target = serve({"/": (200, "")}, tls=True)
     answer = build("http", {"tls": {"ca": "/nowhere/ca.pem"}}).probe(context(target))
     assert "tls: No such file or directory (of /nowhere/ca.pem)" in answer.text
+
+
+def test_of_several_files_those_that_are_missing_are_named(
+    serve: Any, context: Any, certificates: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = serve({"/": (200, "")}, tls=True)
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path / "folder")
+    mutual = {"ca": certificates.ca, "cert": "../c.pem", "key": certificates.key}
+    answer = build("http", {"tls": mutual}).probe(context(target))
+    assert answer.text.endswith(f"tls: No such file or directory (of {tmp_path}/c.pem)")
+    answer = build("http", {"tls": {**mutual, "ca": "ca.pem"}}).probe(context(target))
+    assert answer.text.endswith(f"(of {tmp_path}/folder/ca.pem, {tmp_path}/c.pem)")
+    answer = build("http", {"tls": {**mutual, "cert": certificates.ca}}).probe(context(target))
+    assert answer.text.endswith(f"(of {certificates.ca}, {certificates.key})")
 
 
 def test_the_tls_key_alone_asks_for_tls(serve: Any, context: Any) -> None:
