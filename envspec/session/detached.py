@@ -7,16 +7,19 @@ import signal
 import socket
 from collections.abc import Coroutine
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from envspec.agent.wire import MESSAGE_LIMIT, encode
 from envspec.backends.base import Backend
 from envspec.errors import EnvspecError, UsageError
-from envspec.plan.events import Event, SessionFailed, SessionHealthy, event_to_json
+from envspec.plan.events import Event, SessionFailed, SessionHealthy, SessionStarting, event_to_json
 from envspec.session.loans import Loans, until_gone
 from envspec.session.outcome import failed_event
 from envspec.session.request import Request
 from envspec.session.session import Session
+from envspec.session.state import SOCKET
+from envspec.session.vanishing import when_vanished
 
 
 class Terms(NamedTuple):
@@ -70,6 +73,9 @@ class Detached:
         if not self._released and not self._writer.is_closing():
             self._writer.write(encode(event_to_json(event)))
         self._released |= isinstance(event, SessionHealthy | SessionFailed)
+        if isinstance(event, SessionStarting):
+            place = Path(event.directory)
+            when_vanished(place / SOCKET, lambda: self._stop(f"nobody finds it any more: {place} was cleaned away"))
 
     async def _watch_starter(self) -> None:
         asked = await self._heard()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from envspec.plan import events as e
 from envspec.session import registry
 from envspec.session.control import Control
 from envspec.session.detach import start_detached
+from envspec.session.state import SOCKET
 from tests.session.running import Bench, eventually, is_gone
 
 SLEEPER = "services: {web: {command: [sleep, '100']}}"
@@ -135,6 +138,28 @@ def test_a_signal_stops_it_in_order(bench: Bench, number: signal.Signals) -> Non
     eventually(lambda: is_gone(pid))
     assert f'"reason": "{number.name}"' in (control.directory / "events.jsonl").read_text()
     assert registry.sessions() == []
+
+
+def _remove(directory: Path) -> None:
+    shutil.rmtree(directory.parent.parent)
+
+
+def _clean(directory: Path) -> None:
+    (directory / SOCKET).unlink()
+
+
+def _replace(directory: Path) -> None:
+    _clean(directory)
+    (directory / SOCKET).touch()
+
+
+@pytest.mark.parametrize("lose", [_remove, _clean, _replace])
+def test_one_that_nobody_can_find_any_more_stops_itself(bench: Bench, lose: Callable[[Path], None]) -> None:
+    control = start_detached(bench.request(SLEEPER))
+    status = control.status()
+    pids = [status.pid or 0, status.services["web"].pid or 0]
+    lose(control.directory)
+    eventually(lambda: all(map(is_gone, pids)))
 
 
 def _spawned() -> list[int]:
