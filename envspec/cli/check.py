@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ def check(paths: tuple[Path, ...], form: str) -> int:
     from envspec.resolve import check as problems_of
     from envspec.spec.check_formats import FORMATS
 
-    files = list(dict.fromkeys(_files(paths)))
+    files = list(dict.fromkeys(map(_from_here, _files(paths))))
     if not files:  # a job in the wrong directory must not stay green
         raise _nothing(paths)
     diagnostics = _once(problem for file in files for problem in problems_of(file, environ=os.environ))
@@ -71,7 +72,13 @@ def _once(found: Iterable[Diagnostic]) -> list[Diagnostic]:
     told: dict[tuple[str, int, int, str, str], Diagnostic] = {}
     for one in found:
         told.setdefault((one.file, one.line, one.column, one.code, one.message), one)
-    return list(told.values())
+    return [replace(one, file=str(_from_here(Path(one.file)))) for one in told.values()]
+
+
+def _from_here(file: Path) -> Path:
+    """Return a path relative to the working directory where it is below that, as CI wants it; else as it is."""
+    absolute, here = Path(os.path.abspath(file)), Path.cwd()  # noqa: PTH100  `..` goes by text alone
+    return absolute.relative_to(here) if absolute.is_relative_to(here) else file
 
 
 def _hidden(file: Path, below: Path) -> bool:

@@ -69,6 +69,19 @@ def test_formats_for_continuous_integration(envspec: Any, form: str, sign: str) 
     assert sign in result.stdout
 
 
+@pytest.mark.parametrize("named", [[], ["environments"], ["./environments/local.yaml", "$HERE/environments"]])
+def test_paths_are_shown_relative_to_the_working_directory(envspec: Any, named: list[str]) -> None:
+    envspec.write(WRONG + "  api: {command: [api], env_file: api.env}\n")
+    (envspec.project / "environments" / "api.env").write_text("none\n")
+    document = json.loads(
+        envspec("check", *(path.replace("$HERE", str(envspec.project)) for path in named), "--format", "json").stdout
+    )
+    assert document["files"] == 1
+    assert {item["file"] for item in document["diagnostics"]} == {
+        "environments/local.yaml", "environments/api.env",
+    }  # fmt: skip
+
+
 def test_a_path_that_does_not_exist_is_a_wrong_command_line(envspec: Any) -> None:
     result = envspec("check", "environments/nope.yaml")
 
