@@ -2,6 +2,7 @@
 
 EnvspecError                      .hint, .exit_code
 ├─ UsageError                2    the command line or the call is wrong
+│   └─ SessionOverError            the session that is asked has ended, or belongs to another process
 ├─ SpecError                 2    the file is wrong; .diagnostics holds all of it, never just the first
 ├─ ResourceError             3    this host cannot provide what the environment needs
 │   ├─ PortUnavailableError        a fixed port is taken, or a range exhausted
@@ -67,6 +68,10 @@ class UsageError(EnvspecError):
     """The command line, or a call of the API, asks for something that cannot be."""
 
     exit_code = 2
+
+
+class SessionOverError(UsageError):
+    """There is no session any more that could be asked, or it is that of the process which this one was forked from."""
 
 
 class SpecError(EnvspecError):

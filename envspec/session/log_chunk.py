@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
+from pathlib import Path
+
 from envspec.record import Record
 
 
@@ -20,3 +24,18 @@ class LogChunk(Record):
     def end(self) -> int:
         """The offset after `data`, where reading goes on."""
         return self.offset + len(self.data)
+
+
+def read_file(path: Path, offset: int, limit: int) -> LogChunk:
+    """Return a piece of a log whose agent cannot be asked; a negative `offset` counts from the end.
+
+    Raises:
+        OSError: it is gone.
+    """
+    with path.open("rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        start = 0
+        with suppress(OSError):  # it is empty, or the file system knows no holes
+            start = os.lseek(file.fileno(), 0, os.SEEK_DATA)
+        begin = max(start, size + offset if offset < 0 else offset)
+        return LogChunk(os.pread(file.fileno(), limit, begin), begin, size, start)

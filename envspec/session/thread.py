@@ -9,24 +9,23 @@ import threading
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from envspec.backends.base import Backend
-from envspec.errors import EnvspecError, UsageError
+from envspec.errors import AgentLostError, EnvspecError, SessionOverError, UsageError
 from envspec.plan.events import Event
 from envspec.plan.fault import Order
 from envspec.session.listener import Listener
+from envspec.session.log_chunk import LogChunk, read_file
 from envspec.session.request import Request
 from envspec.session.session import Session
+from envspec.session.state import LOGS
 from envspec.session.status import SessionStatus
 
 Result = TypeVar("Result")
 LAST_ANSWERS = 5.0
 """Seconds that callers in other threads get when the session is over; none of them needs more than a moment."""
-
-
-class _OverError(UsageError):
-    """There is no session any more that could be asked."""
 
 
 class BackgroundSession:
@@ -89,7 +88,7 @@ class BackgroundSession:
         error: EnvspecError | None = None
         try:
             self._call(self._stop(reason, force=force))
-        except _OverError:
+        except SessionOverError:
             pass  # somebody else stopped it, and the loop is going
         except EnvspecError as survived:
             error = survived
@@ -128,8 +127,19 @@ class BackgroundSession:
 
     def read_log(self, replica: str, offset: int, limit: int) -> tuple[bytes, int]:
         """Return bytes of a log and the offset after them."""
-        chunk = self._call(self.session.read_log(replica, offset, limit))
+        try:
+            chunk = self._call(self.session.read_log(replica, offset, limit))
+        except (SessionOverError, AgentLostError) as error:
+            chunk = self._read_file(replica, offset, limit, error)
         return chunk.data, chunk.end
+
+    def _read_file(self, replica: str, offset: int, limit: int, why: EnvspecError) -> LogChunk:
+        """Read what the agent cannot give any more, or not to this process."""
+        path = Path(self.status().dir, LOGS, f"{replica}.log")
+        try:
+            return read_file(path, offset, limit)
+        except OSError as error:
+            raise UsageError(f"{why}, and its log cannot be read: {path}: {error.strerror}") from None
 
     def secrets(self) -> tuple[str, ...]:
         """Return what must be masked in logs, which services write as they like."""
@@ -140,7 +150,7 @@ class BackgroundSession:
         listener = Listener(callback)
         try:
             leave = self._call(self._listen(listener))
-        except _OverError:  # nobody writes any more
+        except SessionOverError:  # nobody writes any more
             self.session.subscribe(listener.tell)
             listener.end()
             return listener.end
@@ -182,12 +192,19 @@ class BackgroundSession:
 
     def _call(self, work: Coroutine[Any, Any, Result]) -> Result:
         __tracebackhide__ = True
+        if os.getpid() != self._owner:  # and the door may have been shut for ever when it was forked
+            work.close()
+            raise SessionOverError(
+                f"the session {self.status().id} belongs to the process {self._owner}, which this one was forked from",
+                hint="ports, URLs and logs can be read here, and states as they were at the fork; faults belong to "
+                "that process, and to commands such as `envspec kill`",
+            )
         with self._door:
-            if self._closing or os.getpid() != self._owner:
+            if self._closing:
                 work.close()
-                raise _OverError(
-                    f"the session of {self._request.file} is over, or belongs to the parent of this process"
-                )
+                status = self.status()
+                message = f"the session {status.id} is over"
+                raise SessionOverError(message, hint=f"what it left, logs and events, is in {status.dir}")
             future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()

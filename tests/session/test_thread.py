@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from envspec.errors import UsageError
+from envspec.errors import SessionOverError, UsageError
 from envspec.plan import events as e
+from envspec.session.live import Environment
 from envspec.session.request import Request
 from envspec.session.thread import BackgroundSession
 from tests.session.running import Bench, eventually, is_gone
@@ -57,6 +58,46 @@ def test_a_forked_child_neither_stops_it_nor_keeps_it_alive(bench: Bench) -> Non
     finally:
         os.close(writing)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+SPEAKER = "services: {web: {shell: 'echo up; exec sleep 100', health: [{log: {match: up}}]}}"
+
+
+@pytest.mark.parametrize("action", ["kill", "restart"])
+def test_one_that_is_over_says_so_and_its_logs_can_still_be_read(bench: Bench, action: str) -> None:
+    session = bench.session(SPEAKER).up()
+    web = Environment(session.background)["web"]
+    session.stop()
+
+    assert web.logs() == "up\n"
+    with pytest.raises(SessionOverError) as caught:
+        getattr(web, action)()
+    assert str(caught.value) == f"the session {session.background.status().id} is over"
+    assert session.background.status().dir in caught.value.hint
+
+
+def test_a_forked_child_can_read_and_is_told_that_faults_are_not_its_own(bench: Bench) -> None:
+    session = bench.session(SPEAKER).up()
+    web = Environment(session.background)["web"]
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        try:
+            os.write(writing, f"{web.logs()}|{web.state}|".encode())
+            web.kill()
+        except SessionOverError as error:
+            os.write(writing, str(error).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+
+    session_id = session.background.status().id
+    assert os.read(reading, 1000).decode().split("|") == [
+        "up\n",
+        "healthy",
+        f"the session {session_id} belongs to the process {os.getpid()}, which this one was forked from",
+    ]
+    os.close(reading)
 
 
 def test_the_stream_ends_with_its_owner_also_while_a_forked_child_lives(bench: Bench) -> None:
