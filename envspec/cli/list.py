@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,11 +65,12 @@ def _look_at(file: Path) -> Listed:
         return Listed(name_of(file), str(file), runnable=False, errors=errors)
     services = [service.name for service in environment.services.values() if service.enabled]
     listed = Listed(environment.name, str(file), environment.description, services, uncached=_uncached(environment))
+    programs = partial(missing_programs, plan, (bindings.directory, bindings.tmp, *bindings.models.values()))
     try:
-        check_requirements(outline(environment), os.environ)
+        check_requirements(outline(environment), os.environ, programs)
+        missing = programs()
     except RequirementError as error:
-        return replace(listed, runnable=False, missing=list(error.missing))
-    missing = missing_programs(plan, (bindings.directory, bindings.tmp, *bindings.models.values()))
+        missing = list(error.missing)
     return replace(listed, runnable=not missing, missing=missing)
 
 

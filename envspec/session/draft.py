@@ -31,6 +31,13 @@ class Draft(Protocol):
     def plan_for(self, bindings: Bindings) -> Plan:
         """Do as `plan`, for numbers that are not this session's: it remembers nothing of them."""
 
+    def sketch(self) -> tuple[Plan, Bindings]:
+        """Return the plan with stand-ins for everything that a session supplies, and those: nothing of either is here.
+
+        Raises:
+            SpecError: the file is wrong in a way that only shows when everything is rendered.
+        """
+
     def keep(self) -> None:
         """Remember the plan for the next session, where that saves anything. Never raises."""
 
@@ -46,7 +53,7 @@ def draft(request: Request) -> Draft:
         return Known(request, recalled)
     try:
         written = Written(request)
-        written.try_out()
+        written.sketch()  # what is wrong is told before there is a session
     except SpecError as error:
         raise _in_full(error, request) from None
     return written
@@ -74,17 +81,12 @@ class Written:
             self._environment: Environment = load(request.file, sets=request.sets, environ=request.environ)
         self.outline = outline(self._environment)
 
-    def try_out(self) -> None:
-        """Render everything with stand-ins, so that what is wrong is told before there is a session.
-
-        It takes little: what it works out, the plan does not work out again.
-
-        Raises:
-            SpecError: the file is wrong in a way that only shows when everything is rendered.
-        """
+    def sketch(self) -> tuple[Plan, Bindings]:
+        """Render everything with stand-ins. It takes little: what it works out, the plan does not work out again."""
         from envspec.resolve import resolve, stand_in
 
-        resolve(self._environment, stand_in(self._environment), self._request.environ)
+        bindings = stand_in(self._environment)
+        return resolve(self._environment, bindings, self._request.environ), bindings
 
     def plan(self, bindings: Bindings) -> Plan:
         """Render everything."""
@@ -133,6 +135,10 @@ class Known:
     def plan_for(self, bindings: Bindings) -> Plan:
         """Do the same: nothing of either is remembered."""
         return self.plan(bindings)
+
+    def sketch(self) -> tuple[Plan, Bindings]:
+        """Read the file for it: it is asked for where nothing is started."""
+        return Written(self._request).sketch()
 
     def keep(self) -> None:
         """It is kept already."""

@@ -6,18 +6,22 @@ import asyncio
 import os
 import socket
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
 from envspec.agent.identity import boot_id, pid_namespace, start_time
 from envspec.agent.wire import Message
+from envspec.backends.local import LocalBackend
 from envspec.plan.codec import to_json
 from envspec.plan.events import SessionStarting
 from envspec.plan.outline import Outline
 from envspec.plan.plan import Bindings, Plan, is_behind
+from envspec.plan.redact import redacted, secrets_of
 from envspec.session.agent_client import AgentClient
 from envspec.session.draft import Draft, draft
 from envspec.session.event_log import EventLog, Redact
+from envspec.session.programs import missing_programs
 from envspec.session.request import Request
 from envspec.session.requirements import check_requirements
 from envspec.session.room import make_room
@@ -43,10 +47,19 @@ def read(request: Request) -> Draft:
 
     Raises:
         SpecError: the file is wrong.
-        RequirementError: something is missing here.
+        RequirementError: something is missing here; names what else services lack to be started, all at once.
     """
     found = draft(request)
-    check_requirements(found.outline, request.environ)
+
+    def programs(told: Collection[str]) -> list[str]:
+        if request.backend != LocalBackend.name:
+            return []
+        plan, bindings = found.sketch()
+        made = (bindings.directory, bindings.tmp, *bindings.models.values())
+        secrets = secrets_of([request.environ], plan)
+        return [str(redacted(sentence, secrets)) for sentence in missing_programs(plan, made, told)]
+
+    check_requirements(found.outline, request.environ, programs)
     return found
 
 

@@ -1,8 +1,8 @@
-"""Whether every command of a plan exists on this machine: asked before anything is started, and answered in full."""
+"""Whether this machine has every command and working directory of a plan: asked before anything is started, in full."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from envspec.agent.program import DEFAULT_PATH, SpawnError, find_program
@@ -13,7 +13,7 @@ from envspec.session.failure import Failure
 
 
 def check_programs(plan: Plan, made: Iterable[str], redact: Redact) -> None:
-    """Return when the command of every service is there that nothing of the environment can make first.
+    """Return when every service has its command and working directory, but for what the environment can make first.
 
     `made` are the directories that a session fills. What a task is waited for may be made by it; the agent looks
     again, at whatever it starts.
@@ -26,9 +26,16 @@ def check_programs(plan: Plan, made: Iterable[str], redact: Redact) -> None:
         raise _error(failures, redact)
 
 
-def missing_programs(plan: Plan, made: Iterable[str]) -> list[str]:
-    """Return a sentence for every service whose command is not here, as `check_programs` would refuse it."""
-    return [failure.sentence for failure in _failures(plan, [*made])]
+def missing_programs(plan: Plan, made: Iterable[str], told: Collection[str] = ()) -> list[str]:
+    """Return a sentence for every service whose command is not here, as `check_programs` would refuse it.
+
+    Services, and commands, that are `told` already are left out.
+    """
+    return [
+        failure.sentence
+        for failure in _failures(plan, [*made])
+        if failure.replica is None or not {failure.replica.service, failure.replica.argv[0]} & {*told}
+    ]
 
 
 def _failures(plan: Plan, made: list[str]) -> list[Failure]:
@@ -48,14 +55,20 @@ def _awaits_task(service: ServicePlan, services: Mapping[str, ServicePlan]) -> b
 
 def _missing(service: ServicePlan, made: list[str]) -> Iterable[Failure]:
     for replica in service.replicas:
-        if _may_be_made(replica, made):
-            continue
         try:
-            find_program(replica.argv[0], replica.env.get("PATH", DEFAULT_PATH), replica.cwd)
+            if not service.depends_on:  # of one that waits, others may make it
+                _find_directory(replica.cwd, made)
+            if not _may_be_made(replica, made):
+                find_program(replica.argv[0], replica.env.get("PATH", DEFAULT_PATH), replica.cwd)
         except SpawnError as error:
             sentence, hint = f"{replica.name}: {error}", replica.hint or pip_hint([replica.argv[0]])
             yield Failure(ServiceStartError, sentence, replica.name, hint=hint, replica=replica)
             return  # its other replicas lack the same
+
+
+def _find_directory(cwd: str, made: list[str]) -> None:
+    if not Path(cwd).is_dir() and not any(cwd.startswith(each) for each in made):
+        raise SpawnError(f"the working directory does not exist: {cwd}")
 
 
 def pip_hint(commands: Iterable[str]) -> str:
@@ -82,7 +95,7 @@ def _error(failures: list[Failure], redact: Redact) -> ServiceError:
     if len(failures) == 1:
         return first.error(redact)
     lines = [f"- {failure.sentence}{_place(failure)}" for failure in failures]
-    message = "\n".join([f"{len(failures)} services have commands that cannot be run", "", *lines])
+    message = "\n".join([f"{len(failures)} services cannot be started here", "", *lines])
     hints = dict.fromkeys(failure.hint for failure in failures if failure.hint)
     details = {"missing": [failure.name for failure in failures]}
     return ServiceStartError(

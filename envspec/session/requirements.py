@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,9 +17,14 @@ from envspec.session.state import state_directory
 SYSTEMS = {"linux": "linux", "darwin": "macos"}
 """The file's names of operating systems by Python's."""
 
+Programs = Callable[[Collection[str]], Iterable[str]]
+"""What services lack to be started, in sentences, but for services and commands of which as much was said already."""
 
-def check_requirements(environment: Outline, environ: Mapping[str, str]) -> None:
+
+def check_requirements(environment: Outline, environ: Mapping[str, str], programs: Programs = lambda _told: ()) -> None:
     """Return when everything is here.
+
+    `programs` is asked only where something is missing, for sentences on what services lack beside that.
 
     Raises:
         RequirementError: with all that is not, whom it is for, and the pip command where an extra provides it.
@@ -34,7 +39,9 @@ def check_requirements(environment: Outline, environ: Mapping[str, str]) -> None
         *_disk(requires),
     ]
     if missing:
-        raise _error(environment, missing, environ)
+        names = [name for name, _ in missing]
+        told = {*names, *(service for name in names for service in requires.needed_by.get(name, ()))}
+        raise _error(environment, [*missing, *(("", sentence) for sentence in programs(told))], environ)
 
 
 def _error(environment: Outline, missing: list[tuple[str, str]], environ: Mapping[str, str]) -> RequirementError:

@@ -80,15 +80,17 @@ def test_all_commands_that_do_not_exist_are_said_before_anything_starts(envspec:
         + "  marks: {shell: touch started}\n"
         + "  web: {command: [no-such-engine], replicas: 2}\n"
         + "  other: {command: [/no/such-script]}\n"
+        + "  lost: {command: [sleep, '60'], cwd: /no/such/place}\n"
     )
     result = envspec("up", "--keep-on-failure")
 
     assert result.returncode == 4
-    sentence, _, first, second, *_ = result.stderr.splitlines()
-    assert sentence == "error: 2 services have commands that cannot be run"
+    sentence, _, first, second, third, *_ = result.stderr.splitlines()
+    assert sentence == "error: 3 services cannot be started here"
     assert first.startswith("- web.0: command not found: no-such-engine (PATH searched: ")
     assert first.endswith("local.yaml:4:3")
     assert second.startswith("- other: command not found: ")
+    assert third.startswith("- lost: the working directory does not exist: /no/such/place, ")
     assert "starting" not in result.stdout
     assert not list(envspec.project.rglob("started"))
 

@@ -84,3 +84,48 @@ def test_the_pip_command_names_every_extra_that_would_help_once() -> None:
         "the command no-such-tool is not on PATH",
         "the Python module no_such_dynamo is not installed (for frontend, worker)",
     )
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["read", "recalled"])
+def test_what_services_lack_beside_the_requirements_is_named_with_them(bench: Bench, *, again: bool) -> None:
+    entry = bench.path / "entry.yaml"
+    entry.write_text(
+        "version: 1\nrequires: {commands: [tool], env: [NEEDED]}\nservice: {command: [tool, '100'], ports: {p: auto}}\n"
+    )
+    (bench.path / "tool").symlink_to("/bin/sleep")
+    (bench.path / "engine").symlink_to("/bin/sleep")
+    text = f"""
+        services:
+          thing: {{use: ./entry.yaml}}
+          web: {{command: [engine, "100"], ports: {{p: auto}}}}
+          etc: {{command: [{bench.path}/etc, "100"]}}
+        """
+    environ = {"PATH": f"{bench.path}:/usr/bin:/bin", "NEEDED": "1"}
+    (bench.path / "etc").symlink_to("/bin/sleep")
+    if again:
+        bench.session(text, environ=environ).up().stop()  # now its plan is kept
+    (bench.path / "tool").unlink()
+    (bench.path / "engine").unlink()
+    (bench.path / "etc").unlink()
+    (bench.path / "etc").mkdir()
+    error = bench.session(text, environ=environ).fails()
+
+    assert isinstance(error, RequirementError)
+    assert [sentence.partition(" (")[0] for sentence in error.missing] == [
+        "the command tool is not on PATH",
+        "web: command not found: engine",
+        f"etc: the command is a directory: {bench.path}/etc",
+    ]
+
+
+def test_secrets_are_masked_in_what_services_lack(bench: Bench) -> None:
+    error = bench.session(
+        """
+        requires: {modules: [no_such_module]}
+        services: {web: {command: ["/no/{{ env.API_KEY }}"]}}
+        """,
+        environ={"API_KEY": "key-of-the-caller"},
+    ).fails()
+
+    assert "key-of-the-caller" not in str(error)
+    assert "web: command not found: " in str(error)
