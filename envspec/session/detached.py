@@ -68,6 +68,8 @@ class Detached:
             self._loans.give_back()
         self._writer.close()
         await self._session.wait_over()
+        with suppress(OSError):  # it is gone
+            await self._writer.wait_closed()  # however long it takes it to read the end, which may be long itself
 
     def _tell(self, event: Event) -> None:
         if not self._released and not self._writer.is_closing():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -13,13 +15,16 @@ from pathlib import Path
 
 import pytest
 
+from envspec.agent.wire import decode
 from envspec.errors import EnvspecError, ServiceExitedError, SpecError, StoppedError
 from envspec.plan import events as e
 from envspec.session import registry
 from envspec.session.control import Control
 from envspec.session.detach import start_detached
+from envspec.session.detached import Terms, serve
+from envspec.session.session import Session
 from envspec.session.state import SOCKET
-from tests.session.running import Bench, eventually, is_gone
+from tests.session.running import PATIENCE, Bench, eventually, is_gone
 
 SLEEPER = "services: {web: {command: [sleep, '100']}}"
 NEVER = "services: {web: {command: [sleep, '100'], health: [{exec: {command: ['false']}}]}}"
@@ -70,6 +75,37 @@ def test_a_wrong_file_raises_all_its_findings(bench: Bench) -> None:
     with pytest.raises(SpecError) as caught:
         start_detached(bench.request("services: {web: {comand: [x]}, lib: {comand: [y]}}"))
     assert len(caught.value.diagnostics) >= 2
+
+
+def test_it_does_not_end_before_its_failure_has_been_read(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    wait_over = Session.wait_over
+
+    def read(stream: socket.socket) -> list[bytes]:
+        with stream, stream.makefile("rb") as lines:
+            return list(lines)
+
+    async def scenario() -> bytes:
+        over = asyncio.Event()
+
+        async def told(session: Session) -> None:
+            await wait_over(session)
+            over.set()
+
+        monkeypatch.setattr(Session, "wait_over", told)
+        ours, theirs = socket.socketpair()
+        ours.settimeout(PATIENCE)
+        serving = asyncio.create_task(serve(theirs, bench.request(f"services:\n{mistakes}"), None, Terms()))
+        await over.wait()
+        for _ in range(5):
+            await asyncio.sleep(0)  # it goes on as far as it can while nobody reads
+        assert not serving.done()
+        lines = await asyncio.to_thread(read, ours)
+        await serving
+        return lines[0]
+
+    mistakes = "".join(f"  web{number}: {{comand: [x]}}\n" for number in range(2000))
+    failure = decode(asyncio.run(scenario()))
+    assert len(failure["details"]["diagnostics"]) >= 2000
 
 
 def test_what_was_kept_after_a_failure_goes_on_until_it_is_stopped(bench: Bench) -> None:
