@@ -22,6 +22,14 @@ Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 M = TypeVar("M", bound="Spec")
 
 
+class HintedError(ValueError):
+    """What is wrong with a value, and what to write for it."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
 class Spec(BaseModel):
     """A mapping of the file: only known keys, values of exactly the type that is asked for, and keys `x-…` at will.
 

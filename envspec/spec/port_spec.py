@@ -11,7 +11,7 @@ from pydantic import Field, GetJsonSchemaHandler, PlainValidator, model_validato
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from envspec.spec.base import Name, Spec
+from envspec.spec.base import HintedError, Name, Spec
 
 DEFAULT_RANGE = (
     "20000-24999"  # below Linux's ephemeral range (32768 and up), as portpicker's pool is, and below i16's end
@@ -41,9 +41,13 @@ def _range_or_name(value: object) -> int | str:
     if isinstance(value, bool) or not isinstance(value, int | str):
         message = "a range is two numbers (20000-24999), one number, or a name of the top key ports: ranges:"
         raise ValueError(message)  # noqa: TRY004  pydantic turns only ValueError into a finding
-    if isinstance(value, int) and not 1 <= value <= 65535:
+    is_text = isinstance(value, str) and value.isdecimal()
+    if (is_text or isinstance(value, int)) and not 1 <= int(value) <= 65535:
         message = f"{value} is not a port: ports are 1 to 65535"
         raise ValueError(message)
+    if is_text:
+        message = f"{value!r} is text, and one port is a number"
+        raise HintedError(message, f"write {value} without quotes")
     if isinstance(value, str) and not re.fullmatch(r"[a-z_][a-z0-9_]*", value):
         parse_range(value)
     return value

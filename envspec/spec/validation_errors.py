@@ -63,6 +63,8 @@ _SHORT_FORMS: Mapping[tuple[str | int, ...], tuple[tuple[str, str], ...]] = {
     ("liveness",): (("every", DURATION_PATTERN), ("failures", "[0-9]+")),
 }
 """Mappings for which people write one value alone, and the key that it was meant for."""
+_BOOLS = {**dict.fromkeys(("yes", "y", "on", "1"), "true"), **dict.fromkeys(("no", "n", "off", "0"), "false")}
+"""What people write for a bool elsewhere; YAML 1.1 took these words for one."""
 _SHOWN = 40
 """So much of a wrong text is repeated in the message; the rest stands in the source line below it."""
 
@@ -189,7 +191,7 @@ def _sentence(mistake: _Mistake) -> tuple[str, str]:
     if mistake.type == "string_pattern_mismatch":
         return f"{subject} is not well formed: {found}", _pattern_hint(mistake)
     said = mistake.message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    return (f"{subject}: {said}" if mistake.path else said), ""
+    return (f"{subject}: {said}" if mistake.path else said), getattr(mistake.context.get("error"), "hint", "")
 
 
 def _options(context: Mapping[str, Any]) -> list[str]:
@@ -231,6 +233,8 @@ def _type_hint(mistake: _Mistake) -> str:
 
     if "a mapping" in mistake.wanted:
         return _short_form(mistake.path[-1:], node.text)
+    if "true or false" in mistake.wanted and node.text.lower() in _BOOLS:
+        return f"write {_BOOLS[node.text.lower()]}"
     meant = kind(core_value(node.text)) if node.text else ""
     if not node.plain and {"a number": "a whole number", "a boolean": "true or false"}.get(meant) in mistake.wanted:
         return f"write {node.text} without quotes"

@@ -14,6 +14,7 @@ from envspec.spec.base import is_extension, name_error
 from envspec.spec.diagnostics import NOT_YET, at, suggest
 from envspec.spec.environment_file import EnvironmentFile
 from envspec.spec.findings import Findings, growth
+from envspec.spec.foreign_keys import FOREIGN
 from envspec.spec.layers import is_null, overlay_file
 from envspec.spec.nodes import ListNode, MapNode, Mark, Node, Scalar
 from envspec.spec.service_spec import ServiceSpec
@@ -83,16 +84,17 @@ def known_keys(node: MapNode, model: type[BaseModel], what: str, findings: Findi
         if key.text in keys:
             kept.append((key, value))
         elif not is_extension(key.text) and not is_null(value):
-            _note_unknown(key, what, keys, findings)
+            foreign = FOREIGN if model is ServiceSpec else {}
+            _note_unknown(key, what, foreign.get(key.text) or suggest(key.text, keys), findings)
     return replace(node, items=tuple(kept))
 
 
-def _note_unknown(key: Scalar, what: str, keys: set[str], findings: Findings) -> None:
+def _note_unknown(key: Scalar, what: str, hint: str, findings: Findings) -> None:
     if key.text in NOT_YET:
         message = f"`{key.text}` is not in this version of envspec"
         findings.add(key.mark, "not-supported", message, "remove the key")
     else:
-        findings.add(key.mark, "unknown-key", f"{what} has no key '{key.text}'", suggest(key.text, keys))
+        findings.add(key.mark, "unknown-key", f"{what} has no key '{key.text}'", hint)
 
 
 def named(node: Node | None, what: str, findings: Findings) -> list[tuple[Scalar, Node]]:
