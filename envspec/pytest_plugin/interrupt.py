@@ -1,16 +1,14 @@
 """Makes a test fail at once from another thread, also one that is blocked in a system call.
 
 A signal to the main thread ends the system call, and its handler raises in the test. What goes on nevertheless, native
-code or a bare `except:`, is let go on: the stacks of all threads then say where.
+code or a bare `except:`, is let go on: the stacks of its threads then say where.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -90,7 +88,7 @@ class Interrupter:
     def interrupt(self, sentence: str, on_late: Callable[[str], None]) -> None:
         """Fail what runs now with this sentence, from any thread; returns at once.
 
-        `on_late` gets the stacks of all threads where the test still runs after LATE seconds.
+        `on_late` gets the stacks of the test's threads where it still runs after LATE seconds.
         """
         order = _Order(sentence, self._round)
         if order.round:
@@ -105,6 +103,8 @@ class Interrupter:
             self._ended.wait_for(lambda: self._round != order.round, LATE)
             late = self._round == order.round
         if late:
+            from envspec.pytest_plugin.stacks import stacks
+
             on_late(stacks())
 
     def _handle(self, _number: int, frame: FrameType | None) -> None:
@@ -134,14 +134,3 @@ def _is_in_a_test(frame: FrameType | None) -> bool:
             entered = True
         frame = frame.f_back
     return entered
-
-
-def stacks() -> str:
-    """Return where every thread of this process is, the main thread first, less those of envspec."""
-    frames = sys._current_frames()  # noqa: SLF001  documented, for exactly this
-    threads = sorted(threading.enumerate(), key=lambda thread: thread is not threading.main_thread())
-    return "\n".join(
-        f"thread {thread.name}:\n{''.join(traceback.format_stack(frames[thread.ident]))}"
-        for thread in threads
-        if thread.ident in frames and not thread.name.startswith("envspec ")
-    )

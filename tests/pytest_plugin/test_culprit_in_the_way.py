@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.pytest_plugin.dying import dying, run, text_of
@@ -37,6 +39,38 @@ def test_x(environment):
         [r"services\.worker\.1 died of SIGKILL, sender unknown, .* into test_x", ".*where the test was when it should"]
     )
     assert "in go_on_nevertheless" in text_of(result)
+
+
+@pytest.mark.parametrize("options", [(), ("-n1",)], ids=["alone", "xdist"])
+def test_where_it_was_are_its_own_lines_in_all_its_threads(project: pytest.Pytester, options: tuple[str, ...]) -> None:
+    result = run(
+        project,
+        """
+def go_on_nevertheless():
+    deadline = time.monotonic() + 1.5
+    while time.monotonic() < deadline:
+        threading.Event().wait(0.01)
+
+def help_it():
+    threading.Event().wait(3)
+
+def test_x(environment):
+    threading.Thread(target=help_it, name="helper", daemon=True).start()
+    threading.Thread(target=threading.Event().wait, name="somebody's", daemon=True).start()
+    kill(environment, "worker.1")
+    try:
+        block()
+    except:
+        go_on_nevertheless()
+""",
+        *options,
+    )
+
+    result.assert_outcomes(failed=1)
+    shown = text_of(result).partition("where the test was when it should")[2].partition("summary info")[0]
+    assert re.findall(r"^thread (.*):$|^  File .*, in (\w+)$", shown, re.MULTILINE) == [
+        ("MainThread", ""), ("", "test_x"), ("", "go_on_nevertheless"), ("helper", ""), ("", "help_it")
+    ]  # fmt: skip
 
 
 def test_a_test_that_fails_of_the_death_itself_says_so_first(project: pytest.Pytester) -> None:
