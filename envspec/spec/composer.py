@@ -211,18 +211,21 @@ class Composer:
         """Read keys and values up to the end of the mapping; `<<` gives what the mapping itself does not write."""
         own: dict[str, Pair] = {}
         merged: dict[str, Pair] = {}
+        seen: dict[tuple[str, bool], Mark] = {}
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
             key = self._key(start, event, depth)
             value = self._node(self._next(), depth + 1)
             # The value was read all the same: whatever is wrong in it is told, too.
             if key is None:
                 continue
-            if key.text in own:
-                first = own[key.text][0].mark
+            merges = key.text == "<<" and key.plain
+            first = seen.setdefault((key.text, merges), key.mark)
+            if first is not key.mark:
                 message = f"the key '{key.text}' is written twice: first at line {first.line}, column {first.column}"
-                self.found.append(at(key.mark, "duplicate-key", message, "keep one of them"))
-            if key.text == "<<" and key.plain:
-                merged = self._merge(value)
+                hint = "merge several as a list: <<: [*one, *two]" if merges else "keep one of them"
+                self.found.append(at(key.mark, "duplicate-key", message, hint))
+            if merges:
+                merged = {**self._merge(value), **merged}
             else:
                 own[key.text] = (key, value)
         # Merged keys come first, wherever `<<` stands: the order of ports and variables must not hang on it.
@@ -249,9 +252,10 @@ class Composer:
     def _merge(self, value: Node) -> dict[str, Pair]:
         """Return what `<<` brings: of several mappings, the earlier one wins."""
         merged: dict[str, Pair] = {}
+        told = {(found.line, found.column) for found in self.found}  # an alias that stands for nothing
         for node in value.items if isinstance(value, ListNode) else (value,):
             if isinstance(node, MapNode):
                 merged = {**{key.text: (key, item) for key, item in node.items}, **merged}
-            else:
+            elif (node.mark.line, node.mark.column) not in told:
                 self.found.append(at(node.mark, "bad-merge", "`<<` takes a mapping, or a list of mappings"))
         return merged

@@ -53,6 +53,9 @@ def refused(text: str) -> tuple[Diagnostic, ...]:
         ("? [a]\n: b\n", (1, 3), "bad-key", "not a list or a mapping"),
         ('"{{ x }}": 1\n', (1, 1), "bad-key", "keys are never templates"),
         ("a: {<<: 5}\n", (1, 9), "bad-merge", "takes a mapping"),
+        ("a: {<<: *nope}\n", (1, 9), "unknown-anchor", "'&nope'"),
+        ("a: &a {<<: [*a]}\n", (1, 13), "recursive-alias", "'*a'"),
+        ("a: &a {b: 1}\nc: {<<: *a, <<: *a}\n", (2, 13), "duplicate-key", "first at line 2, column 5"),
     ],
 )
 def test_what_is_wrong_is_said_where_it_is(text: str, place: tuple[int, int], code: str, words: str) -> None:
@@ -148,6 +151,10 @@ def test_a_duplicate_key_names_both_places() -> None:
     (found,) = refused("a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\n")
     assert (found.line, found.column, found.code) == (5, 3, "duplicate-key")
     assert "first at line 3, column 3" in found.message
+
+
+def test_a_key_that_is_called_like_a_merge_is_none() -> None:
+    assert plain_data(source.parse("a: {'<<': 1, <<: {b: 2}}\n", "f.yaml")) == {"a": {"b": 2, "<<": 1}}
 
 
 def test_everything_that_does_not_stop_the_reading_is_told_at_once() -> None:
