@@ -15,6 +15,8 @@ from envspec.health import build
 from envspec.health.base import Answer, Context, Target, excerpt
 from envspec.plan.plan import CONNECTABLE, Check, Endpoint
 
+LONGEST_ERROR = 10_000
+"""Characters that are kept of what was raised: it is written down with every change, and with the failure."""
 GIVEN_UP = "given up"
 """Where a check's context keeps why it is not asked any more."""
 
@@ -59,6 +61,11 @@ class Attempts:
         return replace(answer, text=f"{answer.text}; it printed: {said}") if said else answer
 
 
+def _bounded(text: str) -> str:
+    # The mark is that of envspec.plan.redact, which knows by it that a secret may have been cut.
+    return text if len(text) <= LONGEST_ERROR else f"{text[:LONGEST_ERROR]}… ({len(text)} characters)"
+
+
 def _target(endpoint: Endpoint) -> Target:
     return Target(endpoint.scheme, CONNECTABLE.get(endpoint.host, endpoint.host), endpoint.port, endpoint.path)
 
@@ -67,7 +74,7 @@ def describe(error: BaseException, folder: str) -> str:
     """Return `Type: text`, and the line of the user's own file that raised it, where one did."""
     import traceback
 
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    text = _bounded(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).is_relative_to(Path(folder).resolve())]
     if not own:

@@ -247,6 +247,13 @@ def test_a_callback_that_cannot_be_asked_says_why(prober: Prober, code: str, sai
     assert said in answer["text"]
 
 
+def test_of_an_error_without_end_the_begin_is_kept_and_the_line(prober: Prober) -> None:
+    text = prober.once("python", call=callback(prober, "def look(ctx): raise ValueError('x' * 10**6)"))["text"]
+    assert text.startswith("ValueError: xxx")
+    assert text.endswith("… (1000012 characters) (checks.py:1: def look(ctx): raise ValueError('x' * 10**6))")
+    assert len(text) < 11_000
+
+
 def test_a_missing_module_names_the_folder(prober: Prober) -> None:
     assert f"there is no checks.py in {prober.folder}" in prober.once("python", call="checks:look")["text"]
 
