@@ -219,11 +219,11 @@ class Composer:
             if key is None:
                 continue
             merges = key.text == "<<" and key.plain
-            first = seen.setdefault((key.text, merges), key.mark)
-            if first is not key.mark:
+            if first := seen.get((key.text, merges)):
                 message = f"the key '{key.text}' is written twice: first at line {first.line}, column {first.column}"
                 hint = "merge several as a list: <<: [*one, *two]" if merges else "keep one of them"
                 self.found.append(at(key.mark, "duplicate-key", message, hint))
+            seen[key.text, merges] = key.mark
             if merges:
                 merged = {**self._merge(value), **merged}
             else:

@@ -55,6 +55,7 @@ def refused(text: str) -> tuple[Diagnostic, ...]:
         ("a: {<<: 5}\n", (1, 9), "bad-merge", "takes a mapping"),
         ("a: {<<: *nope}\n", (1, 9), "unknown-anchor", "'&nope'"),
         ("a: &a {<<: [*a]}\n", (1, 13), "recursive-alias", "'*a'"),
+        ("a: &k b\nc: {*k : 1, *k : 2}\n", (1, 7), "duplicate-key", "first at line 1, column 7"),
         ("a: &a {b: 1}\nc: {<<: *a, <<: *a}\n", (2, 13), "duplicate-key", "first at line 2, column 5"),
     ],
 )
