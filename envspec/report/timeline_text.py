@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from envspec.report import states
-from envspec.report.text import BLANK, Line, Span, clip, columns, indent, line
+from envspec.report.text import BLANK, Line, Span, clip, columns, indent, line, line_width
 from envspec.report.timeline import Done, Step, Timeline, Track, reason
 from envspec.units import format_seconds
 
@@ -42,13 +42,17 @@ def _headline(timeline: Timeline) -> Line:
 def _waterfall(timeline: Timeline, width: int) -> list[Line]:
     heading: list[Span] = [(word, "dim") for word in ("", "", "spawned", "listens", "healthy")]
     facts = [heading, *(_facts(track) for track in timeline.tracks)]
-    aligned = columns(facts, right=frozenset({2, 3, 4}))
-    room = max(SHORTEST_BAR, width - max(sum(len(text) for text, _ in row) for row in aligned) - 2)
+    if (room := width - _width(facts)) < SHORTEST_BAR:  # the bars say it, too
+        facts = [row[:2] for row in facts]
+        room = max(SHORTEST_BAR, width - _width(facts))
     bars = [_scale(timeline.end, room), *(_bar(track, timeline.end, room) for track in timeline.tracks)]
-    return columns(
-        [[*row, bar] for row, bar in zip(facts, bars, strict=True)],
-        right=frozenset({2, 3, 4}),
-    )
+    rows = [[*row, bar] for row, bar in zip(facts, bars, strict=True)]
+    return columns(rows, right=frozenset(range(2, len(facts[0]))))
+
+
+def _width(facts: Sequence[Sequence[Span]]) -> int:
+    """Return the columns that facts take, with the gap behind them."""
+    return max(map(line_width, columns(facts))) + 2
 
 
 def _facts(track: Track) -> list[Span]:

@@ -181,7 +181,15 @@ def test_the_waterfall(events: list[e.Event]) -> None:
     )
 
 
-@pytest.mark.parametrize("width", [60, 80, 140])
+def test_the_waterfall_of_a_narrow_terminal_has_bars_alone(events: list[e.Event]) -> None:
+    assert plain(timeline_text(timeline(events), 50)).splitlines()[2:5] == [
+        "                  0                         4.00 s",
+        "     models.chat  ─●",
+        "  ◆  etcd         ──━●",
+    ]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 140])
 def test_the_waterfall_fits_the_terminal(events: list[e.Event], width: int) -> None:
     assert max(map(line_width, timeline_text(timeline(events), width))) <= width
 
