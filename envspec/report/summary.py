@@ -20,7 +20,7 @@ INDENT = 2
 def summary(status: SessionStatus, plan: Plan | None, *, detached: bool, limit: int) -> list[Line]:
     """Draw an environment that is up, with every port; `plan` adds which URL to open, `detached` how it is stopped.
 
-    Where `limit` columns are too few, the pids are left out.
+    Where `limit` columns are too few, the pids are left out; where they still are, ports stand below their services.
     """
     return [
         _headline(status),
@@ -42,8 +42,16 @@ def _headline(status: SessionStatus) -> Line:
 def _places(status: SessionStatus, limit: int) -> list[Line]:
     heading: list[Span] = [(word, "dim") for word in ("SERVICE", "PORT", "WHERE", "PID")]
     rows = [heading, *(row for replica in status.services.values() for row in _place_rows(replica))]
-    whole = columns(rows)
-    return whole if max(map(line_width, whole)) <= limit else columns([row[:-1] for row in rows])
+    for picture in (columns(rows), columns([row[:-1] for row in rows])):
+        if max(map(line_width, picture)) <= limit:
+            return picture
+    return [item for replica in status.services.values() for item in _stacked(replica)]
+
+
+def _stacked(replica: ReplicaStatus) -> Iterator[Line]:
+    """Yield a replica with its ports below it."""
+    yield line(replica.name)
+    yield from indent(columns([[(name, ""), (where(replica, name), "")] for name in replica.ports]), INDENT)
 
 
 def _place_rows(replica: ReplicaStatus) -> Iterator[list[Span]]:

@@ -95,6 +95,13 @@ def test_a_narrow_terminal_leaves_out_the_pids(status: SessionStatus, plan: Plan
     assert "  etcd      client  http://127.0.0.1:20001\n" in picture
 
 
+def test_a_terminal_that_is_narrower_has_ports_below_their_services(status: SessionStatus, plan: Plan) -> None:
+    picture = plain(summary(status, plan, detached=False, limit=40))
+
+    assert "SERVICE" not in picture
+    assert "  etcd\n    client  http://127.0.0.1:20001\n    peer    127.0.0.1:20002\n  worker.0\n" in picture
+
+
 def test_ps_lists_every_port_of_every_session_by_name(status: SessionStatus) -> None:
     assert plain(sessions_table([status, replace(status, id="local-zzzzz", pid=None)], now=1034.0, limit=100)) == (
         "● local-k3f9a  healthy  up 34.0 s  pid 77  /p/environments/local.yaml\n"
