@@ -55,7 +55,7 @@ class Attempts:
                 # Whoever matched it again would hold up all others again.
                 context.kept[GIVEN_UP] = str(error)
                 return Answer(passed=False, text=str(error), remedy=REMEDY)
-            except (Exception, SystemExit) as error:  # noqa: BLE001  the user's function may raise whatever it likes
+            except BaseException as error:  # noqa: BLE001  the user's function may raise whatever it likes
                 answer = Answer(passed=False, text=describe(error, context.folder))
         said = excerpt("".join(printed).encode())
         return replace(answer, text=f"{answer.text}; it printed: {said}") if said else answer

@@ -237,6 +237,8 @@ def test_a_callback_says_no_by_raising_and_the_line_is_named(prober: Prober) -> 
         ("async def look(ctx): pass", "checks:look is an async function"),
         ("def look(ctx): return False", "checks:look returned False"),
         ("import sys\ndef look(ctx): sys.exit(3)", "SystemExit: 3"),
+        ("def look(ctx): raise KeyboardInterrupt", "KeyboardInterrupt (checks.py:1: "),
+        ("def look(ctx): raise GeneratorExit", "GeneratorExit (checks.py:1: "),
         ("def other(ctx): pass", "AttributeError: module 'checks' has no attribute 'look'"),
         ("def look(ctx): ctx.workers", "AttributeError: there is no 'workers'; there is timeout"),
     ],
