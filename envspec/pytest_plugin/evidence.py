@@ -133,8 +133,9 @@ class Evidence:
         from envspec.report.event_lines import event_line
         from envspec.report.recorded import read_events
         from envspec.report.text import plain
+        from envspec.report.told_once import told_once
 
-        events = read_events(Path(files.events), self._sizes.get(files.events, 0))
+        events = told_once(read_events(Path(files.events), self._sizes.get(files.events, 0)))
         told = [replace(event, at=max(0.0, event.time - self._began)) for event in events]
         return plain(line for event in told if (line := event_line(event)) is not None)
 

@@ -77,8 +77,12 @@ def _about(style: str, words: Callable[[Any], str]) -> Callable[[Any], tuple[str
 def _ended(event: e.ReplicaExited) -> str:
     if event.expected and not event.ordered and event.exit_code == 0:
         return "finished"
-    how = f"died of {event.signal}" if event.signal else f"exited with code {event.exit_code}"
-    return f"{how}, as ordered" if event.ordered else how
+    return f"{ending(event)}, as ordered" if event.ordered else ending(event)
+
+
+def ending(event: e.ReplicaExited) -> str:
+    """Say how a process ended."""
+    return f"died of {event.signal}" if event.signal else f"exited with code {event.exit_code}"
 
 
 def _answered(event: e.CheckAnswered) -> str:

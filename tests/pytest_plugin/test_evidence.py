@@ -146,6 +146,22 @@ def test_next(environment): pass
     assert "environment talk is broken since" in told
 
 
+def test_a_death_is_one_line(project: pytest.Pytester) -> None:
+    told = run(
+        project,
+        """
+def test_x(environment):
+    os.kill(environment["silent"].pid, 9)
+    while environment.state != "degraded":
+        time.sleep(0.01)
+    assert False
+""",
+    )
+
+    shown = told[told.index("envspec: talk during the test") :].partition("session talk-")[0]
+    assert shown.count("died of SIGKILL") == 1
+
+
 @pytest.mark.parametrize("options", [(), ("-n1",)], ids=["alone", "xdist"])
 def test_junit_knows_the_environment_of_each_test(project: pytest.Pytester, options: tuple[str, ...]) -> None:
     run(project, "def test_x(environment): pass\ndef test_without(): pass", "--junit-xml=junit.xml", *options)
