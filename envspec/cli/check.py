@@ -32,14 +32,17 @@ def check(paths: tuple[Path, ...], form: str) -> int:
     Exits with 2 where there is an error, or nothing to check.
     """
     from envspec.resolve import check as problems_of
-    from envspec.spec.check_formats import FORMATS
+    from envspec.spec.check_formats import FORMATS, as_text
 
     files = list(dict.fromkeys(map(_from_here, _files(paths))))
     if not files:  # a job in the wrong directory must not stay green
         raise _nothing(paths)
     diagnostics = _once(problem for file in files for problem in problems_of(file, environ=os.environ))
-    write = terminal.write_json if form in ("json", "sarif") else sys.stdout.write
-    write(FORMATS[form](diagnostics, len(files)))
+    if form == "text":
+        sys.stdout.write(as_text(diagnostics, len(files), terminal.size(sys.stdout)[0]))
+    else:
+        write = sys.stdout.write if form == "github" else terminal.write_json
+        write(FORMATS[form](diagnostics, len(files)))
     return 2 if any(problem.severity == "error" for problem in diagnostics) else 0
 
 

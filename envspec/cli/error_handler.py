@@ -54,9 +54,11 @@ def tell(error: Exception, argv: Sequence[str]) -> None:
         case click.ClickException():
             error.show()
         case SpecError():
+            from envspec.cli import terminal
             from envspec.spec.check_formats import as_text
 
-            sys.stderr.write(as_text(error.diagnostics, len({item.file for item in error.diagnostics})))
+            files = len({item.file for item in error.diagnostics})
+            sys.stderr.write(as_text(error.diagnostics, files, terminal.size(sys.stderr)[0]))
         case EnvspecError():
             from envspec.cli import terminal
             from envspec.report.failure import failure

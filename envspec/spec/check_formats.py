@@ -14,19 +14,24 @@ from envspec.errors import Diagnostic
 from envspec.models.hub.options import TOKEN, variable_error
 
 WIDTH = 120
-"""Columns of a source line that are shown; of a longer one, the part around the caret."""
+"""Columns of a source line that are shown at most; of a longer one, the part around the caret."""
+NARROWEST = 20
+"""Columns of it that are shown at least: of fewer, nobody would know the line again."""
 _SECRETIVE = frozenset({"bad-env-file"})
 """Codes of which the source line is not shown: it may be part of a key, and logs of CI keep what is shown."""
 _TOKEN_ENV = re.compile(r"""(token_env["']?\s*:\s*)("[^"]*"?|'[^']*'?|[^,}\]#]+)""")
 
 
-def as_text(diagnostics: Sequence[Diagnostic], files: int) -> str:
-    """Return each finding with its source line, a caret and its hint, and last a line that counts them."""
+def as_text(diagnostics: Sequence[Diagnostic], files: int, terminal: int = 10_000) -> str:
+    """Return each finding with its source line, a caret and its hint, and last a line that counts them.
+
+    A source line that broke on a `terminal` of so many columns would leave its caret behind.
+    """
     counted = f"{files} file{'' if files == 1 else 's'}"
     if not diagnostics:
         return f"{counted} checked, nothing wrong\n"
     sources = {file: _lines(file) for file in {diagnostic.file for diagnostic in diagnostics}}
-    shown = [_block(diagnostic, sources[diagnostic.file]) for diagnostic in diagnostics]
+    shown = [_block(diagnostic, sources[diagnostic.file], terminal) for diagnostic in diagnostics]
     errors = sum(diagnostic.severity == "error" for diagnostic in diagnostics)
     kinds = [(errors, "error"), (len(diagnostics) - errors, "warning")]
     found = " and ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in kinds if count)
@@ -79,23 +84,25 @@ def _lines(file: str) -> list[str]:
         return []
 
 
-def _block(diagnostic: Diagnostic, lines: list[str]) -> str:
+def _block(diagnostic: Diagnostic, lines: list[str], terminal: int) -> str:
     place = f"{diagnostic.file}:{diagnostic.line}:{diagnostic.column}"
     block = [f"{place}: {diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"]
     if 0 < diagnostic.line <= len(lines) and diagnostic.code not in _SECRETIVE:
-        block += _source(lines[diagnostic.line - 1], diagnostic.line, diagnostic.column)
+        margin = f"  {diagnostic.line} | "
+        room = min(WIDTH, max(NARROWEST, terminal - len(margin)))
+        block += _source(lines[diagnostic.line - 1], margin, diagnostic.column, room)
     block += [f"  hint: {line}" for line in diagnostic.hint.split("\n") if line]
     return "\n".join(block) + "\n"
 
 
-def _source(line: str, number: int, column: int) -> list[str]:
+def _source(line: str, margin: str, column: int, room: int) -> list[str]:
     """Return the source line and the caret below it."""
     # A line of generated JSON can be longer than the terminal's whole window.
-    start = max(0, column - WIDTH // 2) if len(line) > WIDTH else 0
+    start = max(0, column - room // 2) if len(line) > room else 0
     line = _without_tokens(line)
-    shown = "".join(map(_visible, line[start : start + WIDTH]))
+    shown = "".join(map(_visible, line[start : start + room]))
     before = "".join(map(_visible, line[start : column - 1]))
-    return [f"  {number} | {shown}".rstrip(), f"  {' ' * len(str(number))} | {' ' * _columns(before)}^"]
+    return [f"{margin}{shown}".rstrip(), f"{'| ':>{len(margin)}}{' ' * _columns(before)}^"]
 
 
 def _without_tokens(line: str) -> str:

@@ -125,3 +125,14 @@ def test_a_failed_start_shows_the_error_with_the_cursor_given_back(envspec: Any)
     assert terminal.end() == 4
     assert "error: slow exited with code 3" in terminal.words
     assert terminal.text.rindex(SHOW_CURSOR) > terminal.text.rindex(HIDE_CURSOR)
+
+
+@pytest.mark.parametrize("command", ["check", "up"])
+def test_a_source_line_and_its_caret_fit_the_terminal(envspec: Any, command: str) -> None:
+    envspec.write(f"version: 1\ndescription: {'x' * 60}\nservices: {{}} # {'x' * 60}\nwrng: {'x' * 100}\n")
+    terminal = Terminal(envspec, command)
+    terminal.end()
+    shown = [line for line in terminal.text.splitlines() if " | " in line]
+
+    assert shown
+    assert max(map(len, shown)) <= 80

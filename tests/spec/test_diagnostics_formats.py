@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from envspec.errors import Diagnostic
-from envspec.spec.check_formats import FORMATS
+from envspec.spec.check_formats import FORMATS, as_text
 
 
 @pytest.fixture
@@ -49,6 +49,16 @@ def test_of_a_long_line_the_part_around_the_caret_is_shown(tmp_path: Path) -> No
     path.write_text("a: " + "x" * 500 + "HERE" + "x" * 500)
     _, source, caret, *_ = FORMATS["text"]([finding(str(path), 1, 504)], 1).split("\n")
     assert len(source) < 130
+    assert source[caret.index("^") :].startswith("HERE")
+
+
+@pytest.mark.parametrize("columns", [30, 60, 80])
+def test_a_line_does_not_break_on_a_narrow_terminal(tmp_path: Path, columns: int) -> None:
+    path = tmp_path / "long.yaml"
+    path.write_text("a: " + "x" * 70 + "HERE" + "x" * 30)
+    _, source, caret, *_ = as_text([finding(str(path), 1, 74)], 1, columns).split("\n")
+
+    assert len(source) <= columns
     assert source[caret.index("^") :].startswith("HERE")
 
 
