@@ -15,6 +15,7 @@ import pytest
 
 from envspec.pytest_plugin.blame import blame, forget_interrupted
 from envspec.pytest_plugin.culprit import Loss
+from envspec.pytest_plugin.ending import tried
 from envspec.pytest_plugin.interrupt import EnvironmentBroken, Interrupter, StartCutShort
 from envspec.pytest_plugin.last_words import words_of
 from envspec.pytest_plugin.markers import wanted_of
@@ -137,7 +138,8 @@ class Watching:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Wrapper:
         """Let the setup of a test be interrupted, once those environments are put aside that broke before it."""
-        self._settle()
+        if tried(self._pool.config, "what used an environment that broke could not be ended", self._settle):
+            raise KeyboardInterrupt
         with self._news:
             self._test = test = Test(item, {*wanted_of(item, self._pool.naming), *self._pool.unforeseen})
         for watch in self._lost_ones:
