@@ -9,16 +9,19 @@ from typing import Any
 
 from envspec.agent.calls import Call
 from envspec.errors import PortUnavailableError
+from envspec.leases.owner import Owner, find_owners
 from envspec.leases.ports import Hold, claim
+from envspec.leases.sockets import LISTEN, sockets
 from envspec.plan.codec import from_json
 from envspec.plan.plan import PortRequest
 
 
 class Holds:
-    """All holds of this agent, by port number. `sessions` is where its session's directory lies beside others."""
+    """All holds of this agent, by port number. `directory` is its session's, which lies beside those of others."""
 
-    def __init__(self, sessions: Path) -> None:
-        self._sessions = sessions
+    def __init__(self, session: str, directory: Path) -> None:
+        self._session = session
+        self._sessions = directory.parent
         self._held: dict[int, Hold] = {}
 
     def lease(self, call: Call) -> None:
@@ -39,12 +42,22 @@ class Holds:
         self._held.update({hold.number: hold for hold in claimed})
         call.reply(ports=ports)
 
+    def listeners(self, call: Call) -> None:
+        """Verb: say who listens on ports, as far as that can be seen; for a service that could not bind them."""
+        inodes = {found.port: found.inode for found in sockets(LISTEN) if found.port in call["ports"]}
+        owners = find_owners(inodes.values())
+        call.reply(listeners={port: self._named(owners[inode]) for port, inode in inodes.items() if inode in owners})
+
     def release(self, numbers: tuple[int, ...]) -> None:
         """Give back ports whose server sets no reuse flag and could not bind over a hold."""
         for number in numbers:
             hold = self._held.pop(number, None)
             if hold is not None:
                 hold.close()
+
+    def _named(self, owner: Owner) -> str:
+        is_ours = owner.replica and owner.session == self._session
+        return f"{owner.replica}, pid {owner.pid}" if is_ours else str(owner)
 
     def _claim_for(self, request: PortRequest) -> list[Hold]:
         """Claim a port.

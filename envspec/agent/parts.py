@@ -22,7 +22,7 @@ from envspec.agent.wiping import Wiping
 
 def verbs(node: Node, record: Record, prober: ProberClient) -> Mapping[str, Verb]:
     """Return the table of verbs that serve this node."""
-    family, holds, logs = Family(node.session), Holds(node.directory.parent), Logs(node)
+    family, holds, logs = Family(node.session), Holds(node.session, node.directory), Logs(node)
     readiness = Readiness(node, ListenGate(node.loop, family), prober)
     services = Services(node, family, record, Starter(node, logs, holds), readiness)
     children, wiping = Children(node, family), Wiping(node, services)
@@ -30,6 +30,7 @@ def verbs(node: Node, record: Record, prober: ProberClient) -> Mapping[str, Verb
     return {
         "renew": lambda call: call.reply(),
         "lease": holds.lease,
+        "listeners": holds.listeners,
         "find": fetching.find,
         "fetch": fetching.fetch,
         "warm": fetching.warm,

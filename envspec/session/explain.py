@@ -131,21 +131,34 @@ class Explainer:
             ),
             log_tail=await read_tail(run.agent, self._plan.name, run.log.redact),
         )
-        hints = [str(facts.get("hint", "")), self._hint_in_use(failure.log_tail), FULL_DISK if disk else ""]
+        hints = [str(facts.get("hint", "")), await self._hint_in_use(failure.log_tail), FULL_DISK if disk else ""]
         facts["hint"] = "\n".join(filter(None, hints))
         return replace(failure, **facts).error(run.log.redact)  # type: ignore[arg-type]  # facts are fields
 
-    def _hint_in_use(self, log_tail: Iterable[str]) -> str:
-        """What to do where a server could not bind, and most likely because its port is held for it."""
+    async def _hint_in_use(self, log_tail: Iterable[str]) -> str:
+        """What to do where a server could not bind: somebody listens there, or most likely its port is held for it."""
         plan = self._plan
-        held = [name for name, block in plan.listens.items() if not {end.port for end in block} <= set(plan.release)]
-        if plan.attached or not held or not any(map(IN_USE.search, log_tail)):
+        if plan.attached or not any(map(IN_USE.search, log_tail)):
             return ""
+        held = [name for name, block in plan.listens.items() if not {end.port for end in block} <= set(plan.release)]
+        taken = await self._taken()
+        if taken or not held:
+            return taken
         return (
             f"if the address in use is that of its port {held[0]}: the server sets neither SO_REUSEADDR nor "
             f"SO_REUSEPORT, so it cannot bind where envspec holds the number for it; write `{held[0]}: "
             "{hold: release}` under `ports`"
         )
+
+    async def _taken(self) -> str:
+        """Say which of its ports somebody listens on, now that it has ended itself."""
+        named = {end.port: name for name, block in self._plan.listens.items() for end in block}
+        try:
+            answer = await self._run.agent.request("listeners", ports=list(named))
+        except EnvspecError:
+            return ""
+        by = {int(number): who for number, who in answer["listeners"].items()}
+        return "\n".join(f"its port {named[number]}: port {number} is listened on by {by[number]}" for number in by)
 
 
 def _spent(restarts: Restarts) -> str:

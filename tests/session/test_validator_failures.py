@@ -223,6 +223,30 @@ def test_a_server_that_cannot_bind_over_its_hold_is_told_of_hold_release(bench: 
     assert "`api: {hold: release}`" in error.hint
 
 
+SERVER = """
+import socket, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+print("listens", flush=True)
+listener.accept()
+"""
+
+
+@pytest.mark.parametrize("hold", ["auto", "{hold: release}"])
+def test_a_service_that_listens_on_the_port_of_another_is_named(bench: Bench, hold: str) -> None:
+    server = f"python, {write(bench, 'server.py', SERVER)}"
+    session = bench.session(
+        f"""
+        services:
+          a: {{command: [{server}, "{{{{ services.b.ports.http }}}}"], health: [{{log: {{match: listens}}}}]}}
+          b: {{command: [{server}, "{{{{ ports.http }}}}"], ports: {{http: {hold}}}, depends_on: [a]}}
+        """
+    )
+    error = session.fails()
+    (port,), pid = session.wait(e.PortsLeased).ports["b"]["http"], session.of(e.ReplicaSpawned, replica="a")[0].pid
+    assert error.service == "b"
+    assert error.hint == f"its port http: port {port} is listened on by a, pid {pid}"
+
+
 def test_a_validator_whose_library_is_missing_is_told_before_anything_starts(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
