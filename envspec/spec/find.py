@@ -46,12 +46,19 @@ def find(name_or_path: str, start: Path) -> Path:
     _refuse_directory(path)
     found = {name_of(file): file for file in environments(start)}
     message = f"there is no environment '{text}'"
-    if not found:
-        raise UsageError(
-            message,
-            hint=NONE_FOUND,
-        )
-    raise UsageError(message, hint=suggest(text, found) or f"there are: {', '.join(found)}")
+    hint = (suggest(text, found) or f"there are: {', '.join(found)}") if found else NONE_FOUND
+    raise UsageError(message, hint=f"{hint}\nlooked in {', '.join(map(str, _looked(start.absolute())))}")
+
+
+def _looked(start: Path) -> list[Path]:
+    """Return the places in which `files_to_check` looks from `start`: upwards, as far as the first with files in it."""
+    looked: list[Path] = []
+    for folder in _upwards(start):
+        places = _configured(folder) or [folder / PLACE]
+        looked += places
+        if any(map(_files, places)):
+            break
+    return looked
 
 
 def _refuse_directory(path: Path) -> None:

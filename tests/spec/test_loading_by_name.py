@@ -101,3 +101,17 @@ def test_a_project_without_environments_says_where_they_would_be(tmp_path: Path)
     with pytest.raises(UsageError) as caught:
         find("local", tmp_path)
     assert "environments/" in caught.value.hint
+
+
+def test_where_it_was_looked_for_is_said(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "stacks").mkdir()
+    with pytest.raises(UsageError) as found_others:
+        find("nope", project / "src" / "deep")
+    places = [project / "src" / "deep" / "environments", project / "src" / "environments", project / "environments"]
+    assert found_others.value.hint.splitlines()[-1] == f"looked in {', '.join(map(str, places))}"
+
+    (project / "pyproject.toml").write_text('[tool.envspec]\nenvironments = "stacks"\n')
+    monkeypatch.chdir(project)
+    with pytest.raises(UsageError) as found_none:
+        find("nope", Path())
+    assert found_none.value.hint.splitlines()[-1] == f"looked in {project / 'stacks'}"
