@@ -158,7 +158,7 @@ def _conditions(
 def _is_validated(service: Service, resolved: Mapping[str, Resolved]) -> bool:
     """Say whether a service has validators, or may have: of one that is wrong, by what it says unrendered."""
     if service.name in resolved:
-        return bool(resolved[service.name].spec.health)
+        return resolved[service.name].validated
     written = service.tree.get("health")
     return not service.shaped or not (is_null(written) or (isinstance(written, ListNode) and not written.items))
 

@@ -36,10 +36,10 @@ RUN_KEYS = frozenset({"command", "args", "shell", "cwd", "env", "env_file", "fil
 
 
 class Resolved(Record):
-    """A service's plan and the spec of its first replica, by which others know whether it has validators."""
+    """A service's plan, and whether it has validators, or has them where what could not be rendered is right."""
 
     plan: ServicePlan
-    spec: ServiceSpec
+    validated: bool
 
 
 def resolve_service(
@@ -72,7 +72,7 @@ def resolve_service(
         attached=service.attached is not None,
         description=service.description,
     )
-    return Resolved(plan, spec)
+    return Resolved(plan, bool(spec.health) or "health" in rendered[0][1])
 
 
 class Making(Record):
