@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 
@@ -25,8 +26,18 @@ class LogFiles:
             return LogChunk(b"", 0, 0)
         try:
             size = os.fstat(descriptor).st_size
-            start = os.lseek(descriptor, 0, os.SEEK_DATA) if size else 0
+            start = _first_byte(descriptor, size)
             begin = max(start, size + offset if offset < 0 else offset)
             return LogChunk(os.pread(descriptor, limit, begin), begin, size, start)
         finally:
             os.close(descriptor)
+
+
+def _first_byte(descriptor: int, size: int) -> int:
+    """Return the first offset whose bytes are there; `size` where none are, as in a log that `truncate` made longer."""
+    try:
+        return os.lseek(descriptor, 0, os.SEEK_DATA) if size else 0
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return size

@@ -182,6 +182,13 @@ def test_follow_says_that_a_log_was_truncated(envspec: Any) -> None:
     assert logs.out == "up\ndown\n"
 
 
+def test_a_log_of_which_nothing_is_there_is_empty(log: Path) -> None:
+    log.touch()
+    os.truncate(log, 1 << 20)
+
+    assert list(reader(log).lines()) == []
+
+
 def test_a_log_that_is_not_there_yet_is_empty(log: Path) -> None:
     source = reader(log, 10)
 
