@@ -134,11 +134,12 @@ class Service(Breakable):
         """Return what lies between a named port and those who use it, to be slowed, silenced or cut.
 
         Raises:
-            UsageError: this is no name.
+            UsageError: this is no name, or that of no port; the hint lists those that there are.
         """
         __tracebackhide__ = True
         if not name:
             raise UsageError(f"endpoint() takes the name of a port of {self.name}, such as 'http', not {name!r}")
+        self._named({port: None for replica in self._statuses() for port in replica.endpoints}, name)
         return LiveEndpoint(self._handle, self.name, name)
 
     def http(self, port: str = "http") -> Session:

@@ -15,10 +15,12 @@ from envspec.session.live import Environment, Service
 from tests.session.faulty import SERVICES
 from tests.session.running import Bench, Running
 
+WIRED = f'{SERVICES}  wired: {{command: [sleep, "100"], ports: {{http: auto}}}}\n'
+
 
 @pytest.fixture
 def session(bench: Bench) -> Running:
-    return bench.session(SERVICES).up()
+    return bench.session(WIRED).up()
 
 
 @pytest.mark.parametrize("term", [signal.SIGTERM, 15, "TERM", "SIGTERM"])
@@ -48,8 +50,8 @@ NO_AMOUNTS: list[tuple[Callable[[Service], object], str]] = [
     (lambda web: web.endpoint().latency(-1), r"latency\(\) takes seconds, .* not -1"),
     (lambda web: web.endpoint().latency("-1s"), r"latency\(\): a duration is never negative, as -1s is"),
     (lambda web: web.endpoint().throttle("-1KB"), r"throttle\(\): a size is never negative, as -1KB is"),
-    (lambda web: web.endpoint(None), r"endpoint\(\) takes the name of a port of other, .* not None"),  # type: ignore[arg-type]
-    (lambda web: web.endpoint("").heal(), r"endpoint\(\) takes the name of a port of other, .* not ''"),
+    (lambda web: web.endpoint(None), r"endpoint\(\) takes the name of a port of wired, .* not None"),  # type: ignore[arg-type]
+    (lambda web: web.endpoint("").heal(), r"endpoint\(\) takes the name of a port of wired, .* not ''"),
     (lambda web: web.wait_exited("2"), r"wait_exited\(\): .*a duration needs a unit"),
     (lambda web: web.endpoint().throttle("64"), r"throttle\(\): a size needs a unit: 64KB\? \(written like 64KB 1MB\)"),
     (lambda web: web.wait_healthy(-1), r"wait_healthy\(\) takes seconds, .* not -1"),
@@ -63,7 +65,15 @@ def test_what_is_no_time_and_no_size_is_refused_with_what_to_write(
     session: Running, ask: Callable[[Service], object], said: str
 ) -> None:
     with pytest.raises(UsageError, match=said):
-        ask(Environment(session.background)["other"])
+        ask(Environment(session.background)["wired"])
+
+
+def test_an_endpoint_that_is_not_there_is_said_when_it_is_asked_for(session: Running) -> None:
+    live = Environment(session.background)
+    for service, port, ports in (("other", "http", "none"), ("wired", "grpc", "http")):
+        with pytest.raises(UsageError, match=f"{service} has no port '{port}'") as caught:
+            live[service].endpoint(port)
+        assert caught.value.hint == f"its ports: {ports}"
 
 
 @pytest.mark.parametrize("action", ["stop", "restart", "stopped"])
