@@ -22,6 +22,28 @@ INTERRUPTED = 130
 LEFT_BEHIND = line("left at once; what still runs is stopped behind this, by force after a second")
 
 
+def as_interrupts() -> None:
+    """Let the first of SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt with the reason; after it, only SIGINT does.
+
+    For who waits in no event loop. A SIGHUP that was ignored (nohup) stays so.
+    """
+
+    def first(number: int, _frame: object) -> None:
+        for later in REASONS:
+            signal.signal(later, signal.default_int_handler if later == signal.SIGINT else signal.SIG_IGN)
+        if number == signal.SIGHUP:
+            _give_up_closed_terminal()
+        raise KeyboardInterrupt(REASONS[signal.Signals(number)])
+
+    for number in REASONS:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, first)
+
+
+def _give_up_closed_terminal() -> None:
+    streams.give_up(*filter(streams.is_closed_terminal, (1, 2)))  # the rest of the stop has nobody to tell
+
+
 class Interruption:
     """While it is entered, SIGINT, SIGTERM and SIGHUP call `stop` with the reason, once.
 
@@ -54,7 +76,7 @@ class Interruption:
 
     def _signalled(self, number: signal.Signals) -> None:
         if number == signal.SIGHUP:
-            streams.give_up(*filter(streams.is_closed_terminal, (1, 2)))  # the rest of the stop has nobody to tell
+            _give_up_closed_terminal()
         if self._stopping is None:
             self._stopping = asyncio.ensure_future(self._stop(REASONS[number]))
         elif number == signal.SIGINT:

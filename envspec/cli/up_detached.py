@@ -6,14 +6,13 @@ us. Output that cannot be written, as on a full disk, is one: nobody would know 
 
 from __future__ import annotations
 
-import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
 from envspec.cli import streams, terminal
-from envspec.cli.interruption import INTERRUPTED, LEFT_BEHIND
+from envspec.cli.interruption import INTERRUPTED, LEFT_BEHIND, as_interrupts
 from envspec.cli.screen import screen_on
 from envspec.cli.sessions import plan_of
 from envspec.errors import EnvspecError
@@ -61,16 +60,16 @@ def up_detached(request: Request, form: str) -> int:
     """
     stream = sys.stderr if form == "json" else sys.stdout
     followed = _Followed(request, stream)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on Ctrl-C waits until nothing is left
+    as_interrupts()  # from here on the first of them waits until nothing is left
     try:
         control = start_detached(request, followed.event)
     except EnvspecError:
         if form == "json" and followed.status.id:
             terminal.show_json(followed.status.to_json())
         raise
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         followed.screen.close()
-        return _interrupted(followed.status, stream)
+        return _interrupted(followed.status, stream, str(interrupt))
     finally:
         followed.screen.close()
     _show(control, form)
@@ -95,10 +94,10 @@ def _show(control: Control, form: str) -> None:
         raise
 
 
-def _interrupted(status: SessionStatus, stream: TextIO) -> int:
+def _interrupted(status: SessionStatus, stream: TextIO, reason: str) -> int:
     """Say what became of the session: it is stopped, or a second Ctrl-C did not wait for that."""
     if status.state == "healthy":  # it was so before it heard of us, and released
-        Control(Path(status.dir)).stop("Ctrl-C")
+        Control(Path(status.dir)).stop(reason or "Ctrl-C")
     if status.state in ("starting", "stopping") and status.id:
         terminal.show([LEFT_BEHIND], sys.stderr)
     else:

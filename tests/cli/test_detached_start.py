@@ -30,11 +30,14 @@ def pipe(envspec: Any, command: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_ctrl_c_while_it_starts_shows_the_stop_and_waits_for_it(envspec: Any, processes_of: Any) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_it_starts_shows_the_stop_and_waits_for_it(
+    envspec: Any, processes_of: Any, number: signal.Signals
+) -> None:
     envspec.write(NEVER.replace("GRACE", "500ms"))
     up = envspec.start("up", "-d")
     up.until("exec not yet")
-    up.signal(signal.SIGINT)
+    up.signal(number)
 
     assert up.end() == 130
     assert "stopping: the command that started it was interrupted" in up.out
@@ -55,6 +58,33 @@ def test_a_second_ctrl_c_leaves_at_once_and_hurries_the_stop(envspec: Any, proce
     assert up.end() == 130
     assert up.err == LEFT
     processes_of(envspec, gone=True)
+
+
+def test_a_second_sigterm_changes_nothing(envspec: Any) -> None:
+    envspec.write(NEVER.replace("GRACE", "500ms"))
+    up = envspec.start("up", "-d")
+    up.until("exec not yet")
+    up.signal(signal.SIGTERM)
+    up.until("sent SIGTERM")
+    up.signal(signal.SIGTERM)
+
+    assert up.end() == 130
+    assert up.out.splitlines()[-1].startswith("○ local is stopped  local-")
+
+
+def test_a_closed_terminal_means_nothing_under_nohup(envspec: Any) -> None:
+    go = envspec.project / "go"
+    envspec.write(NEVER.replace('["false"]', f"[test, -e, {go}]").replace("GRACE", "200ms"))
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does it
+    try:
+        up = envspec.start("up", "-d")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    up.until("exec not yet")
+    up.signal(signal.SIGHUP)
+    go.touch()
+
+    assert up.end() == 0
 
 
 def test_ctrl_c_while_run_starts_ends_with_the_same_line(envspec: Any) -> None:
