@@ -149,3 +149,33 @@ def test_wrong(environment):
     assert result.ret != 0
     result.stdout.no_fnmatch_line("*INTERNALERROR*")
     result.stdout.no_fnmatch_line("*During handling of the above exception*")
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["one process", "a worker"])
+@pytest.mark.parametrize("parameter", ["environment", ""], ids=["fixture", "marker alone"])
+def test_a_name_that_is_not_in_the_file_is_told_before_the_environment_is_waited_for(
+    project: pytest.Pytester, parameter: str, workers: tuple[str, ...]
+) -> None:
+    never = (
+        "version: 1\nservices:\n  worker: {replicas: 2, command: [sleep, '9'], health: [{exec: {shell: 'exit 1'}}]}\n"
+    )
+    (project.path / "environments" / "never.yaml").write_text(never)
+    result = run(
+        project,
+        f"""
+@pytest.mark.environment("never", faults=[{{"kill": "worker.9"}}])
+def test_wrong({parameter}):
+    pass
+
+@pytest.mark.environment("never", faults=[{{"kill": "worker.9"}}])
+@pytest.mark.skipif("True")
+def test_skipped({parameter}):
+    pass
+""",
+        *workers,
+    )
+
+    result.assert_outcomes(errors=1, skipped=1)
+    result.stdout.fnmatch_lines(
+        ["*test_wrong: the marker environment has wrong faults:", "faults?0?: *worker.9* (*worker.0, worker.1*)"]
+    )
