@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +39,7 @@ def find(name_or_path: str, start: Path) -> Path:
         return path
     if text.endswith(SUFFIXES) or text.startswith((".", "/")):
         _refuse_directory(path)
-        message = f"there is no file {path}"
+        message = f"there is no file {os.path.normpath(path)}"
         raise UsageError(message)
     for file in files_to_check(start):  # one that is no environment says so when it is read
         if name_of(file) == text:
@@ -63,7 +64,7 @@ def _looked(start: Path) -> list[Path]:
 
 def _refuse_directory(path: Path) -> None:
     if path.is_dir():
-        message = f"{path} is a directory, and an environment is a file"
+        message = f"{os.path.normpath(path)} is a directory, and an environment is a file"
         raise UsageError(message, hint="name one by the name that `envspec list` shows, or by its path")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,11 @@ def test_where_it_was_looked_for_is_said(project: Path, monkeypatch: pytest.Monk
     with pytest.raises(UsageError) as found_none:
         find("nope", Path())
     assert found_none.value.hint.splitlines()[-1] == f"looked in {project / 'stacks'}"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("../nowhere.yaml", "nowhere.yaml"), ("../environments", "environments is")]
+)
+def test_a_path_is_said_without_a_way_back(project: Path, name: str, said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(str(project / said))):
+        find(name, project / "src")
