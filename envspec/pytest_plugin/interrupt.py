@@ -18,6 +18,8 @@ import _pytest
 import pluggy
 from _pytest.outcomes import Failed  # pytest.fail.Exception, as a class that can be seen
 
+from envspec.pytest_plugin.awaiting import awaited, cancel, is_cancellation
+
 SIGNAL = signal.SIGRTMIN + 5
 """Nobody's: debuggers, profilers, runtimes and pytest-timeout use others."""
 PLUGGY, PYTEST, OURS = (f"{Path(str(file)).parent}{os.sep}" for file in (pluggy.__file__, _pytest.__file__, __file__))
@@ -55,6 +57,7 @@ class Interrupter:
         self._round = 0
         self._rounds = 0
         self._order: _Order | None = None
+        self._cancelled = ""
         self._ended = threading.Condition()
         self._previous: Any = None
         self._installed = False
@@ -82,6 +85,7 @@ class Interrupter:
     def disarm(self) -> None:
         """Allow none any more."""
         self._round = 0
+        self._cancelled = ""
         with self._ended:
             self._ended.notify_all()
 
@@ -113,7 +117,17 @@ class Interrupter:
         if order is None or order.round != self._round or not _is_in_a_test(frame):
             return
         self._order = None
+        if (future := awaited(frame)) is not None:
+            self._cancelled = order.sentence
+            cancel(future, order.sentence)
+            return
         raise EnvironmentBroken(order.sentence)
+
+    def broken_by(self, error: BaseException) -> EnvironmentBroken | None:
+        """Return what was meant by the end of a coroutine that `interrupt` has cancelled; None of any other error."""
+        if not self._cancelled or not is_cancellation(error):
+            return None
+        return EnvironmentBroken(self._cancelled).with_traceback(error.__traceback__)
 
 
 def _is_in_a_test(frame: FrameType | None) -> bool:

@@ -28,23 +28,21 @@ from envspec.pytest_plugin.text import ports_table, whole_story
 from envspec.pytest_plugin.unnamed import Unnamed
 from envspec.pytest_plugin.wanted import Groups, Wanted
 from envspec.session.live import Environment, Handle
-from envspec.session.request import assignments
 from envspec.session.status import SessionStatus
 
 if TYPE_CHECKING:
     from envspec.pytest_plugin.broker import Broker
     from envspec.pytest_plugin.owner import Owner
-    from envspec.pytest_plugin.start import OnEvent, OnHandle, Started
 
 OnLend = Callable[[Wanted, Handle, Environment], None]
 OnReturn = Callable[[Wanted], None]
 
 
 class EnvironmentPool:
-    """This process's view: it asks the lender for what tests want, and gives back what the next test does not.
+    """This process's view: it asks the lender for what tests want, and gives back what the next one does not.
 
-    Each test that wants an environment which failed errors at once with one line; the whole cause stands once, at the
-    end of the report. `held` is what this process has now, `groups` what the tests of the run want.
+    Tests that want one which failed error at once with one line, and the whole cause stands once, at the end. `held` is
+    what this process has now, `groups` what the tests of the run want.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -98,11 +96,14 @@ class EnvironmentPool:
         """The environments that this process owns. A worker that borrows has none: ask `owns` first."""
         from envspec.pytest_plugin.bounds import is_given_up, turns_of  # all that starts environments, workers spare
         from envspec.pytest_plugin.owner import Owner
+        from envspec.pytest_plugin.start import start_of
 
         # A process that runs all tests itself can wait for none of them.
         bounded = not self.runs_tests and is_ordered(self.config)
         owner = Owner(
-            self._start, turns_of(self.config, self.naming, bounded=bounded), partial(is_given_up, self.config)
+            start_of(self.config.getoption, self.naming, lambda line: owner.lines.append(f"envspec: {line}")),
+            turns_of(self.config, self.naming, bounded=bounded),
+            partial(is_given_up, self.config),
         )
         owner.on_up(self._is_up)
         return owner
@@ -224,8 +225,11 @@ class EnvironmentPool:
         self._returned.append(callback)
 
     def break_(self, wanted: Wanted, sentence: str) -> None:
-        """Let tests that want it error at once with this sentence; under --env-on-crash=restart, get a fresh one."""
-        if self.config.getoption("--env-on-crash") != "restart":
+        """Let tests that want it error at once with this sentence; under --env-on-crash=restart, get a fresh one.
+
+        A fresh one also gets a test whose own it was, if it is run again.
+        """
+        if self.config.getoption("--env-on-crash") != "restart" and wanted.instance != self._test:
             self.broken.setdefault(wanted, sentence)
             self.fixtures.finish(wanted)  # who asks for it by name is told then, too
         elif wanted in self.held:
@@ -256,19 +260,6 @@ class EnvironmentPool:
         for callback in self._lent:
             if self.held.get(wanted) is environment:  # none has found that it is broken
                 callback(wanted, handle, environment)
-
-    def _start(self, wanted: Wanted, on_event: OnEvent, on_handle: OnHandle) -> Started:
-        from envspec.pytest_plugin.start import Stay, start
-
-        sets = assignments("--env-set", self.config.getoption("--env-set"))
-        return start(
-            self.naming.file(wanted.name),
-            sets,
-            Stay.of(self.config.getoption, shared=not wanted.instance),
-            tell=lambda line: self.owner.lines.append(f"envspec: {line}"),
-            on_event=on_event,
-            on_handle=on_handle,
-        )
 
     def close(self) -> bool:
         """Give back what is held, and take down what this process owns; tell whether Ctrl-C came meanwhile."""

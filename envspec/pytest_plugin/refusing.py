@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import NoReturn, TypeGuard
 
 import pytest
@@ -63,9 +64,16 @@ class Refusals:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._first: dict[Wanted, tuple[str, str]] = {}
+        self._process = os.getpid()
 
     def again(self, wanted: Wanted) -> None:
-        """Fail a test whose environment did not start for an earlier one: pytest would repeat what that was told."""
+        """Fail a test whose environment did not start for an earlier one: pytest would repeat what that was told.
+
+        In a fork of this process it fails as well: the threads that start environments and hear of them are not there.
+        """
+        if os.getpid() != self._process:
+            what = f"environment {wanted.name} belongs to the parent of this process, and cannot be had in a fork of it"
+            pytest.fail(f"{what}\nhint: run this test without forking, which pytest --forked does", pytrace=False)
         if wanted in self._first:
             raise EnvironmentNotStarted(*self._first[wanted], wanted)
 

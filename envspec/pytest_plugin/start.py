@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 from envspec.errors import EnvspecError
 from envspec.plan.events import Event, SessionReturned, SessionStopped
+from envspec.pytest_plugin.naming import Naming
 from envspec.pytest_plugin.wanted import Wanted
 from envspec.record import Record
 from envspec.session.lending import Loan, borrow
 from envspec.session.live import Environment, Handle
-from envspec.session.request import Request, environ_of_tests
+from envspec.session.request import Request, assignments, environ_of_tests
 from envspec.session.status import SessionStatus
 from envspec.units import format_seconds
 
@@ -153,6 +154,17 @@ def start(
         on_handle(handle)
     handle.start(on_event)
     return Started(Environment(handle), handle, kept=False)
+
+
+def start_of(option: Callable[[str], Any], naming: Naming, tell: Callable[[str], None]) -> Start:
+    """Return what starts environments as the options of a run say."""
+
+    def begin(wanted: Wanted, on_event: OnEvent, on_handle: OnHandle) -> Started:
+        sets = assignments("--env-set", option("--env-set"))
+        stay = Stay.of(option, shared=not wanted.instance)
+        return start(naming.file(wanted.name), sets, stay, tell=tell, on_event=on_event, on_handle=on_handle)
+
+    return begin
 
 
 def _lent(loan: Loan, *, ttl: float | None = None, attached: float | None = None) -> Started:

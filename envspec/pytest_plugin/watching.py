@@ -172,6 +172,11 @@ class Watching:
             raise EnvironmentBroken(test.broken, pytrace=False)
         try:
             return (yield)
+        except BaseException as error:
+            broken = self._interrupter.broken_by(error)
+            if broken is not None:
+                raise broken from None
+            raise
         finally:
             self._interrupter.disarm()
             with self._news:
@@ -235,8 +240,14 @@ class Watching:
             test.told = True
             if test.breaker is not None:
                 test.breaker.told = True
-            blame(report, culprit, test.stacks)
+            if not (hasattr(report, "wasxfail") and self._harms_nobody(test)):
+                blame(report, culprit, test.stacks)
         return report
+
+    def _harms_nobody(self, test: Test) -> bool:
+        """Tell whether what broke is nobody else's, or started anew for who comes next: a test may expect that."""
+        own = test.breaker is not None and test.breaker.wanted.instance == test.item.nodeid
+        return own or self._pool.config.getoption("--env-on-crash") == "restart"
 
     def _await_news(self) -> None:
         """Give a death that made the test fail a moment to become known."""

@@ -195,3 +195,78 @@ def test_next(environment):
     )
 
     result.assert_outcomes(failed=1, passed=1)
+
+
+EXPECTED = """
+@pytest.mark.environment(scope="{scope}")
+@pytest.mark.xfail(reason="the engine crashes", strict=True)
+def test_x(environment):
+    kill(environment, "worker.1")
+    block()
+
+def test_next(environment): pass
+"""
+
+
+@pytest.mark.parametrize(("scope", "options"), [("function", ()), ("session", ("--env-on-crash=restart",))])
+def test_a_death_that_harms_nobody_else_may_be_expected(
+    project: pytest.Pytester, scope: str, options: tuple[str, ...]
+) -> None:
+    run(project, EXPECTED.format(scope=scope), *options).assert_outcomes(xfailed=1, passed=1)
+
+
+def test_a_death_that_breaks_the_tests_to_come_cannot_be_expected(project: pytest.Pytester) -> None:
+    run(project, EXPECTED.format(scope="session")).assert_outcomes(failed=1, errors=1)
+
+
+def test_a_test_that_is_run_again_gets_a_fresh_environment_of_its_own(project: pytest.Pytester) -> None:
+    project.makeconftest(
+        """
+from _pytest.runner import runtestprotocol
+
+def pytest_runtest_protocol(item, nextitem):
+    for _ in range(2):  # as pytest-rerunfailures does
+        item._initrequest()
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    return True
+"""
+    )
+    result = run(
+        project,
+        """
+runs = []
+
+@pytest.mark.environment(scope="function")
+def test_x(environment):
+    runs.append(environment.id)
+    if len(runs) == 1:
+        kill(environment, "worker.1")
+        block()
+    assert len(set(runs)) == 2
+""",
+    )
+
+    result.assert_outcomes(passed=1)
+
+
+def test_in_a_fork_of_the_run_a_test_is_told_that_there_is_no_environment(project: pytest.Pytester) -> None:
+    result = run(
+        project,
+        """
+def test_x(request):
+    if (child := os.fork()) == 0:
+        try:
+            request.getfixturevalue("environment")
+        except pytest.fail.Exception as failure:
+            print(failure, flush=True)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+""",
+        "-s",
+    )
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*environment pair belongs to the parent of this process*", "hint: *forking*"])
