@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from envspec.agent import tree
 from envspec.agent.loop import Loop
-from envspec.agent.prober_client import early_prober
+from envspec.agent.prober_client import STANDS_BACK, early_prober
 from envspec.agent.reaper import Reaper
 from envspec.agent.wire import Message
 from envspec.plan.codec import to_json
@@ -62,3 +63,14 @@ def test_no_prober_starts_early_where_its_imports_hang_on_the_folder(monkeypatch
     monkeypatch.setenv("PYTHONPATH", "/elsewhere:lib")
     loop = Loop()
     assert early_prober(loop, Reaper(loop)) is None
+
+
+def test_probers_stand_back_behind_services(tmp_path: Path) -> None:
+    with agent_in(tmp_path / "session", meanwhile=until_a_prober_is_there) as agent:
+        ours, (prober,) = os.getpriority(os.PRIO_PROCESS, agent.agent), probers_below(agent.guardian)
+        wait_until(
+            lambda: os.getpriority(os.PRIO_PROCESS, prober) == min(ours + STANDS_BACK, 19), "a prober that is nice"
+        )
+        service = agent.start("web", "sleep", "60")
+
+        assert os.getpriority(os.PRIO_PROCESS, service) == ours

@@ -58,4 +58,4 @@ def test_a_body_s_own_error_is_raised_also_where_the_service_does_not_come_back(
 
     with pytest.raises(ZeroDivisionError) as caught:
         body()
-    assert caught.value.__notes__[0].endswith(f"and then: the session {session.environment.id} is over")
+    assert caught.value.__notes__[0].endswith(" is over")
