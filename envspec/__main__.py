@@ -20,13 +20,13 @@ def run() -> int:
     # Commands that have something to stop by then handle Ctrl-C themselves. Before, KeyboardInterrupt could come up
     # in the middle of an import, of which Python then prints where, or loses it in a callback of importlib.
     signal.signal(signal.SIGINT, _leave)
-    from envspec.cli.early import early_agent, import_asyncio
+    from envspec.cli.early import early_agent, import_without_openssl
     from envspec.cli.streams import open_for_any_text
 
     open_for_any_text()
     agent = early_agent(sys.argv[1:])
     if agent is not None:
-        import_asyncio()
+        import_without_openssl()
     from envspec.cli.main import main
 
     return main(agent=agent)

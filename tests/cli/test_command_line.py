@@ -103,12 +103,13 @@ def test_the_first_agent_starts_before_anything_that_takes_long_to_import() -> N
 
 def test_what_needs_tls_finds_it_behind_the_first_agent() -> None:
     program = (
-        "import sys; from envspec.cli.early import import_asyncio; import_asyncio();"
-        "print({'asyncio', 'ssl'} & set(sys.modules)); import ssl; print(ssl.create_default_context().check_hostname)"
+        "import sys; from envspec.cli.early import import_without_openssl; import_without_openssl();"
+        "print({'asyncio', 'ssl', '_hashlib'} & set(sys.modules));"
+        "import hashlib, ssl; print(hashlib.sha256(b'x').hexdigest()[:8], ssl.create_default_context().check_hostname)"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
-    assert result.stdout == "{'asyncio'}\nTrue\n"
+    assert result.stdout == "{'asyncio'}\n2d711642 True\n"
 
 
 def test_up_uses_the_agent_that_was_started_first(
