@@ -45,17 +45,23 @@ class LogReader:
 
     def lines(self) -> Iterator[str]:
         """Yield whole lines that have come since the last call, harmless for a terminal."""
-        if self._logs.log(self.replica, 0, 0).size < self._offset:
+        chunk = self._next()
+        if chunk.size < self._offset:
             yield from self.last()
             self._offset = 0
             self._truncated(self.replica)
-        while (chunk := self._logs.log(self.replica, self._offset, CHUNK)).data:
+            chunk = self._next()
+        while chunk.data:
             # What was given back to the disk is skipped: the log then goes on at its first byte that is still there.
             self._offset = chunk.end
             *whole, self._rest = (self._rest + chunk.data).split(b"\n")
             yield from map(self._shown, whole)
             if len(self._rest) > LONGEST_LINE:
                 yield self._flushed()
+            chunk = self._next()
+
+    def _next(self) -> LogChunk:
+        return self._logs.log(self.replica, self._offset, CHUNK)
 
     def last(self) -> Iterator[str]:
         """Yield what is left when nothing more will come: a last line without a newline."""
