@@ -65,7 +65,7 @@ def _look_at(file: Path) -> Listed:
         return Listed(name_of(file), str(file), runnable=False, errors=errors)
     services = [service.name for service in environment.services.values() if service.enabled]
     listed = Listed(environment.name, str(file), environment.description, services, uncached=_uncached(environment))
-    programs = partial(missing_programs, plan, (bindings.directory, bindings.tmp, *bindings.models.values()))
+    programs = partial(missing_programs, plan, bindings.made)
     try:
         check_requirements(outline(environment), os.environ, programs)
         missing = programs()

@@ -238,3 +238,8 @@ class Bindings(Record):
     ports: Mapping[str, Mapping[str, tuple[int, ...]]] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
     commits: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def made(self) -> tuple[str, ...]:
+        """What the environment itself may put programs into before it needs them, as the begins of their paths."""
+        return (self.directory, self.tmp, *self.models.values())

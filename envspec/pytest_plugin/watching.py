@@ -173,8 +173,7 @@ class Watching:
         try:
             return (yield)
         except BaseException as error:
-            broken = self._interrupter.broken_by(error)
-            if broken is not None:
+            if (broken := self._interrupter.broken_by(error)) is not None:
                 raise broken from None
             raise
         finally:

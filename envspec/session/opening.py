@@ -55,9 +55,8 @@ def read(request: Request) -> Draft:
         if request.backend != LocalBackend.name:
             return []
         plan, bindings = found.sketch()
-        made = (bindings.directory, bindings.tmp, *bindings.models.values())
         secrets = secrets_of([request.environ], plan)
-        return [str(redacted(sentence, secrets)) for sentence in missing_programs(plan, made, told)]
+        return [str(redacted(sentence, secrets)) for sentence in missing_programs(plan, bindings.made, told)]
 
     check_requirements(found.outline, request.environ, programs)
     return found
