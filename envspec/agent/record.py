@@ -31,21 +31,28 @@ class Record:
             "guardian": _entry(guardian),
         }
         self._processes: dict[str, dict[str, int | None]] = {}
-        self._write()
+        self._is_written = False
+        self.write()
 
     def add(self, replica: str, pid: int) -> None:
-        """Note a replica that was just spawned.
+        """Note a replica that was just spawned, for the next `write`."""
+        self._processes[replica] = _entry(pid)
+        self._is_written = False
+
+    def write(self) -> None:
+        """Bring the file up to date with all that was added.
 
         Raises:
-            StateDirectoryError: it cannot be written, so the process must not live on.
+            StateDirectoryError: it cannot be written, so what was added must not live on.
         """
-        self._processes[replica] = _entry(pid)
-        self._write()
+        if not self._is_written:
+            replace_json(self._path, {**self._head, "processes": self._processes})
+            self._is_written = True
 
     def remove(self, replica: str) -> None:
         """Forget a replica of which nothing is left.
 
-        The file is brought up to date by the next `add`: until then the line matches no process.
+        The file is brought up to date with the next that is added: until then the line matches no process.
         """
         self._processes.pop(replica, None)
 
@@ -53,9 +60,6 @@ class Record:
         """Remove the file: nothing is left of what it told of."""
         with suppress(OSError):
             self._path.unlink()
-
-    def _write(self) -> None:
-        replace_json(self._path, {**self._head, "processes": self._processes})
 
 
 def _entry(pid: int) -> dict[str, int | None]:

@@ -10,10 +10,11 @@ from envspec.agent.calls import Call, Node, serve
 from envspec.agent.family import Family
 from envspec.agent.oom import OomWatch
 from envspec.agent.pausing import when_still
+from envspec.agent.processes import Birth
 from envspec.agent.readiness import Readiness
 from envspec.agent.reaper import Exit
 from envspec.agent.record import Record
-from envspec.agent.starting import Starter
+from envspec.agent.starting import Starter, refusals
 from envspec.agent.stopping import ORPHANS_GRACE, Outcome, Stopping
 from envspec.agent.tree import send
 from envspec.errors import BackendError, ServiceStartError, StateDirectoryError
@@ -27,15 +28,28 @@ NOT_YET = Exit()
 
 @dataclass(eq=False)
 class Running:
-    """One start of a replica. `ordered` says that its end was asked for."""
+    """One start of a replica.
+
+    `call` asked for it and is still to be answered, which happens when the program is executed; `failed` says that it
+    could not be. `log_start` is the offset in its log where this start begins. `ordered` says that its end was asked
+    for.
+    """
 
     plan: ReplicaPlan
     start: int
-    pid: int
+    birth: Birth
+    log_start: int
     stopping: Stopping
+    call: Call | None
+    failed: bool = False
     ordered: bool = False
     ending: bool = False
     exit: Exit = NOT_YET
+
+    @property
+    def pid(self) -> int:
+        """The leader's pid."""
+        return self.birth.pid
 
 
 class Services:
@@ -130,50 +144,65 @@ class Services:
 
     def _start(self, call: Call, plan: ReplicaPlan) -> None:
         start = int(call["start"])
-        pid, log_start = None, 0
         if plan.attached:
             self._starter.make_directory(plan)
-        else:
-            pid, log_start = self._starter.spawn(plan)
-            self._take_in(Running(plan, start, pid, Stopping(self._node, self._family, plan.name, pid)))
-        call.reply(pid=pid, at=time.monotonic())
-        self._readiness.begin(plan, start, log_start, lambda: self._look_at_memory(plan.name))
+            self._started(call, plan, None, start, 0)
+            return
+        birth, log_start = self._starter.fork(plan)
+        stopping = Stopping(self._node, self._family, plan.name, birth.pid)
+        self._take_in(Running(plan, start, birth, log_start, stopping, call))
 
     def _take_in(self, running: Running) -> None:
-        """Know a process from its first moment to its last.
-
-        Raises:
-            StateDirectoryError: it cannot be recorded, and so is killed again.
-        """
+        """Know a process from its first moment to its last."""
         name = running.plan.name
         self._running[name] = running
         self._oom.watch(lambda: bool(self._running))
         self._family.add(name, running.pid)
         self._node.reaper.adopt(running.pid, lambda how: self._exited(running, how))
         running.stopping.when_done(lambda _: self._gone(running))
+        self._record.add(name, running.pid)
+        self._node.loop.watch(running.birth.report, lambda: self._born(running))
+
+    def _born(self, running: Running) -> None:
+        """Answer whoever asked for the start: the program is executed, or cannot be."""
+        call, running.call = running.call, None
+        if call is not None:
+            self._node.loop.forget(running.birth.report)
+            serve(lambda call: self._answer(call, running), call)
+
+    def _answer(self, call: Call, running: Running) -> None:
         try:
-            self._record.add(name, running.pid)
-        except StateDirectoryError:
-            running.ordered = running.ending = True
+            with refusals(running.plan):
+                running.birth.executes()
+            self._record.write()
+        except (ServiceStartError, StateDirectoryError):
+            running.failed = running.ending = True
             running.stopping.ask(signal.SIGKILL, 0.0)
             raise
+        self._started(call, running.plan, running.pid, running.start, running.log_start)
+
+    def _started(self, call: Call, plan: ReplicaPlan, pid: int | None, start: int, log_start: int) -> None:
+        call.reply(pid=pid, at=time.monotonic())
+        self._readiness.begin(plan, start, log_start, lambda: self._look_at_memory(plan.name))
 
     def _exited(self, running: Running, how: Exit) -> None:
         # From here on the number may be another process: everything that would signal it is told first.
         running.exit = how
         plan = running.plan
         self._family.leader_reaped(plan.name)
+        self._born(running)  # it may have ended before we looked
         self._readiness.end(plan.name, told=True)
-        self._node.notify(
-            "exited",
-            replica=plan.name,
-            start=running.start,
-            pid=running.pid,
-            exit_code=how.exit_code,
-            signal=how.signal,
-            stopping=running.ordered,
-            oom=self._oom.evidence() if how.signal == "SIGKILL" else "",
-        )
+        if not running.failed:
+            self._node.notify(
+                "exited",
+                replica=plan.name,
+                start=running.start,
+                pid=running.pid,
+                exit_code=how.exit_code,
+                signal=how.signal,
+                stopping=running.ordered,
+                oom=self._oom.evidence() if how.signal == "SIGKILL" else "",
+            )
         if running.ending:
             running.stopping.look()
         else:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from envspec.agent.calls import Node
 from envspec.agent.family import REPLICA_TAG, SESSION_TAG
 from envspec.agent.holds import Holds
 from envspec.agent.logs import Logs
-from envspec.agent.processes import Command, spawn
+from envspec.agent.processes import Birth, Command, fork
 from envspec.agent.program import SpawnError
 from envspec.agent.storage import write_text, writing
 from envspec.errors import ServiceStartError
@@ -34,11 +36,11 @@ class Starter:
         with writing(plan.dir):
             Path(plan.dir).mkdir(parents=True, exist_ok=True)
 
-    def spawn(self, plan: ReplicaPlan) -> tuple[int, int]:
-        """Start a replica; return its pid, and the offset in its log where this start begins.
+    def fork(self, plan: ReplicaPlan) -> tuple[Birth, int]:
+        """Begin to start a replica; return its process, and the offset in its log where this start begins.
 
         Raises:
-            ServiceStartError: its command cannot be executed.
+            ServiceStartError: its command is not there.
             StateDirectoryError: its directory, a file or its log cannot be written.
         """
         log = self._logs.open(plan.name, plan.log)
@@ -52,8 +54,16 @@ class Starter:
         self._holds.release(plan.release)
         tagged = {**plan.env, SESSION_TAG: self._session, REPLICA_TAG: plan.name}
         try:
-            return spawn(Command(plan.argv, tagged, plan.cwd, self._nothing, output, output)), log_start
-        except SpawnError as error:
-            raise ServiceStartError(f"{plan.name}: {error}", service=plan.name, hint=plan.hint) from error
+            with refusals(plan):
+                return fork(Command(plan.argv, tagged, plan.cwd, self._nothing, output, output)), log_start
         finally:
             os.close(output)
+
+
+@contextmanager
+def refusals(plan: ReplicaPlan) -> Iterator[None]:
+    """Let what keeps a replica's process from being started be told as that replica's (ServiceStartError)."""
+    try:
+        yield
+    except SpawnError as error:
+        raise ServiceStartError(f"{plan.name}: {error}", service=plan.name, hint=plan.hint) from error
