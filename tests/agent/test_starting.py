@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from envspec.errors import BackendError, ServiceStartError
-from tests.agent.agent_client import AgentClient, agent_in
+from tests.agent.agent_client import AgentClient, agent_in, alive
 
 SELF_PORTRAIT = """
 import json, os
@@ -113,6 +113,33 @@ def test_a_replica_that_runs_is_not_started_twice(agent: AgentClient) -> None:
     pid = agent.start("web", "sleep", "60")
     with pytest.raises(BackendError, match=rf"web runs already \(pid {pid}\)"):
         agent.start("web", "sleep", "60")
+
+
+def test_of_many_that_start_at_once_each_is_told_what_came_of_it(agent: AgentClient) -> None:
+    names = [f"web.{number}" for number in range(12)]
+    bad = set(names[::3])
+    plans = {name: agent.plan_json(name, *(["no-such-server"] if name in bad else ["sleep", "60"])) for name in names}
+    requests = {name: agent.send("start", replica=plan, start=0) for name, plan in plans.items()}
+    for name in bad:
+        with pytest.raises(ServiceStartError, match=f"{name}: command not found"):
+            agent.result(requests[name])
+    pids = {name: agent.result(requests[name])["pid"] for name in names if name not in bad}
+    recorded = json.loads((agent.directory / "processes.json").read_text())["processes"]
+    assert {name: recorded[name]["pid"] for name in pids} == pids
+    assert all(Path(f"/proc/{pid}/cmdline").read_bytes() == b"sleep\x0060\x00" for pid in pids.values())
+
+
+def test_a_signal_in_the_instant_of_a_start_is_not_lost_and_ends_only_that_service(agent: AgentClient) -> None:
+    for start in range(20):
+        plan = agent.plan_json("web", "sleep", "60")
+        asked = agent.send("start", replica=plan, start=start)
+        stopped = agent.send("stop", replica="web", signal="TERM", timeout=30.0)
+        pid = agent.result(asked)["pid"]
+        assert agent.result(stopped) == {"killed": False, "exit_code": None, "signal": "SIGTERM", "survivors": []}
+        exited = agent.wait_notice("exited", replica="web", start=start)
+        assert (exited["pid"], exited["stopping"]) == (pid, True)
+        assert not alive([pid])
+    assert agent.call("renew") == {}
 
 
 def test_an_exit_is_told_with_its_code_or_signal(agent: AgentClient) -> None:
