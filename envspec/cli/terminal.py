@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 from envspec.cli import streams
 from envspec.report.text import Line, ansi, clip, plain
+from envspec.session.harmless import harmless
 
 UNBOUNDED = 10_000
 """Columns of something that is not a terminal: lines are never cut there."""
@@ -31,9 +32,15 @@ def size(stream: TextIO, otherwise: int = UNBOUNDED) -> tuple[int, int]:
 def show(lines: Iterable[Line], stream: TextIO | None = None, *, cut: bool = False) -> None:
     """Write lines to `stream` (stdout), with colours where it wants them, at once; `cut` to a terminal's width."""
     out = sys.stdout if stream is None else stream
-    fitting = [clip(item, size(out)[0]) for item in lines] if cut else lines
+    single = map(_single, lines)
+    fitting = [clip(item, size(out)[0]) for item in single] if cut else single
     out.write(ansi(fitting) if coloured(out) else plain(fitting))
     out.flush()
+
+
+def _single(item: Line) -> Line:
+    """Return a line as one, though a name in it have a newline."""
+    return tuple((harmless(text), style) if "\n" in text else (text, style) for text, style in item)
 
 
 def show_json(data: Any) -> None:

@@ -30,7 +30,7 @@ from envspec.session.control import Control
 from envspec.session.lending import Loan
 from envspec.session.outcome import error_of, stopped_before
 from envspec.session.request import Request
-from envspec.session.state import make_state_directory, state_directory, usable
+from envspec.session.state import make_state_directory, state_directory, usable, with_settled_state
 
 STOP = b"\n"
 """What asks the session to end, as long as it is not healthy. Anything but the end of the stream would do."""
@@ -113,7 +113,8 @@ def _launched() -> socket.socket:
         ours, theirs = socket.socketpair()
         argv = [sys.executable, "-P", "-m", "envspec.session.daemon", str(theirs.fileno())]
         with theirs:
-            session = spawn_detached(argv, settled(os.environ), state / LOG, [theirs.fileno()])
+            environ = with_settled_state(settled(os.environ))
+            session = spawn_detached(argv, environ, state / LOG, [theirs.fileno()])
     # Should it end before us, somebody has to take its exit status, or it stays as a zombie.
     threading.Thread(target=session.wait, name="envspec detached", daemon=True).start()
     return ours

@@ -10,6 +10,7 @@ from pathlib import Path
 from envspec.errors import UsageError
 from envspec.models.places import settled
 from envspec.record import Record
+from envspec.session.state import with_settled_state
 
 OF_PYTEST = ("PYTEST_CURRENT_TEST", "PYTEST_VERSION")
 
@@ -18,7 +19,7 @@ class Request(Record):
     """An environment file and how to run it.
 
     `sets` are overrides of vars, as on the command line; `environ` is the environment that services inherit and that
-    templates see as `env`. Caches that it names by relative paths are those of whoever asks, from where it asks.
+    templates see as `env`. Places that it names by relative paths are those of whoever asks, from where it asks.
     `keep_on_failure` leaves what runs running when the start fails. `backend` is a name of `envspec.backends.table`.
     `detached` says that the session outlives who asked for it, and may be lent to others.
     """
@@ -31,7 +32,7 @@ class Request(Record):
     detached: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "environ", settled(self.environ))
+        object.__setattr__(self, "environ", with_settled_state(settled(self.environ)))
 
 
 def environ_of_tests() -> dict[str, str]:

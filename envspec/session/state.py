@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,32 @@ NEW = ".new-"
 ID_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 """What ids are made of: nothing that looks like something else when read aloud or copied by hand."""
 
+CHOSEN = "ENVSPEC_STATE_DIR"
+UNSPOKEN = re.compile(r"[^\w.-]+")
+"""What of a file's name no id takes over: what a shell reads as more than a letter, what a table breaks at, and bytes
+that are no UTF-8."""
+LONGEST_NAME = 60
+"""Letters of a file's name in an id: the directory of that name may have 255 bytes, and a letter takes up to 4."""
+
 
 def state_directory() -> Path:
-    """Return where this user's sessions are: $ENVSPEC_STATE_DIR, $XDG_STATE_HOME/envspec or ~/.local/state/envspec."""
-    if chosen := os.environ.get("ENVSPEC_STATE_DIR"):
+    """Return where this user's sessions are: $ENVSPEC_STATE_DIR, $XDG_STATE_HOME/envspec or ~/.local/state/envspec.
+
+    A relative path in XDG_STATE_HOME counts as none, as the XDG Base Directory Specification has it.
+    """
+    if chosen := os.environ.get(CHOSEN):
         return Path(chosen).absolute()
-    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(home).absolute() / "envspec"
+    home = Path(os.environ.get("XDG_STATE_HOME", ""))
+    return (home if home.is_absolute() else Path.home() / ".local" / "state") / "envspec"
+
+
+def with_settled_state(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return variables in which the state directory no longer hangs on the directory that they are read in.
+
+    A detached session has another one than the command that started it, and so have services.
+    """
+    chosen = environ.get(CHOSEN)
+    return {**environ, CHOSEN: str(Path(chosen).absolute())} if chosen else dict(environ)
 
 
 def make_state_directory() -> Path:
@@ -48,7 +68,7 @@ def make_state_directory() -> Path:
     with usable(state):
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         check_ours(state)
-        if not os.environ.get("ENVSPEC_STATE_DIR"):
+        if not os.environ.get(CHOSEN):
             make_private(state)
         check_unshared(state)
     return state
@@ -85,14 +105,19 @@ def _create(sessions: Path, environment: str, record: dict[str, Any]) -> tuple[P
             (new / name).mkdir(mode=0o700)
         listener = listen(new / SOCKET)
         while True:
-            identifier = f"{environment.replace('/', '-')}-{_letters(5)}"
+            identifier = f"{_speakable(environment)}-{_letters(5)}"
             directory = sessions / identifier
             write_json(new / RECORD, {"id": identifier, "directory": str(directory), **record})
             if not directory.exists():
                 return new.rename(directory), listener
-    except OSError:
+    except BaseException:
         remove_tree(new)
         raise
+
+
+def _speakable(environment: str) -> str:
+    """Return of an environment's name what can be typed as an argument, and is no hidden file."""
+    return UNSPOKEN.sub("-", environment)[:LONGEST_NAME].strip("-.") or "session"
 
 
 def _letters(count: int) -> str:
@@ -125,7 +150,8 @@ def write_json(path: Path, data: Any) -> None:
     """
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with new.open("w", encoding="utf-8") as file:
+        # Names with bytes that are no UTF-8 are surrogates here, whose backslashed form is an escape of JSON as well.
+        with new.open("w", encoding="utf-8", errors="backslashreplace") as file:
             os.fchmod(file.fileno(), 0o600)
             # Without spaces, which Python itself would have to put in: 3 ms of a plan, before its first service.
             file.write(json.dumps(data, ensure_ascii=False))

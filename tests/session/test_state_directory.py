@@ -207,6 +207,8 @@ def test_where_things_are_kept(bench: Bench, monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setenv("XDG_CACHE_HOME", "/xdg/cache")
     assert state_directory() == Path("/xdg/state/envspec")
     assert own_cache(os.environ) == Path("/xdg/cache/envspec")
+    monkeypatch.setenv("XDG_STATE_HOME", "xdg/state")  # to be ignored, says the XDG Base Directory Specification
+    assert state_directory() == tmp_path / ".local" / "state" / "envspec"
 
 
 def test_what_envspec_writes_of_a_session_is_for_its_user_alone_whatever_the_umask(bench: Bench) -> None:
