@@ -95,7 +95,7 @@ def _scalar(scalar: Scalar, scope: Mapping[str, Any], found: list[Diagnostic]) -
         from envspec.spec.template_mistakes import others  # most files are right and never need it
 
         problems = (problem, *others(_normalized(scalar.text), problem, scope))
-        found += [at(place(scalar, one.offset or 0), "template", str(one), one.hint) for one in problems]
+        found += [at(place(scalar, one.offset or 0), one.code, str(one), one.hint) for one in problems]
         return scalar
 
 

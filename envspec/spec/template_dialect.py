@@ -21,6 +21,7 @@ from jinja2.utils import Namespace
 from jinja2.visitor import NodeTransformer
 
 from envspec.spec.diagnostics import suggest
+from envspec.spec.template_depth import Brackets
 from envspec.spec.template_values import TemplateProblem, TooLong, Unavailable, in_text, kind
 
 MAX_TEXT = 2**20
@@ -229,7 +230,7 @@ class _OffsetLexer(Lexer):
     def tokeniter(
         self, source: str, name: str | None, filename: str | None = None, state: str | None = None
     ) -> Iterator[tuple[int, str, str]]:
-        end = 0
+        end, brackets = 0, Brackets()
         tokens = super().tokeniter(source, name, filename, state)
         try:
             for _, token, text in tokens:
@@ -238,6 +239,7 @@ class _OffsetLexer(Lexer):
                 while not source.startswith(text, start):
                     start += 1
                 end = start + len(text)
+                brackets.pass_by(token, text, start)
                 yield start + 1, token, text
         except TemplateSyntaxError as error:
             error.lineno = end + 1

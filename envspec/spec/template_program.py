@@ -10,8 +10,10 @@ from types import TracebackType
 from typing import Any
 
 from jinja2 import Template, TemplateSyntaxError, Undefined, nodes
+from jinja2.parser import Parser
 
 from envspec.spec.diagnostics import suggest
+from envspec.spec.template_depth import TooDeep, deepest_part
 from envspec.spec.template_dialect import Dialect, Placed
 from envspec.spec.template_reads import paths_read
 from envspec.spec.template_values import TemplateProblem, data
@@ -36,6 +38,7 @@ class JinjaTemplate:
         """
         self._text = text
         tree = _parsed(text)
+        deepest = deepest_part(tree)
         _refuse_unknown(tree, text)
         # Before `Placed`, which leaves no plain path in the tree.
         self.reads = paths_read(tree)
@@ -47,7 +50,12 @@ class JinjaTemplate:
             # As Jinja's own compile_expression does it: printing the value would make text of it.
             tree.body = [nodes.Assign(nodes.Name("result", "store"), expression, lineno=expression.lineno)]
         tree.set_environment(_dialect())
-        self._template = Template.from_code(_dialect(), _dialect().compile(tree, filename=_FILE), _dialect().globals)
+        try:
+            code = _dialect().compile(tree, filename=_FILE)
+        except SyntaxError:  # of what Jinja has made of it, Python bounds the blocks
+            message = "this template has more loops in one another than Python takes"
+            raise TooDeep(deepest.lineno - 1, message) from None
+        self._template = Template.from_code(_dialect(), code, _dialect().globals)
 
     def evaluate(self, scope: Mapping[str, Any]) -> Any:
         """Return the text, or the value of a template that is one whole expression.
@@ -80,10 +88,13 @@ class JinjaTemplate:
 
 
 def _parsed(text: str) -> nodes.Template:
+    parser = Parser(_dialect(), text)
     try:
-        return _dialect().parse(text)
+        return parser.parse()
     except TemplateSyntaxError as error:
         raise TemplateProblem(error.lineno - 1, "", _sentence(error.message or "")) from None
+    except RecursionError:  # a row of `not`, which has no bracket
+        raise TooDeep(parser.stream.current.lineno - 1) from None
 
 
 def _sentence(message: str) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import NoneType
-from typing import Any
+from typing import Any, ClassVar
 
 
 class TemplateProblem(Exception):  # noqa: N818  it becomes a diagnostic, and never leaves envspec.spec.template
     """What is wrong with a template; `offset` is the character concerned, or None for the expression at work."""
+
+    code: ClassVar[str] = "template"
+    """The code of its diagnostic."""
 
     def __init__(self, offset: int | None, hint: str, message: str) -> None:
         super().__init__(message)

@@ -140,3 +140,53 @@ def test_one_loop_over_the_largest_range_is_no_mistake() -> None:
     node = render(source.parse(json.dumps(template), "f.yaml"), {}, found)
     assert isinstance(node, Scalar)
     assert (node.text, found) == ("99999", [])
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing"),
+    [
+        ("(", ")"),
+        ("[", "]"),
+        ("{1: ", "}"),
+        ("1 + ", ""),
+        ("1 and ", ""),
+        ("not ", ""),
+        ("- ", ""),
+        ("1 if 1 else ", ""),
+    ],
+)
+@pytest.mark.parametrize("levels", [40, 400])
+def test_nesting_without_end_is_told_beside_the_other_mistakes(opening: str, closing: str, levels: int) -> None:
+    deep = f"{opening * levels}1{closing * levels}"
+    text = f"x\n{{{{ {deep} }}}} {{{{ vars.TYPO }}}}"
+    found: list[Diagnostic] = []
+    render(source.parse(f"key: {json.dumps(text)}", "f.yaml"), SCOPE, found)
+    assert [item.code for item in found] == ["too-deep", "template"]
+    assert found[0].message == "this template is nested deeper than 32 levels"
+    assert 11 <= found[0].column < found[1].column
+
+
+def test_nesting_is_told_at_the_bracket_that_is_one_too_many() -> None:
+    assert failed(f"{{{{ {'(' * 33}1{')' * 33} }}}}".join("''")).column == 1 + len("'{{ ") + 32
+
+
+@pytest.mark.parametrize(
+    ("template", "levels"),
+    [
+        ("{% if 1 %}{}{% endif %}", 300),
+        ("{% for i in [1] %}{}{% endfor %}", 25),
+        ("{% for i in [1] %}{}{% endfor %}", 300),
+    ],
+)
+def test_blocks_in_one_another_without_end_are_refused(template: str, levels: int) -> None:
+    before, after = template.split("{}")
+    found: list[Diagnostic] = []
+    render(source.parse(json.dumps(before * levels + "x" + after * levels), "f.yaml"), SCOPE, found)
+    assert {item.code for item in found} == {"too-deep"}
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("(", ")"), ("[", "]"), ("1 + ", ""), ("not ", "")])
+def test_a_template_may_be_as_deep_as_the_bound(opening: str, closing: str) -> None:
+    found: list[Diagnostic] = []
+    render(source.parse(f"'{{{{ {opening * 32}1{closing * 32} }}}}'", "f.yaml"), SCOPE, found)
+    assert found == []
