@@ -20,8 +20,9 @@ SOURCES := $(shell find envspec -name '*.py')
 
 # Services are started by name ("etcd", "python"), so the venv comes first, as if it were activated.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-# Through the environment, because pip hands a -c neither to the build of envspec itself nor to that of a sdist.
-export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+# Through the environment, because pip hands a -c neither to the build of envspec itself nor to that of a sdist. By a
+# relative path, because pip takes a blank in the variable for the end of a file's name.
+export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := $(PIP_CONSTRAINT)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 

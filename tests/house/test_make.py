@@ -90,6 +90,21 @@ def test_a_changed_dependency_is_installed(clone: Path, changed: str) -> None:
     assert make(clone, "-q", ".venv/.runtime", python=INSTANT).returncode == 1
 
 
+def test_pip_finds_the_constraints_where_a_path_has_a_blank(
+    clone: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    blank = tmp_path_factory.mktemp("my proj")
+    shutil.copytree(clone, blank, dirs_exist_ok=True)
+    read = "for file in $PIP_CONSTRAINT $PIP_BUILD_CONSTRAINT; do cat $file > read || exit 1; done\n"  # as pip splits
+    (blank / "python").write_text(INSTANT + read)
+    (blank / "python").chmod(0o755)
+
+    made = make(blank, ".venv/.runtime", ".venv/.development", ".venv-vllm/.serving", "PYTHON=./python")
+
+    assert (made.returncode, made.stderr) == (0, "")
+    assert (blank / "read").read_text() == (blank / "constraints.txt").read_text()
+
+
 def test_a_changed_source_is_compiled_again(clone: Path) -> None:
     make(clone, ".venv/.compiled", python=INSTANT)
     assert make(clone, "-q", ".venv/.compiled", python=INSTANT).returncode == 0
