@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from envspec.cli import streams
-from envspec.errors import EnvspecError, SpecError
+from envspec.errors import EnvspecError, SpecError, UsageError
 
 INTERRUPTED = 130
 UNWRITTEN = 1
@@ -30,13 +31,26 @@ def handled(command: Callable[[], Any], argv: Sequence[str]) -> int:
         failed = int(ended.code or 0)
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
-    except Exception as error:  # noqa: BLE001  the last line of defence: anything unexpected becomes a bug report
+    except Exception as raised:  # noqa: BLE001  the last line of defence: anything unexpected becomes a bug report
+        error = _homeless(raised) or raised
         failed = exit_code(error)
         with streams.as_far_as_possible():
             tell(error, argv)
     finally:
         streams.give_up_lost()
     return RUN_FAILED if failed and argv[:1] == ["run"] else failed
+
+
+def _homeless(error: Exception) -> UsageError | None:
+    """Return what to say instead of an error that comes of a working directory that was removed; else None."""
+    if not isinstance(error, FileNotFoundError):
+        return None
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        message = "the working directory is gone, and there paths and environments are looked up"
+        return UsageError(message, hint="it was removed or replaced; change to one that is there, as with cd")
+    return None
 
 
 def exit_code(error: Exception) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shlex
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -191,3 +193,20 @@ def test_a_full_disk_under_the_state_directory(envspec: Any, web: str, small_dis
     assert str(small_disk) in result.stderr
     assert "ENVSPEC_STATE_DIR" in result.stderr
     processes_of(envspec, gone=True)
+
+
+@pytest.mark.parametrize(
+    "argv", [["check"], ["list"], ["up"], ["up", "-d", "FILE"], ["show", "FILE"], ["models", "list"], ["init"]], ids=str
+)
+def test_a_working_directory_that_is_gone(envspec: Any, web: str, argv: list[str]) -> None:
+    file = str(envspec.write(web))
+    (envspec.project / "gone").mkdir()
+    command = shlex.join([envspec.program, *[file if word == "FILE" else word for word in argv]])
+    result = subprocess.run(
+        ["sh", "-c", f"cd gone && rmdir ../gone && exec {command}"],
+        cwd=envspec.project, env=envspec.environ, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: the working directory is gone")
+    assert envspec.live == []
