@@ -132,6 +132,7 @@ class Replica:
     async def _live(self, *, wait: bool) -> None:
         last = await self._wait() if wait else ""
         self._run.waiting.discard(self.service.name)
+        self._restarts.begin()
         while True:
             attempt = self._new_attempt(last)
             try:

@@ -18,15 +18,20 @@ GOOD_LIFE = 10.0
 class Restarts:
     """Counts the restarts of one replica over the whole session.
 
-    `patience` is how long, in seconds from now, a replica that has never been healthy may go on being restarted where
-    `restart` has no `max`: else a program that always crashes would keep the start of its environment waiting for ever.
+    `patience` is how long, in seconds, a replica that is not healthy yet may go on being restarted where `restart` has
+    no `max`: else a program that always crashes would keep the start of its environment waiting for ever.
     """
 
     def __init__(self, policy: Restart, patience: float) -> None:
         self.count = 0
         self._policy = policy
-        self._patience_ends = time.monotonic() + patience
+        self._patience = patience
         self._pause = 0.0
+        self.begin()
+
+    def begin(self) -> None:
+        """Have patience anew: for a first start, however long it had to wait for others, or one that a user ordered."""
+        self._patience_ends = time.monotonic() + self._patience
 
     def grants(self, error: EnvspecError, *, was_healthy: bool) -> bool:
         """Return whether what ended with `error` is started again, and count it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -11,7 +12,7 @@ from envspec.errors import ServiceExitedError, ServiceNotReadyError
 from envspec.plan import events as e
 from envspec.plan.plan import Restart
 from envspec.session.restarts import FIRST_PAUSE, GOOD_LIFE, LONGEST_PAUSE, Restarts
-from tests.session.running import Bench, is_gone
+from tests.session.running import Bench, eventually, is_gone
 
 MORTAL = """
 services:
@@ -106,6 +107,40 @@ def test_without_a_bound_a_start_that_always_crashes_ends_with_its_patience(benc
     restarts = error.details["restarts"]
     assert isinstance(restarts, int)
     assert restarts >= 2
+
+
+def test_patience_with_crashes_begins_when_a_service_may_start(bench: Bench) -> None:
+    session = bench.session(
+        """
+        services:
+          slow: {kind: task, command: [sleep, "1"]}
+          shaky:
+            command: [sh, -c, "test -e tried || { touch tried; exit 1; }; exec sleep 100"]
+            health: [{exec: {command: [test, -e, tried]}}, {exec: {command: [sh, -c, "sleep 0.2"]}}]
+            restart: {on: failure}
+            start_timeout: 900ms
+            depends_on: [slow]
+        """
+    ).up()
+    assert session["shaky"].starts == 2
+
+
+def test_a_restart_that_a_user_orders_has_patience_of_its_own(bench: Bench) -> None:
+    session = bench.session(
+        """
+        services:
+          shaky:
+            command: [sh, -c, "test -e $BENCH/ill && { rm $BENCH/ill; exit 1; }; exec sleep 100"]
+            health: [{exec: {command: [sh, -c, "sleep 0.2; test ! -e $BENCH/ill"]}}]
+            restart: {on: failure}
+            start_timeout: 900ms
+        """
+    ).up()
+    healthy = session.wait(e.ReplicaHealthy)
+    eventually(lambda: time.time() > healthy.time + 1, "the end of the first start_timeout")
+    bench.touch("ill")
+    session.background.fault("restart", "shaky")
+    assert (session["shaky"].state, session["shaky"].starts) == ("healthy", 3)
 
 
 def test_failed_liveness_counts_as_an_exit(bench: Bench) -> None:
