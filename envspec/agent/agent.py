@@ -87,10 +87,13 @@ class Agent:
 
     def prepare(self) -> None:
         """Use the time until hello: import what requests would else wait for, then let a prober come up."""
-        import envspec.agent.parts  # noqa: F401  what serves all requests, 17 ms
-        from envspec.models import SOURCES
+        try:
+            import envspec.agent.parts  # noqa: F401  what serves all requests, 17 ms
+            from envspec.models import SOURCES
 
-        tuple(SOURCES.values())  # each is imported when it is looked up; `find` would wait 7 ms for it
+            tuple(SOURCES.values())  # each is imported when it is looked up; `find` would wait 7 ms for it
+        except OSError:  # no descriptor is left: the first request that needs it is told so
+            return
         self._early_prober = early_prober(self.loop, self._reaper)
 
     def shut_down(self) -> None:

@@ -175,7 +175,7 @@ class Services:
             with refusals(running.plan):
                 running.birth.executes()
             self._record.write()
-        except (ServiceStartError, StateDirectoryError):
+        except (ServiceStartError, StateDirectoryError, OSError):
             running.failed = running.ending = True
             running.stopping.ask(signal.SIGKILL, 0.0)
             raise

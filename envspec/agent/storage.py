@@ -19,10 +19,16 @@ _HINTS = {
 
 @contextmanager
 def writing(path: Path | str) -> Iterator[None]:
-    """Turn what the operating system says against writing `path` into a StateDirectoryError that names it."""
+    """Turn what the operating system says against writing `path` into a StateDirectoryError that names it.
+
+    Raises:
+        OSError: a lack of descriptors, which is not the path's fault: told as such (envspec.agent.calls).
+    """
     try:
         yield
     except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise
         from envspec.errors import StateDirectoryError
 
         place = error.filename or path

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
+import resource
 import socket
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from envspec.errors import StateDirectoryError
+from envspec.errors import ResourceError, StateDirectoryError
 from envspec.session.ownership import check_ours, check_unshared, make_private
 from envspec.session.unix_socket import listen
 
@@ -167,10 +169,15 @@ def usable(directory: Path) -> Iterator[None]:
 
     Raises:
         StateDirectoryError: whatever the block could not do there.
+        ResourceError: this process may have no further file open, which no other directory would change.
     """
     try:
         yield
     except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+            message = f"envspec has no file descriptor left: this process may have {limit}"
+            raise ResourceError(message, hint="raise the limit (`ulimit -n`)") from error
         raise StateDirectoryError(
             f"the state directory {directory} cannot be used: {error.strerror or error}",
             hint="free or fix it, or choose another one: ENVSPEC_STATE_DIR=/some/where",

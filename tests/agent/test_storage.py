@@ -25,3 +25,10 @@ def test_a_hint_follows_the_reason(number: int, hint: str) -> None:
         raise OSError(number, os.strerror(number), "/state/log/web.log")
     assert str(caught.value) == f"cannot write /state/log/web.log: {os.strerror(number)}"
     assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_a_lack_of_descriptors_is_not_taken_for_a_fault_of_the_path(number: int) -> None:
+    with pytest.raises(OSError, match="open files") as caught, writing("/state/log"):
+        raise OSError(number, os.strerror(number), "/state/log/web.log")
+    assert caught.value.errno == number

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import resource
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from envspec.errors import ServiceExitedError, StateDirectoryError
+from envspec.errors import ResourceError, ServiceExitedError, StateDirectoryError
 from envspec.models.places import own_cache
 from envspec.plan import events as e
 from envspec.session import registry, state
@@ -222,3 +223,11 @@ def test_what_envspec_writes_of_a_session_is_for_its_user_alone_whatever_the_uma
     open_to_others = {path.name for path in written if path.lstat().st_mode & 0o077}
 
     assert not open_to_others
+
+
+def test_a_lack_of_descriptors_is_not_taken_for_a_fault_of_the_directory(tmp_path: Path) -> None:
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    with pytest.raises(ResourceError) as caught, state.usable(tmp_path):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), str(tmp_path))
+    assert str(caught.value) == f"envspec has no file descriptor left: this process may have {limit}"
+    assert caught.value.hint == "raise the limit (`ulimit -n`)"
