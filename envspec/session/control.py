@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from envspec.agent.identity import stat_fields
 from envspec.agent.wire import Message, decode, encode, error_from_json
-from envspec.errors import BackendError, EnvspecError, UsageError
+from envspec.errors import BackendError, EnvspecError, SessionOverError
 from envspec.plan.codec import from_json, to_json
 from envspec.plan.events import Event, SessionFailed, SessionStopped, event_from_json
 from envspec.plan.fault import Order
@@ -34,8 +34,8 @@ STOPPED = (["T"], ["t"])
 class Control:
     """A session behind its socket. Every call is a connection of its own, so threads may share one.
 
-    Each raises what the session raised, UsageError where the session is over, and BackendError where its process
-    lives and does not answer.
+    Each raises what the session raised, SessionOverError where the session is over, or is before it has answered, and
+    BackendError where its process lives and does not answer.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -59,7 +59,7 @@ class Control:
         self.status()  # for as long as a stop may take, one that hears nothing would be waited for
         try:
             self._ask("stop", reason=reason, force=force)
-        except ConnectionError:
+        except SessionOverError:
             return  # it ended before it could answer
 
     def fault(self, action: str, name: str, signal: str = "KILL", *, child: str = "", wipe: bool = False) -> None:
@@ -155,15 +155,16 @@ class Control:
 
     def _told(self, connection: socket.socket, do: str, timeout: float | None, **arguments: Any) -> Message:
         __tracebackhide__ = True
-        with connection.makefile("rb") as lines:
+        line = b""
+        with connection.makefile("rb") as lines, suppress(ConnectionError):  # its process was killed
             connection.settimeout(timeout)
             connection.sendall(encode({"do": do, **arguments}))
             try:
                 line = lines.readline()
             except TimeoutError:
                 raise _silent(self.directory, timeout or 0.0) from None
-        if not line:
-            raise ConnectionResetError(f"the session {self.directory.name} ended without an answer")
+        if not line.endswith(b"\n"):
+            raise _over(self.directory, "ended before it answered")
         answer = decode(line)
         if "error" in answer:
             raise error_from_json(answer["error"])
@@ -176,7 +177,12 @@ class Control:
             return connect(self.directory / SOCKET)
         except OSError as error:
             message = f"the session {self.directory.name} does not answer: {error.strerror}"
-            raise UsageError(message, hint="envspec ps lists the sessions that run") from error
+            raise SessionOverError(message, hint="envspec ps lists the sessions that run") from error
+
+
+def _over(directory: Path, what: str) -> SessionOverError:
+    hint = f"what it left, logs and events, is in {directory}"
+    return SessionOverError(f"the session {directory.name} {what}", hint=hint)
 
 
 def _silent(directory: Path, waited: float) -> EnvspecError:
@@ -184,7 +190,7 @@ def _silent(directory: Path, waited: float) -> EnvspecError:
     try:
         pid = int(json.loads((directory / RECORD).read_text("utf-8"))["pid"])
     except (OSError, ValueError, KeyError):
-        return UsageError(f"the session {directory.name} has just ended")
+        return _over(directory, "has just ended")
     message = f"session {directory.name} (pid {pid}) does not answer"
     if stat_fields(pid)[:1] in STOPPED:
         message += ": it is stopped (SIGSTOP)"

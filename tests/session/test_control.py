@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 from pathlib import Path
 
 import pytest
 
-from envspec.errors import BackendError, StoppedError, UsageError
+from envspec.errors import BackendError, SessionOverError, StoppedError, UsageError
 from envspec.plan import events as e
 from envspec.session.control import Control
 from envspec.session.unix_socket import LONGEST_PATH, connect
@@ -19,6 +20,11 @@ PAIR = """
 services:
   store: {command: [sh, -c, "echo hello; exec sleep 100"], ports: {http: auto, block: {count: 2}}}
   front: {command: [sleep, "100"], depends_on: [store]}
+"""
+
+ONCE = """
+services:
+  once: {command: [sh, -c, "mkdir born && echo ready; exec sleep 100"], health: [{log: {match: ready}}]}
 """
 
 
@@ -107,6 +113,45 @@ def test_a_request_with_something_missing_is_refused_in_words(control: Control) 
     with pytest.raises(UsageError, match="'replica'"):
         control._ask("log")
     assert control.status().state == "healthy"
+
+
+def test_who_waits_for_an_answer_hears_of_a_session_whose_process_was_killed(bench: Bench) -> None:
+    told: list[BaseException] = []
+
+    def restart(control: Control) -> None:
+        try:
+            control.fault("restart", "once")
+        except BaseException as error:  # noqa: BLE001  whatever it is, it is what is asked for here
+            told.append(error)
+
+    with Owner(bench, ONCE) as owner:
+        control = Control(next(bench.state.glob("sessions/env-*")))
+        waiting = threading.Thread(target=restart, args=[control])
+        waiting.start()
+        eventually(lambda: control.status().services["once"].starts == 2)
+        owner.kill()
+        waiting.join()
+    assert [(type(error), str(error)) for error in told] == [
+        (SessionOverError, f"the session {control.directory.name} ended before it answered")
+    ]
+    assert isinstance(told[0], SessionOverError)
+    assert told[0].exit_code == 2
+    assert str(control.directory) in told[0].hint
+
+
+def test_an_answer_that_was_cut_short_is_none(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "control.sock"))
+        listener.listen()
+
+        def answer_half() -> None:
+            with listener.accept()[0] as line:
+                line.recv(65536)
+                line.sendall(b'{"ok": {"id": "env')
+
+        threading.Thread(target=answer_half).start()
+        with pytest.raises(SessionOverError, match="ended before it answered"):
+            Control(tmp_path).status()
 
 
 def stands_still(pid: int) -> bool:
