@@ -79,9 +79,11 @@ FORMATS: dict[str, Callable[[Sequence[Diagnostic], int], str]] = {
 def _lines(file: str) -> list[str]:
     """Return a file's lines, or none where it cannot be read: that may be the very finding."""
     try:
-        return Path(file).read_text(encoding="utf-8-sig", errors="replace").split("\n")
+        if Path(file).is_file():  # a pipe can be read once, and one that nobody writes to never
+            return Path(file).read_text(encoding="utf-8-sig", errors="replace").split("\n")
     except OSError:
-        return []
+        pass
+    return []
 
 
 def _block(diagnostic: Diagnostic, lines: list[str], terminal: int) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from typing import Any
 
 import pytest
@@ -87,6 +89,27 @@ def test_a_path_that_does_not_exist_is_a_wrong_command_line(envspec: Any) -> Non
 
     assert result.returncode == 2
     assert "environments/nope.yaml: there is no such file or directory" in result.stderr
+
+
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(envspec: Any) -> None:
+    os.mkfifo(envspec.project / "environments" / "pipe.yaml")
+    for argv in (["check", "environments/pipe.yaml"], ["check", "environments"]):
+        result = envspec(*argv)
+
+        assert result.returncode == 2
+        assert "environments/pipe.yaml:1:1: error[unreadable]: " in result.stdout
+        assert "it is no regular file" in result.stdout
+
+
+@pytest.mark.parametrize("named", ["<(cat environments/local.yaml)", "/dev/stdin < environments/local.yaml"])
+def test_what_a_shell_gives_to_read_is_read(envspec: Any, web: str, named: str) -> None:
+    envspec.write(web.replace("command", "comand"))
+    result = subprocess.run(
+        ["bash", "-c", f"{envspec.program} check {named}"],
+        cwd=envspec.project, env=envspec.environ, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert "error[unknown-key]: the service 'web' has no key 'comand'" in result.stdout
 
 
 def test_nothing_to_check_is_a_wrong_command_line(envspec: Any, web: str) -> None:
