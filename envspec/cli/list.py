@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, field, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
 
 class Listed(Record):
-    """One environment; `missing` and `errors` are why it cannot run here, `uncached` are models that it would fetch."""
+    """One environment; `missing` and `errors` are why it cannot run here, `uncached` are models that it would fetch.
+
+    `name` is what commands take for it: its name, or the path to it where the name is that of another.
+    """
 
     name: str
     file: str
@@ -39,7 +43,7 @@ def list_environments(form: str) -> int:
     """List environments and whether this host can run them."""
     from envspec.spec.find import environments
 
-    listed = [_look_at(file) for file in environments(Path.cwd())]
+    listed = [_look_at(file, name) for name, file in _called(environments(Path.cwd()))]
     if form == "json":
         terminal.show_json([asdict(one) for one in listed])
     elif listed:
@@ -49,11 +53,21 @@ def list_environments(form: str) -> int:
     return 0
 
 
-def _look_at(file: Path) -> Listed:
+def _called(files: Iterable[Path]) -> Iterator[tuple[str, Path]]:
+    """Yield environments by what commands take for them."""
+    from envspec.spec.find import name_of
+
+    taken: set[str] = set()
+    for file in files:
+        name = name_of(file)
+        yield (os.path.relpath(file) if name in taken else name), file
+        taken.add(name)
+
+
+def _look_at(file: Path, name: str) -> Listed:
     from envspec.resolve import outline, resolve, stand_in
     from envspec.session.programs import missing_programs
     from envspec.session.requirements import check_requirements
-    from envspec.spec.find import name_of
     from envspec.spec.load import load
 
     try:
@@ -62,9 +76,9 @@ def _look_at(file: Path) -> Listed:
         plan = resolve(environment, bindings, os.environ)
     except SpecError as error:
         errors = [f"{item.file}:{item.line}:{item.column}: {item.message}" for item in error.diagnostics]
-        return Listed(name_of(file), str(file), runnable=False, errors=errors)
+        return Listed(name, str(file), runnable=False, errors=errors)
     services = [service.name for service in environment.services.values() if service.enabled]
-    listed = Listed(environment.name, str(file), environment.description, services, uncached=_uncached(environment))
+    listed = Listed(name, str(file), environment.description, services, uncached=_uncached(environment))
     programs = partial(missing_programs, plan, bindings.made)
     try:
         check_requirements(outline(environment), os.environ, programs)

@@ -31,20 +31,19 @@ def find(name_or_path: str, start: Path) -> Path:
         UsageError: there is no such environment; the hint lists those that there are.
     """
     text = name_or_path or DEFAULT
-    if "[" in text:
-        message = f"{text}: variants are not in this version of envspec"
-        raise UsageError(message, hint="leave out the brackets")
     path = start / text
     if ("/" in text or text.endswith(SUFFIXES)) and path.is_file():
         return path
-    if text.endswith(SUFFIXES) or text.startswith((".", "/")):
-        _refuse_directory(path)
-        message = f"there is no file {os.path.normpath(path)}"
-        raise UsageError(message)
     for file in files_to_check(start):  # one that is no environment says so when it is read
         if name_of(file) == text:
             return file
     _refuse_directory(path)
+    if "[" in text and text.endswith("]"):
+        message = f"{text}: variants are not in this version of envspec"
+        raise UsageError(message, hint="leave out the brackets")
+    if text.endswith(SUFFIXES) or text.startswith(("./", "../", "/")):
+        message = f"there is no file {os.path.normpath(path)}"
+        raise UsageError(message)
     found = {name_of(file): file for file in environments(start)}
     message = f"there is no environment '{text}'"
     hint = (suggest(text, found) or f"there are: {', '.join(found)}") if found else NONE_FOUND
@@ -89,12 +88,15 @@ def environments(start: Path) -> list[Path]:
 
 
 def files_to_check(start: Path) -> list[Path]:
-    """Return the environment files of the project that `start` is in, and the catalog entries beside them."""
+    """Return the environment files of the project that `start` is in, and the catalog entries beside them.
+
+    Of two files that are called the same, `local.yaml` comes before `local.yml`, and is what the name means.
+    """
     for folder in _upwards(start):
         places = _configured(folder) or [folder / PLACE]
         files = [file for place in places for file in _files(place)]
         if files:
-            return sorted(files, key=name_of)
+            return sorted(files, key=lambda file: (name_of(file), file.suffix != SUFFIXES[0], file))
     return []
 
 

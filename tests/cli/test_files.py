@@ -170,6 +170,20 @@ def test_list_says_what_this_host_cannot_run(envspec: Any, web: str) -> None:
     assert "✗  lacking  the command no-such-engine" in text
 
 
+def test_list_names_each_environment_as_commands_take_it(envspec: Any, web: str) -> None:
+    envspec.write(web).with_suffix(".yml").write_text(web.replace("One file server", "Another"))
+    envspec.write(web, ".hidden")
+    listed = {one["name"]: one["description"] for one in envspec.json("list")}
+
+    assert listed == {
+        ".hidden": "One file server.",
+        "local": "One file server.",
+        "environments/local.yml": "Another.",
+    }
+    for name, description in listed.items():
+        assert envspec.json("show", name)["description"] == description
+
+
 def test_list_knows_which_commands_do_not_exist_here(envspec: Any) -> None:
     envspec.write("version: 1\nservices: {engine: {command: [no-such-engine]}, dir: {command: [/etc]}}\n", "lacking")
 

@@ -89,6 +89,7 @@ def test_paths_are_taken_as_they_are(project: Path) -> None:
         ("./environments", "environments is a directory, and an environment is a file", "`envspec list` shows"),
         ("environments", "environments is a directory, and an environment is a file", "`envspec list` shows"),
         ("gpu/singel", "there is no environment 'gpu/singel'", "did you mean 'gpu-single'"),
+        ("./environments/local.yaml[plane=nats]", "variants are not in this version", "brackets"),
         ("local[plane=nats]", "variants are not in this version", "brackets"),
     ],
 )
@@ -96,6 +97,32 @@ def test_what_is_not_there_is_said_with_what_is(project: Path, name: str, messag
     with pytest.raises(UsageError, match=message.replace("[", r"\[")) as caught:
         find(name, project)
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["w[a=b]", ".hidden"])
+def test_whatever_a_file_is_called_its_name_finds_it(project: Path, name: str) -> None:
+    file = project / "environments" / f"{name}.yaml"
+    file.write_text("version: 1\n")
+    assert name in map(name_of, environments(project))
+    assert find(name, project / "src") == file
+
+
+def test_a_path_with_brackets_is_a_path(tmp_path: Path) -> None:
+    file = tmp_path / "br[1]" / "local.yaml"
+    file.parent.mkdir()
+    file.write_text("version: 1\n")
+    assert find(str(file), Path("/")) == file
+    with pytest.raises(UsageError, match="there is no file"):
+        find(str(file.parent / "other.yaml"), Path("/"))
+
+
+@pytest.mark.parametrize("first", [".yaml", ".yml"])
+def test_of_two_suffixes_the_longer_one_has_the_name(tmp_path: Path, first: str) -> None:
+    (tmp_path / "environments").mkdir()
+    for suffix in (first, *({".yaml", ".yml"} - {first})):  # directories are read in whatever order
+        (tmp_path / "environments" / f"local{suffix}").write_text("version: 1\n")
+    assert find("local", tmp_path).name == "local.yaml"
+    assert [file.name for file in environments(tmp_path)] == ["local.yaml", "local.yml"]
 
 
 def test_a_project_without_environments_says_where_they_would_be(tmp_path: Path) -> None:
