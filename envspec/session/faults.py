@@ -9,7 +9,7 @@ from dataclasses import replace
 from signal import Signals
 from typing import get_args
 
-from envspec.errors import EnvspecError, UsageError
+from envspec.errors import EnvspecError, StoppedError, UsageError
 from envspec.plan import events as e
 from envspec.plan.fault import Fault, FaultAction, Order
 from envspec.plan.plan import Plan
@@ -26,16 +26,21 @@ ACTIONS: tuple[FaultAction, ...] = get_args(FaultAction)
 WITH_SIGNAL = ("kill", "kill_child")
 WITH_WIPE = ("stop", "restart")
 NEEDS_PROCESS = ("kill", "kill_child", "pause", "resume", "stop")
+IN_TURN = ("restart", "stop", "start")
+"""What takes its time, and so waits for another of these that is being done to the same replica. A signal does not: a
+stop that is slow, or a start that hangs, is what one wants to kill."""
 
 
 class Faults:
-    """Carries out orders, one at a time for each replica, and the faults of the plan when their time comes."""
+    """Carries out orders, and the faults of the plan when their time comes."""
 
     def __init__(self, supervisor: Supervisor, log: EventLog, plan: Plan) -> None:
         self._supervisor = supervisor
         self._log = log
         self._endpoints = EndpointFaults(supervisor, log)
         self._turns = {name: asyncio.Lock() for name in supervisor.replicas}
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._ended = False
         self._actions: dict[str, Doing] = {
             "kill": self._kill,
             "pause": self._pause,
@@ -44,6 +49,7 @@ class Faults:
             "stop": self._stop,
             "start": self._start,
         }
+        log.subscribe(self._hear)
         if plan.faults:
             services = {service.name: [replica.name for replica in service.replicas] for service in plan.services}
             log.subscribe(FaultSchedule(plan.faults, services, self._on_schedule, self._refused).hear)
@@ -58,19 +64,35 @@ class Faults:
             UsageError: there is no such action, service or child, or it does not run, or runs elsewhere.
             ServiceError: it did not become healthy again, or could not be stopped.
             StateDirectoryError: what it left cannot be wiped.
+            StoppedError: the session was stopped meanwhile.
         """
+        work = asyncio.create_task(self._carry_out(order, position))
+        self._under_way.add(work)
+        try:
+            await asyncio.wait([work])
+        finally:
+            work.cancel()
+            self._under_way.discard(work)
+        if self._ended and work.cancelled():
+            raise StoppedError(f"the session was stopped before this was done: {order}")
+        await work
+
+    async def _carry_out(self, order: Order, position: str) -> None:
         if order.port:
             await self._endpoints.carry_out(order, position)
             return
         order = _sound(order)
         replicas = self._supervisor.select(order.target)
         async with AsyncExitStack() as turns:
-            for replica in replicas:
-                await turns.enter_async_context(self._turns[replica.plan.name])
+            if order.action in IN_TURN:
+                for replica in replicas:
+                    await turns.enter_async_context(self._turns[replica.plan.name])
             # What is refused has not happened, to none of them, and is no event.
             children = [await _possible(order, replica) for replica in replicas]
             doing = (self._do(order, position, *pair) for pair in zip(replicas, children, strict=True))
             await all_of(doing)
+        if order.action in ("restart", "start"):
+            await all_of(map(_up, replicas))
 
     async def heal(self) -> None:
         """End whatever is done to what passes through ports, and let what is paused go on; of that, a warning tells."""
@@ -85,6 +107,12 @@ class Faults:
 
     def _refused(self, fault: Fault, error: EnvspecError) -> None:
         self._log.record(e.Warned(message=f"{fault.where} ({fault.order}) could not be done: {error}"))
+
+    def _hear(self, event: e.Event) -> None:
+        if isinstance(event, e.SessionStopping):  # what goes down now stays down
+            self._ended = True
+            for work in self._under_way:
+                work.cancel()
 
     async def _do(self, order: Order, position: str, replica: Replica, child: Child | None) -> None:
         self._tell(order, position, replica.plan.name, child)
@@ -121,15 +149,15 @@ class Faults:
 
     async def _restart(self, replica: Replica, order: Order) -> None:
         await self._take_down(replica, order)
-        await self._bring_up(replica)
+        replica.begin()
 
     async def _stop(self, replica: Replica, order: Order) -> None:
         await self._take_down(replica, order)
-        self._supervisor.note_lost(replica.plan.name, f"{replica.plan.name} was stopped on request")
+        self._supervisor.keep_down(replica)
 
     async def _start(self, replica: Replica, _order: Order) -> None:
         await replica.leave()
-        await self._bring_up(replica)
+        replica.begin()
 
     async def _take_down(self, replica: Replica, order: Order) -> None:
         await replica.leave()
@@ -137,11 +165,13 @@ class Faults:
         if order.wipe:
             await replica.wipe()
 
-    async def _bring_up(self, replica: Replica) -> None:
-        replica.begin(wait=False)
-        await asyncio.wait([replica.up])
-        if (error := replica.up.result()) is not None:
-            raise error
+
+async def _up(replica: Replica) -> None:
+    """Return when a replica is up; raise what keeps it from that."""
+    up = replica.up
+    await asyncio.wait([up])
+    if (error := up.result()) is not None:
+        raise error
 
 
 def _sound(order: Order) -> Order:

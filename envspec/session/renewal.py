@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Iterable
 from graphlib import TopologicalSorter
 
-from envspec.agent.wire import Message
 from envspec.errors import ServiceExitedError, ServiceNotReadyError
-from envspec.plan.codec import to_json
 from envspec.plan.fault import Order
-from envspec.plan.plan import Check, Plan
+from envspec.plan.plan import Plan
 from envspec.session.agent_client import AgentClient
+from envspec.session.asking import ask_once
 from envspec.session.attempt import last_answer
 from envspec.session.faults import Faults
 from envspec.session.harmless import harmless
@@ -50,7 +49,7 @@ class Renewal:
         if not replica.runs and not replica.plan.attached:
             raise ServiceExitedError(f"{name} does not run", service=name)
         if replica.plan.health:
-            answer = await self._ask(replica, "verify", replica.plan.health)
+            answer = await ask_once(self._agent, replica.plan, replica.plan.health, "verify")
             for said in map(last_answer, answer["answers"]):
                 if not said.passed:
                     raise ServiceNotReadyError(
@@ -61,26 +60,13 @@ class Renewal:
         if replica.plan.reset_restarts:
             await self._faults.carry_out(Order("restart", replica.plan.name))
         for action in replica.plan.reset:
-            answer = await self._ask(replica, "reset", (action,))
+            answer = await ask_once(self._agent, replica.plan, (action,), "reset")
             if not answer["passed"]:
                 said = last_answer(answer["answers"][0])
                 name = replica.plan.name
                 raise ServiceNotReadyError(
                     harmless(f"{name} could not be reset: {said.check}: {said.text}"), service=name
                 )
-
-    async def _ask(self, replica: Replica, why: str, checks: tuple[Check, ...]) -> Message:
-        plan = replica.plan
-        return await self._agent.request(
-            "check",
-            key=f"{why} {plan.name}",
-            checks=to_json(checks),
-            replica=plan.name,
-            env=dict(plan.env),
-            cwd=plan.cwd,
-            mode="once",
-            timeout=max(check.timeout for check in checks),
-        )
 
 
 async def _all(work: Iterable[Awaitable[None]]) -> None:

@@ -12,6 +12,7 @@ from envspec.plan import events as e
 from envspec.plan.codec import from_json, to_json
 from envspec.plan.plan import Check, ReplicaPlan, ServicePlan
 from envspec.session.aftermath import Aftermath
+from envspec.session.asking import ask_once
 from envspec.session.attempt import Attempt, last_answer
 from envspec.session.child import Child
 from envspec.session.explain import Explainer
@@ -28,6 +29,7 @@ class Replica:
     """One running copy of a service, over all its starts.
 
     `up` is done when it is healthy, or a task has succeeded; its result is the error where that will not happen.
+    `is_up` says whether it is so now, which a restart ends for its time; `kept_down` that a user has stopped it.
     """
 
     def __init__(self, run: Run, service: ServicePlan, plan: ReplicaPlan) -> None:
@@ -35,6 +37,7 @@ class Replica:
         self.service = service
         self.attempt: Attempt | None = None
         self.up: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+        self.is_up = self.kept_down = False
         self._run = run
         self._explain = Explainer(run, plan)
         self._starts = 0
@@ -46,11 +49,12 @@ class Replica:
         """Whether it has a process now."""
         return self.attempt is not None and self.attempt.runs
 
-    def begin(self, *, wait: bool) -> None:
-        """Let its life begin: with `wait`, once what it depends on is there; else at once."""
+    def begin(self) -> None:
+        """Let its life begin, once what it depends on is there, or has been there before."""
         if self.up.done():
             self.up = asyncio.get_running_loop().create_future()
-        self._life = asyncio.create_task(self._live(wait=wait), name=f"envspec {self.plan.name}")
+        self.is_up = self.kept_down = False
+        self._life = asyncio.create_task(self._live(), name=f"envspec {self.plan.name}")
         self._life.add_done_callback(self._life_over)
 
     async def leave(self) -> None:
@@ -59,6 +63,14 @@ class Replica:
         if life is not None and not life.done():
             life.cancel()
             await asyncio.wait([life])
+
+    def keep_down(self) -> None:
+        """Note that a user has stopped it, and tell who waits for it to be up."""
+        self.kept_down = True
+        self.is_up = False
+        if not self.up.done():
+            name = self.plan.name
+            self.up.set_result(ServiceStartError(f"{name} was stopped on request before it was healthy", service=name))
 
     async def take_down(self) -> None:
         """Stop the process and wait until nothing of it is left.
@@ -129,8 +141,8 @@ class Replica:
     async def _ask(self, do: str, **arguments: Any) -> Message:
         return await self._run.agent.request(do, replica=self.plan.name, **arguments)
 
-    async def _live(self, *, wait: bool) -> None:
-        last = await self._wait() if wait else ""
+    async def _live(self) -> None:
+        last = await self._wait()
         self._run.waiting.discard(self.service.name)
         self._restarts.begin()
         while True:
@@ -139,6 +151,7 @@ class Replica:
                 error = await self._one_life(attempt)
                 if error is None:
                     return
+                self.is_up = False
                 if not self._restarts.grants(error, was_healthy=self.up.done()):
                     self._lose(error, attempt)
                     return
@@ -238,18 +251,7 @@ class Replica:
             await self._ask("watch", every=self.plan.liveness.every, failures=self.plan.liveness.failures)
 
     async def _act(self, attempt: Attempt, action: Check) -> None:
-        asked = asyncio.ensure_future(
-            self._run.agent.request(
-                "check",
-                key=f"{self.plan.name} {action.where}",
-                checks=[to_json(action)],
-                replica=self.plan.name,
-                env=dict(self.plan.env),
-                cwd=self.plan.cwd,
-                mode="once",
-                timeout=action.timeout,
-            )
-        )
+        asked = asyncio.ensure_future(ask_once(self._run.agent, self.plan, (action,), action.where))
         try:
             await _first(asked, attempt.exited)
             if asked.done() and not asked.result()["passed"]:
@@ -262,6 +264,7 @@ class Replica:
         self._run.order.reach(self.plan, "healthy")
 
     def _is_up(self) -> None:
+        self.is_up = True
         if not self.up.done():
             self.up.set_result(None)
         self._run.on_up(self.plan.name)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Coroutine, Iterable, Mapping
 from typing import Any
 
 from envspec.agent.wire import Message
-from envspec.errors import AgentLostError, EnvspecError
+from envspec.errors import AgentLostError, EnvspecError, ServiceStartError
 from envspec.plan import events as e
 from envspec.plan.codec import to_json
 from envspec.plan.plan import Plan, ServicePlan
@@ -22,6 +22,7 @@ from envspec.session.relays import Relays
 from envspec.session.replica import Replica
 from envspec.session.run import Run
 from envspec.session.unknown_name import unknown_name
+from envspec.units import format_seconds
 
 READY_TIMEOUT = 60.0
 """Seconds for `ready` where the file gives the environment no `start_timeout`: the default of services, too."""
@@ -45,6 +46,8 @@ class Supervisor:
         self.relays = Relays(plan, agent)
         self._models = Models(run, complete, self._fail)
         self._lost: set[str] = set()
+        self._kept_down: dict[str, asyncio.TimerHandle] = {}
+        self._one_is_up = asyncio.Event()
         self._started = False
         self.begun = asyncio.Event()
         """Set when the first service runs, or the start is over: what can wait should not compete with that."""
@@ -67,12 +70,13 @@ class Supervisor:
         try:
             await self.relays.open()
             for replica in self.replicas.values():
-                replica.begin(wait=True)
+                replica.begin()
             self._models.begin()
-            await self._unless_failed(self._all_up())
-            if self._plan.ready:
-                await self._unless_failed(self._ready())
-            self._started = True
+            while not self._started:
+                await self._unless_failed(self._all_up())
+                if self._plan.ready:
+                    await self._unless_failed(self._ready())
+                self._started = self._is_whole  # one may have been restarted since
         finally:
             end()
             self.begun.set()
@@ -112,6 +116,27 @@ class Supervisor:
             raise unknown_name(name, self._plan.environment, services)
         return found
 
+    @property
+    def _is_whole(self) -> bool:
+        return all(replica.is_up for replica in self.replicas.values())
+
+    def keep_down(self, replica: Replica) -> None:
+        """Note that a user has stopped a replica. A start waits for it as long as it would wait for its health."""
+        name, patience = replica.plan.name, replica.plan.start_timeout
+        replica.keep_down()
+        self.note_lost(name, f"{name} was stopped on request")
+        if (former := self._kept_down.pop(name, None)) is not None:
+            former.cancel()
+        if not self._started:
+            loop = asyncio.get_running_loop()
+            self._kept_down[name] = loop.call_later(patience, self._fail_if_kept_down, replica)
+
+    def _fail_if_kept_down(self, replica: Replica) -> None:
+        if replica.kept_down and not self._started:
+            name, patience = replica.plan.name, format_seconds(replica.plan.start_timeout)
+            message = f"{name} was stopped on request, and not started again within its start_timeout of {patience}"
+            self._fail(ServiceStartError(message, service=name))
+
     def note_lost(self, name: str, message: str) -> None:
         """Say that a healthy environment is whole no more."""
         self._lost.add(name)
@@ -135,10 +160,13 @@ class Supervisor:
         self._lost.discard(name)
         if self._started and was_lost and not self._lost:
             self._log.record(e.SessionRecovered())
+        self._one_is_up.set()
 
     async def _all_up(self) -> None:
-        for replica in self.replicas.values():
-            await asyncio.wait([replica.up])
+        """Return when all are up at once, and the files of all models are complete."""
+        while not self._is_whole:
+            self._one_is_up.clear()
+            await self._one_is_up.wait()
         await self._models.wait()
 
     async def _unless_failed(self, work: Coroutine[Any, Any, None]) -> None:
