@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import click
 
 from envspec.cli import terminal
+from envspec.errors import UsageError
 
 
 @click.command
@@ -19,6 +20,9 @@ def down(name: str | None, *, everything: bool) -> int:
     By id, or all of an environment by its name; without either, the only one that runs. Returns when nothing of them
     runs any more.
     """
+    if name is not None and everything:
+        message = f"--all stops every session, and {name} names one of them"
+        raise UsageError(message, hint=f"envspec down {name}, or envspec down --all")
     from envspec.cli.sessions import chosen, status_of
     from envspec.report.stopping import told_while_stopping
     from envspec.report.summary import stopped

@@ -97,6 +97,15 @@ def test_down_without_a_name_wants_to_know_which(envspec: Any, web: str) -> None
     assert envspec.json("ps") == []
 
 
+def test_down_all_takes_no_name(pair: Any) -> None:
+    [session] = pair.json("ps")
+    result = pair("down", "--all", "nosuch")
+
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: --all stops every session, and nosuch names one")
+    assert [each["id"] for each in pair.json("ps")] == [session["id"]]
+
+
 def test_a_session_whose_process_was_killed_is_cleaned_by_whoever_looks(envspec: Any, web: str) -> None:
     envspec.write(web)
     session = envspec.json("up", "-d")
