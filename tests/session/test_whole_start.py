@@ -14,14 +14,14 @@ from tests.session.running import Bench, Running, eventually
 
 TWO = """
 services:
-  slow:
-    command: [sh, -c, "until test -e $BENCH/go; do sleep 0.01; done; echo up; sleep 100"]
-    health: [{log: {match: up}}]
   other:
     command: [sh, -c, "test -e once && until test -e $BENCH/again; do sleep 0.01; done; touch once; echo up; sleep 100"]
     health: [{log: {match: up}}]
     restart: {on: failure, max: 5}
     start_timeout: 20s
+  slow:
+    command: [sh, -c, "until test -e $BENCH/go; do sleep 0.01; done; echo up; sleep 100"]
+    health: [{log: {match: up}}]
 """
 
 
