@@ -6,14 +6,32 @@ from typing import Any
 
 from envspec import errors
 from envspec.agent.wire import error_from_json
-from envspec.errors import Diagnostic, EnvspecError, RequirementError, ServiceError, SpecError, StoppedError
+from envspec.errors import (
+    Diagnostic,
+    EnvspecError,
+    RequirementError,
+    ServiceError,
+    SpecError,
+    StoppedError,
+    UsageError,
+)
 from envspec.plan.codec import from_json, to_json
 from envspec.plan.events import SessionFailed
+from envspec.session.status import SessionStatus
 
 
 def stopped_before(what: str, reason: str) -> StoppedError:
     """Return the error of a start that somebody ended, and why they did."""
     return StoppedError(f"{what} was stopped before it was healthy ({reason})")
+
+
+def takes_no_orders(status: SessionStatus, *, ending: bool) -> UsageError:
+    """Return the error of an order to a session that has not come so far, or is `ending` or over."""
+    if status.state in ("stopped", "failed"):
+        return UsageError(f"the session {status.id} is {status.state}: nothing runs in it any more")
+    if ending:
+        return UsageError(f"the session {status.id} is stopping: whatever still runs in it is being ended")
+    return UsageError(f"the session {status.id} is {status.state}: nothing runs in it yet")
 
 
 def failed_event(error: BaseException) -> SessionFailed:

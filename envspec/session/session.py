@@ -28,7 +28,7 @@ from envspec.session.faults import Faults
 from envspec.session.identity import noted_identity
 from envspec.session.log_chunk import LogChunk
 from envspec.session.notices import tell
-from envspec.session.outcome import failed_event, stopped_before
+from envspec.session.outcome import failed_event, stopped_before, takes_no_orders
 from envspec.session.programs import check_programs
 from envspec.session.registry import clean
 from envspec.session.renewal import Renewal
@@ -137,7 +137,7 @@ class Session:
             ServiceError: it did not become healthy again.
         """
         if self._faults is None or self._down is not None:
-            raise UsageError(f"the session {self.id} is {self.status.state}: nothing runs in it")
+            raise takes_no_orders(self.status, ending=self._down is not None)
         await self._faults.carry_out(order)
 
     def offer(self, verb: str, conversation: Conversation) -> None:

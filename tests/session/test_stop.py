@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from envspec.backends import local
-from envspec.errors import StoppedError
+from envspec.errors import StoppedError, UsageError
 from envspec.plan import events as e
 from envspec.session import replica
+from envspec.session.outcome import takes_no_orders
 from envspec.session.request import Request
 from envspec.session.session import Session
 from tests.hydra import ENVIRONMENT, heads_in
@@ -88,6 +89,22 @@ def test_stopping_twice_is_stopping_once(bench: Bench) -> None:
         thread.join()
     session.background.stop()
     assert len(session.of(e.SessionStopping)) == 1
+
+
+def test_an_order_to_a_session_that_is_stopping_is_refused_in_words(bench: Bench) -> None:
+    session = bench.session(STUBBORN).up()
+    end = threading.Thread(target=session.stop)
+    end.start()
+    pid = session["mule"].pid or 0
+    session.wait(e.ReplicaStopping, replica="mule")
+    with pytest.raises(UsageError) as caught:
+        session.background.fault("kill", "mule")
+    name = session.background.status().id
+    assert str(caught.value) == f"the session {name} is stopping: whatever still runs in it is being ended"
+    os.kill(pid, signal.SIGKILL)
+    end.join()
+    over = takes_no_orders(session.background.status(), ending=True)
+    assert str(over) == f"the session {name} is stopped: nothing runs in it any more"
 
 
 def test_a_stop_during_the_start_ends_both(bench: Bench) -> None:
