@@ -40,6 +40,12 @@ def as_interrupts() -> None:
             signal.signal(number, first)
 
 
+def no_interrupts() -> None:
+    """Let none of these signals do anything any more, to the very end of the interpreter, which resets all but this."""
+    for number in REASONS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _give_up_closed_terminal() -> None:
     streams.give_up(*filter(streams.is_closed_terminal, (1, 2)))  # the rest of the stop has nobody to tell
 

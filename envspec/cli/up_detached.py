@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from envspec.cli import streams, terminal
-from envspec.cli.interruption import INTERRUPTED, LEFT_BEHIND, as_interrupts
+from envspec.cli.interruption import INTERRUPTED, LEFT_BEHIND, as_interrupts, no_interrupts
 from envspec.cli.screen import screen_on
 from envspec.cli.sessions import plan_of
 from envspec.errors import EnvspecError
@@ -79,8 +79,12 @@ def up_detached(request: Request, form: str) -> int:
 
 
 def _show(control: Control, form: str) -> None:
-    """Show where things are. Where that cannot be written, the session ends: nobody would know of it."""
+    """Show where things are. Where that cannot be written, the session ends: nobody would know of it.
+
+    Who has read that it is up must not be told by the exit code that it was stopped, however late Ctrl-C comes.
+    """
     status = control.status()
+    no_interrupts()
     try:
         if form == "json":
             terminal.show_json(status.to_json())
@@ -90,6 +94,7 @@ def _show(control: Control, form: str) -> None:
     except BrokenPipeError:
         raise
     except BaseException:  # whatever it is: nobody is told
+        as_interrupts()
         control.stop("where it is cannot be written")
         raise
 

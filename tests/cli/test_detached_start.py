@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -95,6 +96,34 @@ def test_ctrl_c_while_run_starts_ends_with_the_same_line(envspec: Any) -> None:
 
     assert run.end() == 130
     assert run.err.splitlines()[-1].startswith("○ local is stopped  local-")
+
+
+LATE = """\
+import atexit, os, signal, sys
+from envspec.cli import terminal
+from envspec.cli.main import main
+show = terminal.show
+
+def interrupted(*arguments, **options):
+    show(*arguments, **options)
+    if len(arguments) == 1:  # not a line of the start, which names its stream
+        os.kill(os.getpid(), signal.SIGINT)
+
+terminal.show = interrupted
+atexit.register(os.kill, os.getpid(), signal.SIGINT)
+sys.exit(main(["up", "-d"]))
+"""
+
+
+def test_ctrl_c_behind_the_picture_changes_nothing(envspec: Any, web: str) -> None:
+    envspec.write(web)
+    up = subprocess.run(
+        [sys.executable, "-c", LATE], cwd=envspec.project, env=envspec.environ, capture_output=True, check=False
+    )
+
+    assert b"stop  envspec down local-" in up.stdout
+    assert (up.returncode, up.stderr) == (0, b"")
+    assert len(envspec.live) == 1
 
 
 @pytest.mark.parametrize("detach", [[], ["-d"]])
