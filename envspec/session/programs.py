@@ -7,23 +7,28 @@ from pathlib import Path
 
 from envspec.agent.program import DEFAULT_PATH, SpawnError, find_program
 from envspec.errors import ServiceError, ServiceStartError
+from envspec.plan.events import ReplicaFailed
 from envspec.plan.plan import Plan, ReplicaPlan, ServicePlan
-from envspec.session.event_log import Redact
+from envspec.session.event_log import EventLog, Redact
 from envspec.session.failure import Failure
 
 
-def check_programs(plan: Plan, made: Iterable[str], redact: Redact) -> None:
+def check_programs(plan: Plan, made: Iterable[str], log: EventLog) -> None:
     """Return when every service has its command and working directory, but for what the environment can make first.
 
     `made` are the directories that a session fills. What a task is waited for may be made by it; the agent looks
-    again, at whatever it starts.
+    again, at whatever it starts. Of what lacks something, an event tells that it failed.
 
     Raises:
         ServiceStartError: with all that are missing.
     """
     failures = _failures(plan, [*made])
+    for failure in failures:
+        error = failure.error(log.redact)
+        name, kind = failure.name, type(error).__name__
+        log.record(ReplicaFailed(replica=name, error=kind, message=str(error), hint=error.hint))
     if failures:
-        raise _error(failures, redact)
+        raise _error(failures, log.redact)
 
 
 def missing_programs(plan: Plan, made: Iterable[str], told: Collection[str] = ()) -> list[str]:

@@ -193,7 +193,7 @@ class Session:
         self.plan = draft.plan(supply.bindings)
         self._planned()
         if self._backend.name == LocalBackend.name:
-            check_programs(self.plan, supply.bindings.made, self._log.redact)
+            check_programs(self.plan, supply.bindings.made, self._log)
         self._supervisor = Supervisor(self.plan, agent, self._log, self._request.environ, supply.complete)
         self._faults = Faults(self._supervisor, self._log, self.plan)
         agent.lost.add_done_callback(lambda _: self._agent_lost(agent))

@@ -126,6 +126,25 @@ def test_a_command_that_does_not_exist(bench: Bench) -> None:
     )
 
 
+def test_the_state_of_a_start_names_whose_commands_do_not_exist(bench: Bench) -> None:
+    session = bench.session(
+        """
+        services:
+          good: {command: [sleep, "100"]}
+          web: {command: [no-such-server], replicas: 2}
+          kv: {command: [no-such-store]}
+        """
+    )
+    session.fails()
+    assert {name: replica.state for name, replica in session.background.status().services.items()} == {
+        "good": "stopped",
+        "web.0": "failed",
+        "web.1": "stopped",
+        "kv": "failed",
+    }
+    assert session["kv"].message.startswith("kv: command not found: no-such-store (")
+
+
 def test_an_action_that_fails_is_a_failed_start(bench: Bench) -> None:
     session = bench.session(
         """
