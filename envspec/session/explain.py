@@ -16,6 +16,7 @@ from envspec.errors import (
     ServiceExitedError,
     ServiceNotReadyError,
     ServiceStartError,
+    StateDirectoryError,
 )
 from envspec.plan.plan import Plan, ReplicaPlan
 from envspec.session.attempt import Attempt, Exit, LastAnswer
@@ -98,8 +99,10 @@ class Explainer:
         sentence = f"{self._plan.name} was healthy, but answers no more: {answer.check} failed{_spent(restarts)}"
         return await self._explain(ServiceExitedError, sentence, attempt, answers=(answer,), restarts=restarts.count)
 
-    async def not_started(self, attempt: Attempt, error: ServiceStartError) -> ServiceError:
-        """No process came to be; the agent's error says why."""
+    async def not_started(self, attempt: Attempt, error: ServiceStartError | StateDirectoryError) -> EnvspecError:
+        """No process came to be; the agent's error says why, and this one also whom a full disk has hit."""
+        if isinstance(error, StateDirectoryError):
+            return StateDirectoryError(f"{self._plan.name}: {error}", hint=error.hint)
         hint = error.hint or self._plan.hint
         if not hint and "command not found" in str(error):
             hint = pip_hint(self._plan.argv[:1])

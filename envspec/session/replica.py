@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from envspec.agent.wire import Message
-from envspec.errors import AgentLostError, EnvspecError, ServiceStartError, ServiceStopError
+from envspec.errors import AgentLostError, EnvspecError, ServiceStartError, ServiceStopError, StateDirectoryError
 from envspec.plan import events as e
 from envspec.plan.codec import from_json, to_json
 from envspec.plan.plan import Check, ReplicaPlan, ServicePlan
@@ -195,7 +195,7 @@ class Replica:
     async def _spawn(self, attempt: Attempt) -> None:
         try:
             answer = await self._run.agent.request("start", replica=to_json(self.plan), start=attempt.number)
-        except ServiceStartError as error:
+        except (ServiceStartError, StateDirectoryError) as error:
             raise await self._explain.not_started(attempt, error) from error
         attempt.spawned = answer.get("at", attempt.spawned)
         if (pid := answer.get("pid")) is not None:

@@ -111,6 +111,19 @@ def test_a_disk_that_is_full_when_a_service_is_lost_is_told_with_the_loss(
     assert sentence.endswith(f"after its start; the disk that holds {small_disk}/state is full: 0 KiB free")
 
 
+def test_a_disk_that_is_full_when_a_service_starts_again_is_told_with_its_name(
+    bench: Bench, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENVSPEC_STATE_DIR", str(small_disk / "state"))
+    again = "services: {other: {command: [sleep, '100']}, web: {command: [sleep, '100'], restart: {on: failure}}}"
+    session = bench.session(again).up()
+    _fill(small_disk)
+    session.background.fault("kill", "web")
+    sentence = session.wait(e.SessionDegraded, replica="web").message
+    assert sentence.startswith(f"web: cannot write {session.background.status().dir}/")
+    assert session["web"].message == sentence
+
+
 def test_ended_sessions_make_room_for_a_new_one(
     bench: Bench, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
