@@ -42,18 +42,18 @@ def size(written: float | str, asker: str) -> float:
 
 
 def signal_name(written: str | int) -> str:
-    """Return a signal by its name: of a number, or of one of the module `signal`.
+    """Return a signal by its name without SIG: of a number, or of a name as people write it, such as `sigterm`.
 
     Raises:
-        UsageError: there is no such number.
+        UsageError: there is no such signal.
     """
     __tracebackhide__ = True
-    if isinstance(written, str):
-        return written
+    name = str(written).upper().removeprefix("SIG")
     try:
-        return Signals(written).name.removeprefix("SIG")
-    except ValueError:
+        signal = Signals(int(name)) if name.isdecimal() else Signals[f"SIG{name}"]
+    except (KeyError, ValueError):
         raise UsageError(f"there is no signal {written!r}", hint="kill -l lists them") from None
+    return signal.name.removeprefix("SIG")
 
 
 def _number(written: object) -> float:

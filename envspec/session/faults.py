@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from signal import Signals
 from typing import get_args
 
 from envspec.errors import EnvspecError, StoppedError, UsageError
 from envspec.plan import events as e
 from envspec.plan.fault import Fault, FaultAction, Order
 from envspec.plan.plan import Plan
+from envspec.session.amounts import signal_name
 from envspec.session.child import Child, the_child
 from envspec.session.endpoint_faults import EndpointFaults, all_of
 from envspec.session.event_log import EventLog
@@ -180,18 +180,15 @@ def _sound(order: Order) -> Order:
     Raises:
         UsageError: it cannot be meant.
     """
-    signal = order.signal.removeprefix("SIG")
     if order.action not in ACTIONS:
         raise UsageError(f"there is no fault {order.action!r}", hint=f"there are: {', '.join(ACTIONS)}")
-    if f"SIG{signal}" not in Signals.__members__:
-        raise UsageError(f"there is no signal {order.signal!r}", hint="kill -l lists them")
     if not isinstance(order.wipe, bool):
         raise UsageError(f"wipe= is True or False, not {order.wipe!r}")
     if order.wipe and order.action not in WITH_WIPE:
         raise UsageError(f"{order.action} wipes nothing", hint=f"what wipes a directory: {' and '.join(WITH_WIPE)}")
     if order.action == "kill_child" and not order.child:
         raise UsageError("kill_child needs a part of the child's name or of its command line")
-    return replace(order, signal=signal)
+    return replace(order, signal=signal_name(order.signal))
 
 
 async def _possible(order: Order, replica: Replica) -> Child | None:

@@ -136,6 +136,12 @@ def test_what_cannot_be_done_says_why(session: Running) -> None:
     assert (status.state, status.paused) == ("healthy", False)
 
 
+@pytest.mark.parametrize("written", ["18", "cont", "CONT", "SIGCONT", "sigcont"])
+def test_a_signal_is_written_as_people_write_it(session: Running, written: str) -> None:
+    session.background.fault("kill", "worker.0", written)
+    assert session.of(e.FaultOrdered)[-1].signal == "CONT"
+
+
 def test_a_paused_service_that_is_restarted_is_not_paused(session: Running) -> None:
     session.background.fault("pause", "worker.0")
     session.background.fault("restart", "worker.0")
