@@ -18,7 +18,7 @@ from envspec.report.event_lines import download_line, event_line
 from envspec.report.live_table import live_table
 from envspec.report.progress import Progress
 from envspec.report.states import FRAMES_PER_SECOND
-from envspec.report.text import Line, plain
+from envspec.report.text import Line, Span, plain
 from envspec.session.status import SessionStatus
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class LineScreen:
         self._name_width = 8
         self._downloads: Downloads = {}
         self._told: dict[str, float] = {}
+        self._last: dict[str, Span] = {}
 
     def event(self, event: e.Event, status: SessionStatus) -> None:
         """Write the event's line, if it has one."""
@@ -66,8 +67,14 @@ class LineScreen:
             self._name_width = max([self._name_width, *map(len, event.ports)])
         words = self._progress(event) if isinstance(event, e.ModelProgress) else event_line(event, self._name_width)
         never_began = isinstance(event, e.SessionFailed) and not status.id
-        if words is not None and not never_began:
+        if words is not None and not never_began and not self._repeated(event, words[-1]):
             terminal.show([words], self._stream)
+
+    def _repeated(self, event: e.Event, words: Span) -> bool:
+        """Say whether an answer is, to the word, what was said of its replica last: by another check of the kind."""
+        replica = getattr(event, "replica", "")
+        before, self._last[replica] = self._last.get(replica), words
+        return isinstance(event, e.CheckAnswered) and words == before
 
     def _progress(self, event: e.ModelProgress) -> Line | None:
         """Return how far a model is, unless that was told a moment ago."""
