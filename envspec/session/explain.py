@@ -44,8 +44,8 @@ class Explainer:
 
     async def exited(self, attempt: Attempt, ended: Exit, restarts: Restarts) -> ServiceError:
         """The process ended, and should not have."""
-        if not attempt.healthy.done():
-            await self._hear_last_answers()
+        if self._plan.health and not attempt.healthy.done():
+            await self.hear_last_answers()
         seconds = ended.at - attempt.spawned
         when = f"{format_seconds(seconds)} after its start"
         before = "" if attempt.healthy.done() or self._is_task else ", before it was healthy"
@@ -64,8 +64,7 @@ class Explainer:
         )
 
     async def not_ready(self, attempt: Attempt, restarts: Restarts) -> ServiceError:
-        """The start took longer than `start_timeout`."""
-        await self._hear_last_answers()
+        """The start took longer than `start_timeout`; the last answers have been heard."""
         what = "did not finish" if self._is_task else "did not become healthy"
         timeout = format_seconds(self._plan.start_timeout)
         return await self._explain(
@@ -79,7 +78,7 @@ class Explainer:
 
     async def hopeless(self, attempt: Attempt, answer: LastAnswer) -> ServiceError:
         """A validator has said that asking it again is no use."""
-        await self._hear_last_answers()
+        await self.hear_last_answers()
         others = [other for other in attempt.failing(self._plan.health) if other.check != answer.check]
         return await self._explain(
             ServiceNotReadyError,
@@ -108,10 +107,10 @@ class Explainer:
             hint = pip_hint(self._plan.argv[:1])
         return await self._explain(ServiceStartError, str(error), attempt, hint=hint)
 
-    async def _hear_last_answers(self) -> None:
-        if self._plan.health:
-            with suppress(EnvspecError, TimeoutError):  # then the answers that were told on the way have to do
-                await asyncio.wait_for(self._run.agent.request("answers", replica=self._plan.name), LAST_ANSWERS)
+    async def hear_last_answers(self) -> None:
+        """Return when the agent has told how often which validator was asked, and whatever it had to say before."""
+        with suppress(EnvspecError, TimeoutError):  # then the answers that were told on the way have to do
+            await asyncio.wait_for(self._run.agent.request("answers", replica=self._plan.name), LAST_ANSWERS)
 
     @property
     def _is_task(self) -> bool:

@@ -15,6 +15,7 @@ from envspec.session.aftermath import Aftermath
 from envspec.session.asking import ask_once
 from envspec.session.attempt import Attempt, last_answer
 from envspec.session.child import Child
+from envspec.session.deadline import Deadline, first
 from envspec.session.explain import Explainer
 from envspec.session.notices import tell
 from envspec.session.restarts import Restarts
@@ -130,8 +131,8 @@ class Replica:
         attempt.take(notice)
         if news:
             task = self.service.kind == "task"
-            mortal = task or notice.get("stopping")
-            restarts = not mortal and self._restarts.would_grant(was_healthy=self.up.done())
+            over = notice.get("stopping") or (task and notice.get("exit_code") == 0)
+            restarts = not over and self._restarts.would_grant(was_healthy=self.up.done())
             tell(self._run.log, notice, ordered=attempt.ordered, expected=task, restarts=restarts)
 
     def _note(self, signal: str, child: int = 0) -> None:
@@ -182,10 +183,10 @@ class Replica:
         """Return why it ended, or None where its end was wanted."""
         try:
             await self._spawn(attempt)
-            async with asyncio.timeout(self.plan.start_timeout):
-                if self.service.kind == "task":
-                    return await self._complete(attempt)
-                await self._become_healthy(attempt)
+            deadline = Deadline(attempt.spawned, self.plan.start_timeout, self._explain.hear_last_answers)
+            if self.service.kind == "task":
+                return await self._complete(attempt, deadline)
+            await self._become_healthy(attempt, deadline)
         except TimeoutError:
             return await self._explain.not_ready(attempt, self._restarts)
         except EnvspecError as error:
@@ -205,43 +206,41 @@ class Replica:
             )
         self._run.order.reach(self.plan, "started")
 
-    async def _complete(self, attempt: Attempt) -> EnvspecError | None:
+    async def _complete(self, attempt: Attempt, deadline: Deadline) -> EnvspecError | None:
         """See a task through."""
         if self.plan.health:
-            await self._answered(attempt)
+            await self._answered(attempt, deadline)
             if attempt.healthy.done():
                 self._healthy(attempt, attempt.healthy.result())
-        await _first(attempt.exited)
+        await deadline.first(attempt.exited)
         ended = attempt.exited.result()
-        self._run.order.reach(self.plan, "exited")
-        if ended.exit_code == 0:
-            self._run.log.record(
-                e.ReplicaSucceeded(replica=self.plan.name, seconds=ended.at - attempt.spawned), ended.at
-            )
-            self._run.order.reach(self.plan, "succeeded")
-            self._run.order.reach(self.plan, "healthy")
-        elif "exited" not in self._run.awaited(self.service.name):
+        if ended.exit_code != 0:
             return await self._explain.exited(attempt, ended, self._restarts)
+        deadline.meet(ended.at)
+        self._run.log.record(e.ReplicaSucceeded(replica=self.plan.name, seconds=ended.at - attempt.spawned), ended.at)
+        for condition in ("exited", "succeeded", "healthy"):
+            self._run.order.reach(self.plan, condition)
         self._is_up()
         return None
 
-    async def _answered(self, attempt: Attempt) -> None:
+    async def _answered(self, attempt: Attempt, deadline: Deadline) -> None:
         """Return when all checks have passed, or it has ended.
 
         Raises:
             ServiceNotReadyError: one of them never will.
         """
-        await _first(attempt.healthy, attempt.exited, attempt.hopeless)
+        await deadline.first(attempt.healthy, attempt.exited, attempt.hopeless)
         if not attempt.healthy.done() and not attempt.exited.done():
             raise await self._explain.hopeless(attempt, attempt.hopeless.result())
 
-    async def _become_healthy(self, attempt: Attempt) -> None:
-        await self._answered(attempt)
+    async def _become_healthy(self, attempt: Attempt, deadline: Deadline) -> None:
+        await self._answered(attempt, deadline)
         if not attempt.healthy.done():
             return  # it ended first
         at = attempt.healthy.result()
+        deadline.meet(at)
         for action in self.plan.after_healthy:
-            await self._act(attempt, action)
+            await self._act(attempt, action, deadline)
             at = time.monotonic()
         if attempt.exited.done():
             return
@@ -250,10 +249,10 @@ class Replica:
         if self.plan.liveness is not None:
             await self._ask("watch", every=self.plan.liveness.every, failures=self.plan.liveness.failures)
 
-    async def _act(self, attempt: Attempt, action: Check) -> None:
+    async def _act(self, attempt: Attempt, action: Check, deadline: Deadline) -> None:
         asked = asyncio.ensure_future(ask_once(self._run.agent, self.plan, (action,), action.where))
         try:
-            await _first(asked, attempt.exited)
+            await deadline.first(asked, attempt.exited)
             if asked.done() and not asked.result()["passed"]:
                 raise await self._explain.action_failed(attempt, last_answer(asked.result()["answers"][0]))
         finally:
@@ -271,7 +270,7 @@ class Replica:
 
     async def _loss(self, attempt: Attempt) -> EnvspecError:
         """Wait for the end of a service, and return the error that it is. One that answers no more is ended."""
-        await _first(attempt.exited, attempt.unhealthy)
+        await first(attempt.exited, attempt.unhealthy)
         if attempt.exited.done():
             return await self._explain.exited(attempt, attempt.exited.result(), self._restarts)
         error = await self._explain.unhealthy(attempt, attempt.unhealthy.result(), self._restarts)
@@ -282,6 +281,10 @@ class Replica:
         return error
 
     def _lose(self, error: EnvspecError, attempt: Attempt) -> None:
+        if self._run.is_awaited_end(self.service.name, error):
+            self._run.order.reach(self.plan, "exited")
+            self._is_up()
+            return
         ordered = attempt.ordered and attempt.exited.done()
         if not ordered and not isinstance(error, AgentLostError):
             name, kind = self.plan.name, type(error).__name__
@@ -292,8 +295,3 @@ class Replica:
         if not self.up.done():
             self.up.set_result(error)
         self._run.on_lost(self.plan.name, error)
-
-
-async def _first(*futures: asyncio.Future[Any]) -> None:
-    """Return when one of them is done, and cancel none."""
-    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)

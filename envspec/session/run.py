@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import field
 
+from envspec.errors import EnvspecError, ServiceExitedError
 from envspec.plan.plan import Plan
 from envspec.record import Record
 from envspec.session.agent_client import AgentClient
@@ -27,6 +28,7 @@ class Run(Record):
     on_lost: Callable[[str, BaseException], None]
     waiting: set[str] = field(default_factory=set)
 
-    def awaited(self, service: str) -> set[str]:
-        """Return the conditions that other services await of `service`."""
-        return {item.depends_on[service] for item in self.plan.services if service in item.depends_on}
+    def is_awaited_end(self, service: str, error: EnvspecError) -> bool:
+        """Whether `error` is the end of a task for which others wait, however it ends."""
+        ends = [item.depends_on.get(service) == "exited" for item in self.plan.services]
+        return isinstance(error, ServiceExitedError) and any(ends)

@@ -143,6 +143,28 @@ def test_a_restart_that_a_user_orders_has_patience_of_its_own(bench: Bench) -> N
     assert (session["shaky"].state, session["shaky"].starts) == ("healthy", 3)
 
 
+FLOP = """
+services:
+  flop: {{kind: task, command: [sh, -c, "echo x >> tries; test $(wc -l < tries) -gt {crashes}"], restart: {restart}}}
+  after: {{command: [sleep, "100"], depends_on: {{flop: exited}}}}
+"""
+
+
+@pytest.mark.parametrize(("crashes", "state"), [(1, "succeeded"), (9, "exited")])
+def test_a_task_has_exited_once_its_restarts_have_brought_what_they_can(bench: Bench, crashes: int, state: str) -> None:
+    session = bench.session(FLOP.format(crashes=crashes, restart="{on: failure, max: 2}")).up()
+    assert (session["flop"].state, session["flop"].starts) == (state, min(crashes, 2) + 1)
+    exits = session.of(e.ReplicaExited, replica="flop")
+    assert [ended.restarts for ended in exits] == [True] * min(crashes, 2) + [False]
+    assert session.events.index(exits[-1]) < session.index(e.ReplicaStarting, replica="after")
+    assert session.of(e.ReplicaFailed) == []
+
+
+def test_a_task_without_restarts_has_exited_when_it_ends_badly(bench: Bench) -> None:
+    session = bench.session(FLOP.format(crashes=9, restart="{on: never}")).up()
+    assert (session["flop"].state, session["flop"].starts) == ("exited", 1)
+
+
 def test_failed_liveness_counts_as_an_exit(bench: Bench) -> None:
     session = bench.session(
         """
