@@ -22,7 +22,8 @@ from envspec.agent.connection import Connection
 from envspec.agent.identity import boot_id
 from envspec.agent.loop import Loop, Timer
 from envspec.agent.piped import PipedChild
-from envspec.agent.prober_client import ProberClient, early_prober
+from envspec.agent.prober_client import early_prober
+from envspec.agent.probers import Probers
 from envspec.agent.processes import raise_descriptor_limit
 from envspec.agent.reaper import Reaper
 from envspec.agent.record import Record
@@ -76,7 +77,7 @@ class Agent:
         self._scratch = scratch
         self._tied = tied
         self._verbs: Mapping[str, Verb] = {"hello": self._hello}
-        self._prober: ProberClient | None = None
+        self._prober: Probers | None = None
         self._early_prober: PipedChild | None = None
         self._relays: RelayClient | None = None
         self._record: Record | None = None
@@ -127,7 +128,7 @@ class Agent:
             folder=Path(call["folder"]),
             python=call.get("python") or sys.executable,
         )
-        self._prober = ProberClient(node, self._early_prober)
+        self._prober = Probers(node, self._early_prober)
         self._relays = RelayClient(node)
         tmp = str(self._scratch.path)
         call.reply(pid=os.getpid(), guardian=guardian, boot_id=boot_id(), tmp=tmp, clock=time.monotonic())

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from envspec.agent.calls import Call, Node
-from envspec.agent.prober_client import Job, ProberClient
+from envspec.agent.prober_job import Job
+from envspec.agent.probers import Probers
 from envspec.agent.readiness import Readiness
 from envspec.agent.wire import Message
 
@@ -15,7 +16,7 @@ FIELDS = ("check", "position", "passed", "text", "tries", "remedy")
 class Checking:
     """The verbs `check` and `cancel`."""
 
-    def __init__(self, node: Node, prober: ProberClient, readiness: Readiness) -> None:
+    def __init__(self, node: Node, prober: Probers, readiness: Readiness) -> None:
         self._node = node
         self._prober = prober
         self._readiness = readiness

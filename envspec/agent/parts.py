@@ -12,7 +12,7 @@ from envspec.agent.fetching import Fetching
 from envspec.agent.holds import Holds
 from envspec.agent.listen_gate import ListenGate
 from envspec.agent.logs import Logs
-from envspec.agent.prober_client import ProberClient
+from envspec.agent.probers import Probers
 from envspec.agent.readiness import Readiness
 from envspec.agent.record import Record
 from envspec.agent.services import Services
@@ -20,7 +20,7 @@ from envspec.agent.starting import Starter
 from envspec.agent.wiping import Wiping
 
 
-def verbs(node: Node, record: Record, prober: ProberClient) -> Mapping[str, Verb]:
+def verbs(node: Node, record: Record, prober: Probers) -> Mapping[str, Verb]:
     """Return the table of verbs that serve this node."""
     family, holds, logs = Family(node.session), Holds(node.session, node.directory), Logs(node)
     readiness = Readiness(node, ListenGate(node.loop, family), prober)

@@ -5,7 +5,7 @@ on stdin: `{"key", "do": "until" | "once" | "live" | "cancel", "checks", "replic
 "folder", "every", "failures", "timeout"}`. With `"held": true` it is asked only after `{"key", "do": "go"}`: what can
 be prepared is, which makes the first answer come soonest. `{"key", "do": "tell"}` asks for all last answers, and
 `retire` for them and the end of the inquiry. One that was started before its session was known begins with `{"do":
-"settle", "folder", "log"}`: where it belongs, and the file for what is printed.
+"settle", "folder", "log"}`: where it belongs, and the file for what is printed. `ping` asks for a `pong`.
 
 JSON lines on stdout: the notices `answer`, `told`, `asking`, `asked`, `done` and `unhealthy` of
 envspec.agent.probe_inquiry, and `{"notice": "sick"}` when too many probes hang, after which the agent does well to
@@ -88,6 +88,8 @@ class Prober:
         verb, key = message["do"], message.get("key", "")
         if verb == "settle":
             settle(message["folder"], message["log"])
+        elif verb == "ping":
+            self.report([{"notice": "pong"}])
         elif verb == "go":
             self._start(key)
         elif verb == "tell":

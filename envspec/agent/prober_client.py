@@ -1,20 +1,23 @@
-"""The agent's side of the prober: jobs go out, answers come in, and a prober that dies is replaced."""
+"""The agent's side of one prober: jobs go out, answers come in, and a prober that dies or hangs is replaced."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from envspec.agent.calls import Node
 from envspec.agent.loop import Loop
-from envspec.agent.piped import Listener, PipedChild, Program, last_line
+from envspec.agent.piped import UNHEARD, Listener, PipedChild, Program, last_line
+from envspec.agent.prober_job import Job
+from envspec.agent.prober_watch import ProberWatch
 from envspec.agent.program import SpawnError
 from envspec.agent.reaper import Exit, Reaper
 from envspec.agent.wire import Message
+from envspec.units import format_seconds
 
 LOG = "prober.log"
 QUICK_DEATH = 5.0
@@ -28,51 +31,17 @@ STANDS_BACK = 5
 """By how much a prober, and what it runs, is nicer than services (setpriority(2)). Where these fill all cores it asks
 less often, and comes up while they wait for one another: environments/local.yaml was healthy 3.5 % sooner."""
 
-OnNotice = Callable[[Message], None]
+
+class Asked(NamedTuple):
+    """A job whose prober hung while it asked `checks`, of those that can bring that."""
+
+    key: str
+    job: Job
+    checks: tuple[Message, ...]
 
 
-@dataclass(eq=False)
-class Job:
-    """What the prober is asked to do. `on_notice` gets its notices: answer, told, done, unhealthy.
-
-    Tries are counted by check: `tries` in the present prober, `spent` in those that died. `asking` are the checks
-    that this one is asking, of those that might end it.
-    """
-
-    message: Message
-    on_notice: OnNotice
-    tries: dict[str, int] = field(default_factory=dict)
-    spent: dict[str, int] = field(default_factory=dict)
-    asking: set[str] = field(default_factory=set)
-
-    def take(self, message: Message) -> None:
-        """Count, and pass on what is not for the count alone."""
-        match message["notice"]:
-            case "asking":
-                self.tries[message["check"]] = message["tries"]
-                self.asking.add(message["check"])
-            case "asked":
-                self.asking.discard(message["check"])
-            case "answer":
-                self.on_notice(self._counted(message))
-            case "done":
-                self.on_notice({**message, "answers": [self._counted(answer) for answer in message["answers"]]})
-            case _:
-                self.on_notice(message)
-
-    def total(self, check: str) -> int:
-        """Return how often a check has been asked, as far as it is known."""
-        return self.spent.get(check, 0) + self.tries.get(check, 0)
-
-    def outlive(self) -> None:
-        """Begin to count anew: the prober is no more."""
-        self.spent = {check: self.total(check) for check in {*self.spent, *self.tries}}
-        self.tries.clear()
-        self.asking.clear()
-
-    def _counted(self, answer: Message) -> Message:
-        self.tries[answer["check"]] = answer["tries"]
-        return {**answer, "tries": self.total(answer["check"])}
+OnHung = Callable[[Sequence[Asked], float], None]
+"""Hears of those that a hung prober was asking, and for how many seconds it had said nothing."""
 
 
 def early_prober(loop: Loop, reaper: Reaper) -> PipedChild | None:
@@ -99,65 +68,91 @@ def _argv(python: str) -> tuple[str, ...]:
 class ProberClient:
     """One prober process, and the jobs that it has not finished."""
 
-    def __init__(self, node: Node, early: PipedChild | None = None) -> None:
+    def __init__(self, node: Node, on_hung: OnHung, early: PipedChild | None = None) -> None:
         self._node = node
+        self._on_hung = on_hung
         self._jobs: dict[str, Job] = {}
         self._retired: dict[str, Job] = {}
+        self._left: dict[str, Job] = {}
         self._child: PipedChild | None = None
+        self._watch = ProberWatch(node.loop, self._ping, self._hung)
         self._deaths = 0
         self._started = 0.0
         self._closed = False
         if early is None or not self._take_over(early):
             self._spawn()
 
-    @property
-    def pid(self) -> int | None:
-        """The prober's pid, None while there is none."""
-        return self._child.pid if self._child else None
-
     def ask(self, key: str, job: Job) -> None:
         """Give the prober a job. A job with the same key is replaced."""
         self._jobs[key] = job
         job.message["key"] = key
-        if self._child is not None:
-            self._child.send(job.message)
+        self._send(job.message)
 
     def go(self, key: str) -> None:
         """Let a job begin that was given with `held`."""
         job = self._jobs.get(key)
         if job is not None:
             job.message["held"] = False
-            if self._child is not None:
-                self._child.send({"key": key, "do": "go"})
+            self._send({"key": key, "do": "go"})
 
     def cancel(self, key: str) -> bool:
         """Take a job back; return whether there was one. Nothing is heard of it any more."""
-        known = self._jobs.pop(key, None) is not None
-        if known and self._child is not None:
-            self._child.send({"key": key, "do": "cancel"})
-        return known
+        job = self._jobs.pop(key, None)
+        if job is None:
+            return False
+        if job.asking:
+            self._left[key] = job
+        self._send({"key": key, "do": "cancel"})
+        return True
 
     def tell(self, key: str) -> bool:
         """Have a job report its last answers, and `told` behind them; False where nobody asks its checks now."""
         if key not in self._jobs or self._child is None:
+            return False
+        if self._watch.silence:
+            self._tell_of_silence(self._jobs[key])
             return False
         self._child.send({"key": key, "do": "tell"})
         return True
 
     def retire(self, key: str) -> bool:
         """Take a job back as `cancel` does, but have it report as `tell` does; False where there is nothing to."""
-        job = self._jobs.pop(key, None)
-        if job is None or self._child is None:
+        if key not in self._jobs or self._child is None:
             return False
-        self._retired[key] = job
-        self._child.send({"key": key, "do": "retire"})
+        if self._watch.silence:
+            self._tell_of_silence(self._jobs[key])
+            self.cancel(key)
+            return False
+        self._retired[key] = self._jobs.pop(key)
+        self._send({"key": key, "do": "retire"})
         return True
+
+    def release(self, key: str) -> bool:
+        """Forget a job of a prober that is no more; return whether there was one."""
+        return self._jobs.pop(key, None) is not None
 
     def close(self) -> None:
         """End the prober for good."""
         self._closed = True
+        self._watch.rest()
         if self._child is not None:
             self._child.kill()
+
+    def _send(self, message: Message) -> None:
+        if self._child is not None:
+            self._child.send(message)
+        self._mind_work()
+
+    def _mind_work(self) -> None:
+        """Have the prober watched while it is asked something."""
+        if self._child is not None and not all(job.is_held for job in self._jobs.values()):
+            self._watch.work()
+        else:
+            self._watch.rest()
+
+    def _ping(self) -> None:
+        if self._child is not None:
+            self._child.send({"do": "ping"})
 
     def _take_over(self, early: PipedChild) -> bool:
         """Let a prober that is there already be ours, if it is what we would start."""
@@ -167,6 +162,7 @@ class ProberClient:
         early.hand_over(Listener(self._heard, self._died))
         early.send({"do": "settle", "folder": str(self._node.folder), "log": str(self._node.directory / LOG)})
         self._started = time.monotonic()
+        self._watch.begin_anew()
         self._child = early
         return True
 
@@ -175,6 +171,7 @@ class ProberClient:
             return
         program = Program(_argv(self._node.python), str(self._node.folder), self._node.directory / LOG)
         self._started = time.monotonic()
+        self._watch.begin_anew()
         try:
             listener = Listener(self._heard, self._died)
             self._child = PipedChild(self._node.loop, self._node.reaper, program, listener)
@@ -183,8 +180,10 @@ class ProberClient:
             return
         for job in self._jobs.values():
             self._child.send(job.message)
+        self._mind_work()
 
     def _heard(self, message: Message) -> None:
+        self._watch.hear()
         if message.get("notice") == "sick" and self._child is not None:
             # Too many probes hang in its threads, which nobody can end. Its jobs go to the next one.
             self._child.kill()
@@ -197,16 +196,15 @@ class ProberClient:
         elif message["notice"] == "told":
             self._retired.pop(key, None)
         job.take(message)
+        self._mind_work()
 
     def _died(self, how: Exit) -> None:
         self._child = None
+        self._watch.rest()
         quick = time.monotonic() - self._started < QUICK_DEATH
         self._deaths = self._deaths + 1 if quick else 0
         culprits = [key for key, job in self._jobs.items() if job.asking]
-        for key, job in {**self._jobs, **self._retired}.items():
-            job.outlive()
-            job.on_notice({"key": key, "notice": "told"})  # who waits for its last words has had them
-        self._retired.clear()
+        self._let_go()
         if self._deaths < DEATHS:
             self._spawn()
         else:
@@ -216,21 +214,54 @@ class ProberClient:
                 f"the prober died {self._deaths} times in a row ({ending}): {said}", culprits or tuple(self._jobs)
             )
 
+    def _hung(self) -> None:
+        """Replace a prober that does nothing any more, for whoever of its jobs is asking a check that can bring that.
+
+        It is left to die: where the kernel holds it, that may take long.
+        """
+        silence = self._watch.silence
+        if self._child is not None:
+            self._child.hand_over(UNHEARD)
+            self._child.kill()
+            self._child = None
+        jobs = {**self._jobs, **self._retired}
+        asking = {key: job for key, job in jobs.items() if job.asking} or self._left
+        if not asking:
+            self._watch.be_patient()  # most likely the machine is slow
+        asked = [Asked(key, job, tuple(job.asked)) for key, job in asking.items()]
+        self._let_go()
+        self._on_hung(asked, silence)
+        self._spawn()
+
+    def _let_go(self) -> None:
+        """Let the jobs outlive a prober."""
+        for key, job in {**self._jobs, **self._retired}.items():
+            job.outlive()
+            job.on_notice({"key": key, "notice": "told"})  # who waits for its last words has had them
+        self._retired.clear()
+        self._left = {}
+
+    def _tell_of_silence(self, job: Job) -> None:
+        """Tell of checks that cannot be asked now why that is so."""
+        silence = format_seconds(self._watch.silence)
+        others = (*self._jobs.values(), *self._left.values())
+        guilty = ", ".join(sorted({check for other in others for check in other.asking}))
+        for check in job.message["checks"]:
+            if check["where"] in job.asking:
+                job.no_answer(check, f"it keeps the prober, which asks all checks, from answering for {silence} so far")
+            else:
+                why = f"{guilty or 'something'} keeps the prober from answering"
+                job.no_answer(check, f"cannot be asked now, since {why}, for {silence} so far")
+
     def _unavailable(self, text: str, keys: Iterable[str]) -> None:
         """Tell jobs why nothing is asked; end those that somebody waits for; try again later."""
         for key in tuple(keys):
             job = self._jobs[key]
-            answers = [self._no_answer(job, check, text) for check in job.message["checks"]]
-            for answer in answers:
-                job.on_notice({"key": key, "notice": "answer", **answer})
-            if job.message.get("timeout") is not None or job.message["do"] == "once":
+            answers = [job.no_answer(check, text, self._remedy(check)) for check in job.message["checks"]]
+            if job.is_awaited:
                 self._jobs.pop(key, None)
-                job.on_notice({"key": key, "notice": "done", "passed": False, "answers": answers})
+                job.fail(answers)
         self._node.loop.after(RETRY, self._spawn)
-
-    def _no_answer(self, job: Job, check: Message, text: str) -> Message:
-        about = {"check": check["where"], "position": check["position"], "tries": job.total(check["where"])}
-        return {**about, "passed": False, "text": text, "seconds": None, "remedy": self._remedy(check)}
 
     def _remedy(self, check: Message) -> str:
         log = self._node.directory / LOG

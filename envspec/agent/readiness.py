@@ -12,7 +12,8 @@ from envspec.agent.calls import Call, Node
 from envspec.agent.listen_gate import Awaited, ListenGate
 from envspec.agent.log_wait import LogWait, wait_for_line
 from envspec.agent.loop import Timer
-from envspec.agent.prober_client import Job, OnNotice, ProberClient
+from envspec.agent.prober_job import Job, OnNotice
+from envspec.agent.probers import Probers
 from envspec.agent.wire import Message
 from envspec.plan.codec import to_json
 from envspec.plan.plan import Check, ReplicaPlan
@@ -52,7 +53,7 @@ class Subject:
 class Readiness:
     """Follows every started replica until it is healthy, then, if told so, watches that it stays so."""
 
-    def __init__(self, node: Node, gate: ListenGate, prober: ProberClient) -> None:
+    def __init__(self, node: Node, gate: ListenGate, prober: Probers) -> None:
         self._node = node
         self._gate = gate
         self._prober = prober

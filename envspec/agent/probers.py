@@ -1,0 +1,114 @@
+"""All probers of an agent: one that asks everything, and one for each check that has made a prober hang.
+
+A callback runs in the prober itself, and one that never lets go of the interpreter (a regular expression without end),
+or stops the process, keeps it from asking anything else. It is found by the prober's silence; from then on it has a
+prober of its own, where it harms nobody, and where it is certain who is to blame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from envspec.agent.calls import Node
+from envspec.agent.piped import PipedChild
+from envspec.agent.prober_client import DEATHS, Asked, ProberClient
+from envspec.agent.prober_job import Job
+from envspec.agent.wire import Message
+from envspec.units import format_seconds
+
+REMEDY = (
+    "a callback must let other threads run, so no regular expression or loop in C without end, and must not stop its "
+    "process, which is envspec's prober; what may do so is better run by an `exec` check"
+)
+
+Suspect = tuple[str, str]
+"""A check by the replica that it is asked of and its place in the file."""
+
+
+class Probers:
+    """Gives every job to the prober that it belongs to."""
+
+    def __init__(self, node: Node, early: PipedChild | None = None) -> None:
+        self._node = node
+        self._shared = ProberClient(node, self._shared_hung, early)
+        self._own: dict[Suspect, ProberClient] = {}
+        self._places: dict[str, ProberClient] = {}
+
+    def ask(self, key: str, job: Job) -> None:
+        """Have a job's checks asked. A job with the same key is replaced."""
+        place = next((self._own[suspect] for suspect in _suspects(job) if suspect in self._own), self._shared)
+        if place is not self._place(key):
+            self.cancel(key)
+        if place is not self._shared:
+            self._places[key] = place
+        place.ask(key, job)
+
+    def go(self, key: str) -> None:
+        """Let a job begin that was given with `held`."""
+        self._place(key).go(key)
+
+    def cancel(self, key: str) -> bool:
+        """Take a job back; return whether there was one. Nothing is heard of it any more."""
+        return self._leave(key).cancel(key)
+
+    def tell(self, key: str) -> bool:
+        """Have a job report its last answers, and `told` behind them; False where nobody asks its checks now."""
+        return self._place(key).tell(key)
+
+    def retire(self, key: str) -> bool:
+        """Take a job back as `cancel` does, but have it report as `tell` does; False where there is nothing to."""
+        return self._leave(key).retire(key)
+
+    def close(self) -> None:
+        """End all probers for good."""
+        for place in (self._shared, *self._own.values()):
+            place.close()
+
+    def _place(self, key: str) -> ProberClient:
+        return self._places.get(key, self._shared)
+
+    def _leave(self, key: str) -> ProberClient:
+        return self._places.pop(key, self._shared)
+
+    def _shared_hung(self, asked: Sequence[Asked], silence: float) -> None:
+        """Tell of those that may have hung the shared prober, and let each have one of its own."""
+        for key, job, checks in asked:
+            check = checks[0]  # a job asks them one by one
+            suspect = (job.message["replica"], check["where"])
+            alone = "" if len(asked) == 1 else f", or another of the {len(asked)} that were being asked did"
+            text = f"it kept the prober from answering for {format_seconds(silence)}{alone}"
+            self._warn(job, f"{check['where']}: {text}; it is asked in a prober of its own from now on")
+            job.hangs += len(asked) == 1
+            job.no_answer(check, text)
+            if suspect not in self._own:
+                self._own[suspect] = ProberClient(self._node, partial(self._own_hung, suspect))
+            if self._shared.release(key):
+                self._places[key] = self._own[suspect]
+                self._own[suspect].ask(key, job)
+
+    def _own_hung(self, suspect: Suspect, asked: Sequence[Asked], silence: float) -> None:
+        """Tell what a check has done to its own prober, and end a job that has no hope or no time for another try."""
+        place = self._own[suspect]
+        for key, job, checks in asked:
+            job.hangs += 1
+            order, text = job.message, f"it kept its prober from answering for {format_seconds(silence)}"
+            if order["do"] == "live":
+                if job.hangs >= order["failures"] and place.release(key):
+                    self._tell_unhealthy(job, checks[0], f"{text}, {job.hangs} times in a row")
+            elif (job.hangs >= DEATHS or order["do"] == "once") and place.release(key):
+                often = f" {job.hangs} times in a row," if job.hangs > 1 else ""
+                job.fail([job.no_answer(checks[0], f"{text},{often} and is not asked again", REMEDY)])
+            else:
+                job.no_answer(checks[0], text)
+
+    def _tell_unhealthy(self, job: Job, check: Message, text: str) -> None:
+        about = {"check": check["where"], "position": check["position"], "seconds": None, "tries": job.hangs}
+        job.on_notice({"key": job.message["key"], "notice": "unhealthy", "text": text, **about})
+
+    def _warn(self, job: Job, message: str) -> None:
+        self._node.notify("warning", replica=job.message["replica"], message=message)
+
+
+def _suspects(job: Job) -> list[Suspect]:
+    return [(job.message["replica"], check["where"]) for check in job.message["checks"]]

@@ -1,0 +1,190 @@
+"""A callback that lets nothing else run in the prober, or stops it: who is told, and who goes on."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from envspec.agent.loop import Loop, Timer
+from envspec.agent.prober_watch import PATIENCE, ProberWatch
+from envspec.plan.plan import Check
+from tests.agent.agent_client import AgentClient, wait_until
+from tests.agent.test_checks import order, prober_of, shell
+
+KEEPS_THE_INTERPRETER = "ctypes.PyDLL(None).sleep(600)"
+STOPS = "os.kill(os.getpid(), signal.SIGSTOP); ctypes.CDLL(None).pause()"  # else it may pass before the signal comes
+SILENT = r"it kept the prober from answering for \d\.\d+ s"
+
+
+def hog(agent: AgentClient, harm: str, where: str = "services.a.health[0] (python)") -> Check:
+    """A callback that does harm as long as there is no file `well`, and writes `asked` just before it does."""
+    (agent.directory / "harmful.py").write_text(
+        "import ctypes, os, pathlib, signal\n"
+        "def check(ctx):\n"
+        "    if not pathlib.Path('well').exists():\n"
+        "        pathlib.Path('asked').touch()\n"
+        f"        {harm}\n"
+    )
+    return Check("python", {"call": "harmful:check", "args": {}}, 5.0, where, "x.yaml:5:7")
+
+
+def start_hog(agent: AgentClient, harm: str = KEEPS_THE_INTERPRETER) -> None:
+    """Start `a` and return when its callback does its harm."""
+    agent.start("a", "sleep", "600", health=(hog(agent, harm),))
+    wait_until((agent.directory / "asked").exists, "the callback")
+
+
+@pytest.mark.parametrize("harm", [KEEPS_THE_INTERPRETER, STOPS], ids=["keeps the interpreter", "stops"])
+def test_who_keeps_the_prober_from_answering_is_told_and_others_become_healthy(agent: AgentClient, harm: str) -> None:
+    start_hog(agent, harm)
+    agent.start("b", "sleep", "600", health=(shell("true", "services.b.health[0] (exec)"),))
+
+    agent.wait_notice("healthy", replica="b")
+    assert re.fullmatch(SILENT, agent.heard("answer", replica="a")[0]["text"])
+    assert re.match(rf"services\.a\.health\[0\] \(python\): {SILENT}", agent.heard("warning")[0]["message"])
+    assert not agent.heard("answer", replica="b", passed=False)
+
+
+def test_who_always_hangs_a_prober_is_given_up_with_a_remedy(agent: AgentClient) -> None:
+    start_hog(agent)
+    last = agent.wait(lambda: [said for said in agent.heard("answer", replica="a") if said["remedy"]], "the remedy")[0]
+
+    assert re.fullmatch(r"it kept its prober .* s, 3 times in a row, and is not asked again", last["text"])
+    assert "better run by an `exec` check" in last["remedy"]
+    assert last["tries"] == 3
+
+
+def test_who_does_so_once_is_asked_again_and_may_pass(agent: AgentClient) -> None:
+    start_hog(agent)
+    (agent.directory / "well").touch()
+
+    agent.wait_notice("healthy", replica="a")
+    assert re.fullmatch(SILENT, agent.heard("answer", replica="a")[0]["text"])
+
+
+def test_liveness_goes_on_for_others_and_fails_for_who_hangs_the_prober(agent: AgentClient, tmp_path: Path) -> None:
+    (tmp_path / "fine").touch()
+    (agent.directory / "well").touch()
+    agent.start("h", "sleep", "600", health=(hog(agent, KEEPS_THE_INTERPRETER, "services.h.health[0] (python)"),))
+    agent.start("w", "sleep", "600", health=(shell(f"test -e {tmp_path}/fine", "services.w.health[0] (exec)"),))
+    for name in ("h", "w"):
+        agent.wait_notice("healthy", replica=name)
+        agent.call("watch", replica=name, every=0.05, failures=2)
+    (agent.directory / "well").unlink()
+    wait_until((agent.directory / "asked").exists, "the callback")
+    (tmp_path / "fine").unlink()
+
+    agent.wait_notice("unhealthy", replica="w")
+    assert re.fullmatch(
+        r"it kept its prober .* s, 2 times in a row", agent.wait_notice("unhealthy", replica="h")["text"]
+    )
+
+
+def test_who_cannot_be_asked_meanwhile_is_told_whose_fault_it_is(agent: AgentClient) -> None:
+    start_hog(agent)
+    agent.start("b", "sleep", "600", health=(shell("true", "services.b.health[0] (exec)"),))
+
+    def told() -> bool:
+        agent.send("answers", replica="b")  # until the silence is noticed, it is the prober who owes the reply
+        return bool(agent.heard("answer", replica="b"))
+
+    agent.wait(told, "an answer for b")
+    said = agent.heard("answer", replica="b")[0]["text"]
+    assert said.startswith("cannot be asked now, since services.a.health[0] (python) keeps the prober from answering")
+
+
+def test_an_action_that_hangs_its_prober_ends_instead_of_being_done_for_ever(agent: AgentClient) -> None:
+    answered = agent.call("check", key="k", **order(hog(agent, KEEPS_THE_INTERPRETER, "services.a.reset[0] (python)")))
+
+    assert not answered["passed"]
+    assert answered["answers"][0]["text"].endswith("and is not asked again")
+
+
+def test_a_check_that_hung_the_prober_begins_in_one_of_its_own_after_a_restart(agent: AgentClient) -> None:
+    start_hog(agent)
+    agent.wait_notice("warning", replica="a")
+    agent.stop("a")
+    shared = prober_of(agent)
+    (agent.directory / "asked").unlink()
+    agent.start("a", "sleep", "600", start=1, health=(hog(agent, KEEPS_THE_INTERPRETER),))
+    wait_until((agent.directory / "asked").exists, "the callback")
+
+    assert agent.call("check", key="k", **order(shell("true")))["passed"]
+    assert prober_of(agent) == shared
+    assert len(agent.heard("warning")) == 1
+
+
+def test_a_prober_that_somebody_stops_is_replaced_and_nobody_is_blamed(agent: AgentClient) -> None:
+    waiting = agent.send("check", key="k", **order(shell("test -e go"), mode="until", cwd=str(agent.directory)))
+    agent.wait_notice("answer", replica="")
+    os.kill(prober_of(agent), signal.SIGSTOP)
+    (agent.directory / "go").touch()
+
+    assert agent.result(waiting)["passed"]
+    assert not agent.heard("warning")
+
+
+class Clock(Loop):
+    """A loop whose timers are due when a test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.due: list[Callable[[], None]] = []
+
+    def after(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        self.due.append(callback)
+        return super().after(seconds, callback)
+
+    def look(self, times: int = 1) -> None:
+        for _ in range(times):
+            due, self.due = self.due, []
+            for callback in due:
+                callback()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_a_prober_that_answers_is_not_taken_for_hung(clock: Clock) -> None:
+    hung: list[str] = []
+    watch = ProberWatch(clock, lambda: clock.due.append(watch.hear), lambda: hung.append("hung"))
+    watch.work()
+    clock.look(100)
+    assert not hung
+
+
+def test_a_prober_that_is_still_coming_up_is_not_taken_for_hung(clock: Clock) -> None:
+    hung: list[str] = []
+    watch = ProberWatch(clock, lambda: None, lambda: hung.append("hung"))
+    watch.work()
+    clock.look(100)
+    assert not hung
+    watch.hear()
+    clock.look(100)
+    assert hung == ["hung"]
+
+
+def test_a_pause_of_all_of_us_counts_as_one_look(clock: Clock) -> None:
+    hung: list[str] = []
+    watch = ProberWatch(clock, lambda: None, lambda: hung.append("hung"))
+    watch.work()
+    watch.hear()
+    clock.look(PATIENCE)  # the last of them may have come after hours
+    assert not hung
+
+
+def test_a_prober_that_has_nothing_to_do_is_left_alone(clock: Clock) -> None:
+    pings: list[str] = []
+    watch = ProberWatch(clock, lambda: pings.append("ping"), lambda: None)
+    watch.work()
+    watch.rest()
+    clock.look(3)
+    assert not pings
+    assert not clock.due
