@@ -40,7 +40,7 @@ class Faults:
         self._endpoints = EndpointFaults(supervisor, log)
         self._turns = {name: asyncio.Lock() for name in supervisor.replicas}
         self._under_way: set[asyncio.Task[None]] = set()
-        self._ended = False
+        self._ended = ""
         self._actions: dict[str, Doing] = {
             "kill": self._kill,
             "pause": self._pause,
@@ -74,7 +74,7 @@ class Faults:
             work.cancel()
             self._under_way.discard(work)
         if self._ended and work.cancelled():
-            raise StoppedError(f"the session was stopped before this was done: {order}")
+            raise StoppedError(f"the session was stopped before this was done: {order} ({self._ended})")
         await work
 
     async def _carry_out(self, order: Order, position: str) -> None:
@@ -110,7 +110,7 @@ class Faults:
 
     def _hear(self, event: e.Event) -> None:
         if isinstance(event, e.SessionStopping):  # what goes down now stays down
-            self._ended = True
+            self._ended = event.reason or "no reason was given"
             for work in self._under_way:
                 work.cancel()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from envspec.errors import BackendError, SessionOverError, StoppedError, UsageError
+from envspec.errors import BackendError, EnvspecError, SessionOverError, StoppedError, UsageError
 from envspec.plan import events as e
 from envspec.session.control import Control
 from envspec.session.unix_socket import LONGEST_PATH, connect
@@ -137,6 +138,21 @@ def test_who_waits_for_an_answer_hears_of_a_session_whose_process_was_killed(ben
     assert isinstance(told[0], SessionOverError)
     assert told[0].exit_code == 2
     assert str(control.directory) in told[0].hint
+
+
+def test_who_waits_for_an_answer_is_told_why_the_session_was_stopped(bench: Bench) -> None:
+    session = bench.session(ONCE).up()
+    control = Control(Path(session.background.status().dir))
+
+    def lose_the_agent() -> None:
+        session.wait_count(e.ReplicaSpawned, 2)
+        os.kill(json.loads((control.directory / "processes.json").read_text("utf-8"))["agent"]["pid"], signal.SIGKILL)
+
+    killer = threading.Thread(target=lose_the_agent)
+    killer.start()
+    with pytest.raises(EnvspecError, match=r"before this was done: restart once \(the agent is gone\)"):
+        control.fault("restart", "once")
+    killer.join()
 
 
 def test_an_answer_that_was_cut_short_is_none(tmp_path: Path) -> None:
