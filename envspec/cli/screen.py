@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from envspec.cli import terminal
+from envspec.cli.suspension import when_suspended
 from envspec.plan import events as e
 from envspec.report.downloads import Downloads, downloads_after
 from envspec.report.event_lines import download_line, event_line
@@ -96,9 +99,11 @@ class LiveScreen:
         self._lines = LineScreen(stream)
         self._progress: Progress | None = None
         self._began = 0.0
+        self._restored: Callable[[], None] = lambda: None
         self._live: Live | None = None
         self._wanted = False
-        self._changing = threading.Lock()
+        # Reentrant, because a signal may come while this thread holds it.
+        self._changing = threading.RLock()
 
     def event(self, event: e.Event, status: SessionStatus) -> None:
         """Take the event into the table; write it as a line where no table stands."""
@@ -112,8 +117,12 @@ class LiveScreen:
                 self._lines.event(event, status)
         elif not self._wanted and not isinstance(event, EARLY):
             self._wanted = True
-            # In a thread: rich takes 100 ms to import, in which the session has services to start.
-            threading.Thread(target=self._open, daemon=True).start()
+            self._restored = when_suspended(self._away)
+            self._open_beside()
+
+    def _open_beside(self) -> None:
+        # In a thread: rich takes 100 ms to import, in which the session has services to start.
+        threading.Thread(target=self._open, daemon=True).start()
 
     def _open(self) -> None:
         from rich.console import Console
@@ -146,6 +155,17 @@ class LiveScreen:
         """Take the table away and give the cursor back."""
         with self._changing:
             self._wanted = False
-            live, self._live = self._live, None
-            if live is not None:
-                live.stop()
+            self._take_away()
+        self._restored()
+
+    @contextmanager
+    def _away(self) -> Iterator[None]:
+        with self._changing:
+            self._take_away()
+            yield
+        self._open_beside()
+
+    def _take_away(self) -> None:
+        live, self._live = self._live, None
+        if live is not None:
+            live.stop()

@@ -9,9 +9,12 @@ import re
 import signal
 import struct
 import subprocess
+import sys
 import termios
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,6 +119,43 @@ def test_other_commands_are_coloured_and_never_wider_than_the_terminal(pair: Any
     assert COLOUR.search(terminal.text)
     if argv != ["logs"]:
         assert max(map(len, terminal.words.splitlines())) <= 80
+
+
+JOB = """\
+#!{python}
+import subprocess, sys
+job = subprocess.Popen(["{program}", *sys.argv[1:]], process_group=0)
+print("job", job.pid, flush=True)
+sys.exit(job.wait())
+"""
+"""What starts a command as a shell does, as a job of its own. The system stops no other, which nobody could wake."""
+
+
+@pytest.mark.parametrize("argv", [["up"], ["up", "-d"]], ids=" ".join)
+def test_ctrl_z_gives_the_cursor_back_until_it_goes_on(
+    envspec: Any, eventually: Callable[..., Any], argv: list[str]
+) -> None:
+    envspec.write(SLOW.replace("sleep 0.5", "until [ -e $GO ]; do sleep 0.02; done"))
+    shell = envspec.project / "shell"
+    shell.write_text(JOB.format(python=sys.executable, program=envspec.program))
+    shell.chmod(0o755)
+    go = envspec.project / "go"
+    terminal = Terminal(replace(envspec, program=str(shell)), *argv, GO=str(go))
+    eventually(lambda: HIDE_CURSOR in terminal.text, "a table")
+    job = int(re.findall(r"job (\d+)", terminal.words)[0])
+
+    os.kill(job, signal.SIGTSTP)
+    eventually(lambda: Path(f"/proc/{job}/stat").read_text().rpartition(")")[2].split()[0] == "T", "it is stopped")
+    eventually(lambda: terminal.text.count(SHOW_CURSOR) == terminal.text.count(HIDE_CURSOR), "the cursor is back")
+
+    os.kill(job, signal.SIGCONT)
+    eventually(lambda: terminal.text.count(HIDE_CURSOR) > terminal.text.count(SHOW_CURSOR), "the table again")
+    go.touch()
+    eventually(lambda: "stop  " in terminal.words, "up")
+    if argv == ["up"]:
+        os.kill(job, signal.SIGINT)
+    assert terminal.end() == 0
+    assert terminal.text.count(SHOW_CURSOR) >= terminal.text.count(HIDE_CURSOR)
 
 
 def test_a_failed_start_shows_the_error_with_the_cursor_given_back(envspec: Any) -> None:
