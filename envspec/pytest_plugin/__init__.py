@@ -119,6 +119,15 @@ def _check_presence(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Refuse wrong options at once, once under xdist; with -q there is no header, which would find them, too."""
+    if session.config.getoption("--env") and not hasattr(session.config, "workerinput"):
+        from envspec.pytest_plugin.refusing import check_options
+
+        check_options(session.config, pool_of(session.config).naming)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
     """Begin without the report of an earlier run."""
     if session.config.getoption("--env-report"):
@@ -212,10 +221,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say which environments the tests will run in."""
     names = config.getoption("--env")
-    if names:
-        from envspec.pytest_plugin.refusing import check_options
-
-        check_options(config)
     return list(dict.fromkeys(f"envspec: {pool_of(config).naming.describe(name)}" for name in names))
 
 

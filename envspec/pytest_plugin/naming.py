@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from envspec.errors import EnvspecError
-from envspec.pytest_plugin.text import with_hint
 from envspec.pytest_plugin.wanted import Wanted
 from envspec.spec.find import SUFFIXES, files_to_check, find, name_of
 
@@ -68,10 +67,7 @@ class Naming:
 
     def describe(self, name: str) -> str:
         """Return one line for pytest's header: which environment, from which file."""
-        try:
-            file = self.file(name)
-        except EnvspecError as error:
-            raise pytest.UsageError(with_hint(error)) from error
+        file = self.file(name)
         short = os.path.relpath(file, self._root) if file.is_relative_to(self._root) else str(file)
         return f"{name_of(file)} ({short})"
 

@@ -8,7 +8,7 @@ from typing import NoReturn, TypeGuard
 import pytest
 from _pytest.outcomes import Failed
 
-from envspec.errors import EnvspecError, RequirementError, UsageError
+from envspec.errors import EnvspecError, RequirementError
 from envspec.pytest_plugin.interrupt import StartCutShort
 from envspec.pytest_plugin.naming import Naming
 from envspec.pytest_plugin.text import one_line, reason, whole_story, with_hint
@@ -38,11 +38,13 @@ def check_name(wanted: Wanted, naming: Naming) -> None:
         pytest.fail(unknown, pytrace=False)  # out here, or pytest would show both errors
 
 
-def check_options(config: pytest.Config) -> None:
+def check_options(config: pytest.Config, naming: Naming) -> None:
     """Refuse options that no environment could be started with, before any test runs."""
     try:
+        for name in config.getoption("--env"):
+            naming.file(name)
         assignments("--env-set", config.getoption("--env-set"))
-    except UsageError as error:
+    except EnvspecError as error:
         raise pytest.UsageError(with_hint(error)) from error
 
 

@@ -109,6 +109,22 @@ def test_settings_of_a_marked_environment_have_their_effect(project: pytest.Pyte
     result.stdout.no_fnmatch_line("*nothing to set*")
 
 
+@pytest.mark.parametrize("workers", ["-n0", "-n1"])
+@pytest.mark.parametrize("names", [["--env=nosuch"], ["--env=web", "--env=nosuch"]], ids=["one", "one of two"])
+@pytest.mark.parametrize("loudness", ["-q", "-v"])
+def test_an_option_that_names_no_environment_is_refused_once_before_any_test(
+    project: pytest.Pytester, names: list[str], loudness: str, workers: str
+) -> None:
+    project.makepyfile("def test_it(): open('ran', 'w')\ndef test_other(environment): pass\n")
+
+    result = project.runpytest_subprocess(*names, loudness, workers)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert not (project.path / "ran").exists()
+    result.stderr.fnmatch_lines(["ERROR: there is no environment 'nosuch'*", "hint: *web*"])
+    assert f"{result.stdout}{result.stderr}".count("'nosuch'") == 1
+
+
 def test_an_empty_name_is_refused(project: pytest.Pytester) -> None:
     project.makepyfile("def test_it(environment): pass\n")
 
