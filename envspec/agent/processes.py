@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -36,11 +37,13 @@ def raise_descriptor_limit() -> None:
 class Birth(NamedTuple):
     """A process that was forked and is about to execute its program.
 
-    `report` becomes readable when it does, or cannot.
+    `report` becomes readable when it does, or cannot. `at` is the monotonic time of the fork, taken before it, so that
+    nothing that the process does is earlier.
     """
 
     pid: int
     report: int
+    at: float
 
     def executes(self) -> None:
         """Return when the program is executed, or something has ended the process before. To be called once.
@@ -90,6 +93,7 @@ def fork(command: Command) -> Birth:
     # Until the child has none of our handlers any more, it must not run them. What comes meanwhile waits.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
+        at = time.monotonic()
         pid = os.fork()
         if pid == 0:
             _become(command, program, parent, writing)
@@ -99,7 +103,7 @@ def fork(command: Command) -> Birth:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.close(writing)
-    return Birth(pid, reading)
+    return Birth(pid, reading, at)
 
 
 def _become(command: Command, program: str, parent: int, report: int) -> NoReturn:

@@ -56,6 +56,13 @@ class AgentClient:
         self.stream.sendall(encode({"id": self._last, "do": verb, **arguments}))
         return self._last
 
+    def send_together(self, *messages: Message) -> list[int]:
+        """Send requests that the agent reads at once, as far as one read takes them."""
+        numbers = [self._last + number for number in range(1, len(messages) + 1)]
+        self._last += len(messages)
+        self.stream.sendall(b"".join(encode({"id": n, **m}) for n, m in zip(numbers, messages, strict=True)))
+        return numbers
+
     def result(self, request: int) -> Message:
         self.wait(lambda: request in self._replies, f"the reply to request {request}")
         reply = self._replies.pop(request)

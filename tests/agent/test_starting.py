@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import resource
 import signal
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -127,6 +129,21 @@ def test_of_many_that_start_at_once_each_is_told_what_came_of_it(agent: AgentCli
     recorded = json.loads((agent.directory / "processes.json").read_text())["processes"]
     assert {name: recorded[name]["pid"] for name in pids} == pids
     assert all(Path(f"/proc/{pid}/cmdline").read_bytes() == b"sleep\x0060\x00" for pid in pids.values())
+
+
+def test_a_start_is_told_with_the_time_at_which_its_process_was_made(agent: AgentClient) -> None:
+    """Its neighbour's files keep the agent busy while it already runs."""
+    begin = time.monotonic()
+    tells = [sys.executable, "-I", "-S", "-c", "import time; print(time.monotonic())"]
+    files = {f"{number}": "" for number in range(3000)}
+    asked = agent.send_together(
+        {"do": "start", "replica": agent.plan_json("web", *tells), "start": 0},
+        {"do": "start", "replica": agent.plan_json("slow", "true", files=files), "start": 0},
+    )
+    at = [agent.result(request)["at"] for request in asked]
+    agent.wait_notice("exited", replica="web")
+    assert begin < at[0] < float(agent.log("web"))
+    assert at[0] < at[1]
 
 
 def test_a_signal_in_the_instant_of_a_start_is_not_lost_and_ends_only_that_service(agent: AgentClient) -> None:
