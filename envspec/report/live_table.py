@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from envspec.report import states
 from envspec.report.downloads import download_row, download_words
 from envspec.report.progress import Progress, shown_state
-from envspec.report.replicas import Row, replica_row, table, trouble
-from envspec.report.text import BLANK, Line, Span, clip, columns, indent, line
+from envspec.report.replicas import GAP, SECONDS, Row, replica_row, table, trouble
+from envspec.report.text import BLANK, Line, Span, clip, columns, indent, line, shortened, width
 from envspec.session.status import ReplicaStatus
 
 SETTLED = ("healthy", "succeeded")
 AROUND = 6
 """Lines that the table leaves to its header, footer, the blank ones between, and the cursor."""
 INDENT = 2
+NAME, REASON = 1, 4
+"""The cells of a row that may be cut: a name, in its middle, and at its end why a service is not up."""
+NARROWEST = 8
+"""Columns of a name that are shown at least, though its state be cut: `pre….12`."""
 WIDE = 110
 """Columns from which on rows have room for whole URLs."""
 
@@ -44,18 +50,27 @@ def _body(progress: Progress, now: float, size: tuple[int, int]) -> list[Line]:
     if len(models) + len(replicas) <= room:
         rows = [*models]
         rows += [replica_row(replica, now, urls=size[0] >= WIDE) for replica in replicas]
+        narrow = _narrow([row.cells for row in rows], SECONDS, size[0] - INDENT)
+        rows = [replace(row, cells=cells) for row, cells in zip(rows, narrow, strict=True)]
         whole = table(rows, size[0] - INDENT)
         return whole if len(whole) <= room else table(rows, size[0] - INDENT, whole=False)
     shown = _cut(table(models, size[0] - INDENT, whole=False), max(1, room // 3), "models")
-    return [*shown, *_services(progress, now, max(2, room - len(shown)))]
+    return [*shown, *_services(progress, now, max(2, room - len(shown)), size[0] - INDENT)]
 
 
-def _services(progress: Progress, now: float, room: int) -> list[Line]:
+def _narrow(rows: Sequence[Sequence[Span]], kept: int, limit: int) -> list[list[Span]]:
+    """Return cells with names that leave room for the rest of the first `kept`, and for a `…` in place of others."""
+    widths = [max((width(row[i][0]) for row in rows), default=0) for i in range(kept) if i != NAME]
+    room = max(NARROWEST, limit - sum(each + GAP for each in widths if each) - GAP - 1)
+    return [[mark, (shortened(name, room), style), *others] for mark, (name, style), *others in rows]
+
+
+def _services(progress: Progress, now: float, room: int, limit: int) -> list[Line]:
     services = [list(group) for _, group in groupby(progress.status.services.values(), key=lambda item: item.service)]
     if len(services) > room:
         services.sort(key=lambda group: all(replica.state in SETTLED for replica in group))
     rows = [_service_row(group, now) for group in services]
-    return _cut(columns(rows, right=frozenset({2})), room, "services")
+    return _cut(columns(_narrow(rows, REASON, limit), right=frozenset({2})), room, "services")
 
 
 def _cut(lines: list[Line], room: int, what: str) -> list[Line]:

@@ -89,6 +89,14 @@ def clip(item: Line, limit: int) -> Line:
     return (*kept, ("…", "dim"))
 
 
+def shortened(name: str, limit: int) -> str:
+    """Return a name within `limit` columns, cut in its middle: what tells names apart often stands at their end."""
+    if width(name) <= limit:
+        return name
+    tail = (limit - 1) // 2
+    return f"{name[: limit - 1 - tail]}…{name[len(name) - tail :]}"
+
+
 def _first_columns(text: str, limit: int) -> str:
     if text.isascii():
         return text[: max(0, limit)]

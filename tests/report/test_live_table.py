@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -254,3 +255,20 @@ def test_more_services_than_lines_show_the_unfinished_first(long_plan: Callable[
     assert "service_8" in picture
     assert "service_9" in picture
     assert "… and 7 more services" in picture
+
+
+def test_long_names_leave_room_for_their_numbers_and_states(wide_plan: Callable[[int], Plan]) -> None:
+    plan, name = wide_plan(3), "prefill-worker-with-a-name-as-lon-as-this"
+    [service] = plan.services
+    named = [replace(one, name=f"{name}.{one.index}", service=name) for one in service.replicas]
+    plan = replace(plan, services=(replace(service, name=name, replicas=tuple(named)),))
+    starting = [e.ReplicaStarting(replica=f"{name}.0"), e.ReplicaSpawned(replica=f"{name}.0", pid=1, argv=("x",))]
+    refused = e.CheckAnswered(replica=f"{name}.0", check="x (http)", passed=False, answer="refused", tries=1)
+    lines = drawn(plan, [*starting, refused], 1.0, (40, 24)).splitlines()
+
+    assert [line[2:] for line in lines if "as-this" in line] == [
+        "⠋  prefill-wor…-as-this.0  starting  …",
+        "·  prefill-wor…-as-this.1  waiting",
+        "·  prefill-wor…-as-this.2  waiting",
+    ]
+    assert "  ⠋  pref…his  3 replicas  1 starting · 2 w…" in drawn(plan, starting, 1.0, (40, 8)).splitlines()
