@@ -258,7 +258,7 @@ def test_more_services_than_lines_show_the_unfinished_first(long_plan: Callable[
 
 
 def test_long_names_leave_room_for_their_numbers_and_states(wide_plan: Callable[[int], Plan]) -> None:
-    plan, name = wide_plan(3), "prefill-worker-with-a-name-as-lon-as-this"
+    plan, name = wide_plan(4), "prefill-worker-with-a-name-as-lon-as-this"
     [service] = plan.services
     named = [replace(one, name=f"{name}.{one.index}", service=name) for one in service.replicas]
     plan = replace(plan, services=(replace(service, name=name, replicas=tuple(named)),))
@@ -270,5 +270,6 @@ def test_long_names_leave_room_for_their_numbers_and_states(wide_plan: Callable[
         "⠋  prefill-wor…-as-this.0  starting  …",
         "·  prefill-wor…-as-this.1  waiting",
         "·  prefill-wor…-as-this.2  waiting",
+        "·  prefill-wor…-as-this.3  waiting",
     ]
-    assert "  ⠋  pref…his  3 replicas  1 starting · 2 w…" in drawn(plan, starting, 1.0, (40, 8)).splitlines()
+    assert "  ⠋  pref…his  4 replicas  1 starting ·…" in drawn(plan, starting, 1.0, (40, 8)).splitlines()
