@@ -15,6 +15,8 @@ from envspec.agent.program import DEFAULT_PATH, SpawnError, find_program
 
 RESTORED = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ)
 """Signals that we or Python handle or ignore; an ignored one would stay so in the service."""
+_EXECUTING = b"\0"
+"""What a forked process says last before its exec: the pipe that then closes by it closes by a death as well."""
 _LIMITS = resource.getrlimit(resource.RLIMIT_NOFILE)
 
 
@@ -45,21 +47,24 @@ class Birth(NamedTuple):
     report: int
     at: float
 
-    def executes(self) -> None:
-        """Return when the program is executed, or something has ended the process before. To be called once.
+    def executes(self) -> bool:
+        """Return True when the program is executed, False when something has ended the process before.
+
+        To be called once. A process that is ended within its exec counts as one that was ended right after it.
 
         Raises:
             SpawnError: it cannot be executed. The process is ending, and still has to be waited for.
         """
         # Ends with exec, which closes the pipe: a service that runs is never reported as one that failed to.
         with os.fdopen(self.report, "rb") as report:
-            failure = report.read().decode()
-        if failure:
-            raise SpawnError(failure)
+            told = report.read()
+        if failure := told.removeprefix(_EXECUTING):
+            raise SpawnError(failure.decode())
+        return told == _EXECUTING
 
 
 def spawn(command: Command) -> int:
-    """Start a process and return its pid once it executes the program.
+    """Start a process and return its pid once it executes the program, or something has ended it before.
 
     It is the leader of a session of its own, and killed by the kernel should we end first. It inherits no descriptor
     but the three: all others close on exec.
@@ -124,6 +129,7 @@ def _become(command: Command, program: str, parent: int, report: int) -> NoRetur
             doing = f"cannot enter the working directory {command.cwd}"
             os.chdir(command.cwd)
             doing = f"cannot execute {program}"
+            os.write(report, _EXECUTING)
             os.execve(program, command.argv, command.env)  # noqa: S606  a shell is what the file may ask for itself
     except (OSError, ValueError) as error:
         os.write(report, f"{doing}: {_reason(error, program)}".encode(errors="replace"))

@@ -14,7 +14,7 @@ from envspec.agent.processes import Birth
 from envspec.agent.readiness import Readiness
 from envspec.agent.reaper import Exit
 from envspec.agent.record import Record
-from envspec.agent.starting import Starter, refusals
+from envspec.agent.starting import Starter, cut_off, refusals
 from envspec.agent.stopping import ORPHANS_GRACE, Outcome, Stopping
 from envspec.agent.tree import send
 from envspec.errors import BackendError, ServiceStartError, StateDirectoryError
@@ -30,9 +30,10 @@ NOT_YET = Exit()
 class Running:
     """One start of a replica.
 
-    `call` asked for it and is still to be answered, which happens when the program is executed; `failed` says that it
-    could not be. `log_start` is the offset in its log where this start begins. `ordered` says that its end was asked
-    for.
+    `call` asked for it and is still to be answered, which happens when the program is executed; `cut_off` is that call
+    where something ended the process before, which its exit tells. `failed` says that the program could not be
+    executed, or was not. `log_start` is the offset in its log where this start begins. `ordered` says that its end was
+    asked for.
     """
 
     plan: ReplicaPlan
@@ -41,6 +42,7 @@ class Running:
     log_start: int
     stopping: Stopping
     call: Call | None
+    cut_off: Call | None = None
     failed: bool = False
     ordered: bool = False
     ending: bool = False
@@ -165,7 +167,7 @@ class Services:
         self._node.loop.watch(running.birth.report, lambda: self._born(running))
 
     def _born(self, running: Running) -> None:
-        """Answer whoever asked for the start: the program is executed, or cannot be."""
+        """Answer whoever asked for the start, unless the process was ended before it could tell."""
         call, running.call = running.call, None
         if call is not None:
             self._node.loop.forget(running.birth.report)
@@ -174,7 +176,9 @@ class Services:
     def _answer(self, call: Call, running: Running) -> None:
         try:
             with refusals(running.plan):
-                running.birth.executes()
+                if not running.birth.executes():
+                    running.cut_off = call
+                    return
             self._record.write()
         except (ServiceStartError, StateDirectoryError, OSError):
             running.failed = running.ending = True
@@ -193,6 +197,7 @@ class Services:
         plan = running.plan
         self._family.leader_reaped(plan.name)
         self._born(running)  # it may have ended before we looked
+        self._refuse_cut_off(running)
         self._readiness.end(plan.name, told=True)
         if not running.failed:
             self._node.notify(
@@ -210,6 +215,12 @@ class Services:
         else:
             running.ending = True
             running.stopping.ask(signal.SIGTERM, min(plan.stop.timeout, ORPHANS_GRACE))
+
+    def _refuse_cut_off(self, running: Running) -> None:
+        """Answer who asked for a start that something ended before the program was executed."""
+        if running.cut_off is not None:
+            running.failed = True
+            running.cut_off.fail(cut_off(running.plan, running.exit, ordered=running.ordered))
 
     def _gone(self, running: Running) -> None:
         self._family.remove(running.plan.name)

@@ -13,6 +13,7 @@ from envspec.agent.holds import Holds
 from envspec.agent.logs import Logs
 from envspec.agent.processes import Birth, Command, fork
 from envspec.agent.program import SpawnError
+from envspec.agent.reaper import Exit
 from envspec.agent.storage import write_text, writing
 from envspec.errors import ServiceStartError
 from envspec.plan.plan import ReplicaPlan
@@ -67,3 +68,13 @@ def refusals(plan: ReplicaPlan) -> Iterator[None]:
         yield
     except SpawnError as error:
         raise ServiceStartError(f"{plan.name}: {error}", service=plan.name, hint=plan.hint) from error
+
+
+def cut_off(plan: ReplicaPlan, how: Exit, *, ordered: bool) -> ServiceStartError:
+    """Return the error for a process that ended before it executed its program: by an order, or by somebody else."""
+    program = plan.argv[0]
+    if ordered:
+        return ServiceStartError(f"{plan.name} was stopped before it executed {program}", service=plan.name)
+    ended = f"was ended by {how.signal}" if how.signal else f"exited with code {how.exit_code}"
+    hint = "something ended it: a kill by name, or the out-of-memory killer (dmesg says so)"
+    return ServiceStartError(f"{plan.name}: it {ended} before it executed {program}", service=plan.name, hint=hint)

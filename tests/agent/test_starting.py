@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import signal
 import sys
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from envspec.agent import tree
 from envspec.errors import BackendError, ServiceStartError
-from tests.agent.agent_client import AgentClient, agent_in, alive
+from tests.agent.agent_client import AgentClient, agent_in, alive, state
 
+START_CAUGHT = 3
 SELF_PORTRAIT = """
 import json, os
 print(json.dumps({
@@ -147,16 +150,49 @@ def test_a_start_is_told_with_the_time_at_which_its_process_was_made(agent: Agen
 
 
 def test_a_signal_in_the_instant_of_a_start_is_not_lost_and_ends_only_that_service(agent: AgentClient) -> None:
+    """Where it comes before the exec, nothing was started; else that is told, and then its exit."""
     for start in range(20):
         plan = agent.plan_json("web", "sleep", "60")
         asked = agent.send("start", replica=plan, start=start)
         stopped = agent.send("stop", replica="web", signal="TERM", timeout=30.0)
-        pid = agent.result(asked)["pid"]
         assert agent.result(stopped) == {"killed": False, "exit_code": None, "signal": "SIGTERM", "survivors": []}
-        exited = agent.wait_notice("exited", replica="web", start=start)
-        assert (exited["pid"], exited["stopping"]) == (pid, True)
-        assert not alive([pid])
+        exits = agent.heard("exited", replica="web", start=start)
+        pid, refusal = 0, ""
+        try:
+            pid = agent.result(asked)["pid"]
+        except ServiceStartError as error:
+            refusal = str(error)
+        assert refusal in ("", "web was stopped before it executed sleep")
+        assert [(exited["pid"], exited["stopping"]) for exited in exits] == ([] if refusal else [(pid, True)])
+        assert refusal or not alive([pid])
     assert agent.call("renew") == {}
+
+
+def test_a_process_that_is_killed_before_its_exec_was_not_started(agent: AgentClient) -> None:
+    pid, asked = caught_before_exec(agent)
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(ServiceStartError) as caught:
+        agent.result(asked)
+    assert str(caught.value) == "web: it was ended by SIGKILL before it executed sleep"
+    assert "out-of-memory killer" in str(caught.value.hint)
+    assert not agent.heard("exited", start=START_CAUGHT)
+    assert agent.start("web", "sleep", "60", start=START_CAUGHT + 1)
+
+
+def caught_before_exec(agent: AgentClient) -> tuple[int, int]:
+    """Pause a process between its fork and its exec; return its pid, and the number of the request to start it."""
+    pause = {"do": "signal", "replica": "web", "signal": "STOP"}
+    for _ in range(100):
+        start = {"do": "start", "replica": agent.plan_json("web", "sleep", "60"), "start": START_CAUGHT}
+        asked, paused = agent.send_together(start, pause)
+        agent.result(paused)
+        [pid] = [pid for pid in tree.children(agent.agent) if state(pid) == "T"]
+        if tree.command_of(pid) == tree.command_of(agent.agent):
+            return pid, asked
+        agent.result(asked)
+        agent.stop("web", stop_signal="KILL")
+        agent.notices.clear()
+    pytest.fail("each was faster than the signal that followed it")
 
 
 def test_an_exit_is_told_with_its_code_or_signal(agent: AgentClient) -> None:
