@@ -72,7 +72,10 @@ class _Evaluation:
         try:
             value = plain_data(parse(text, source))
         except SpecError as error:
-            self.findings.diagnostics.extend(error.diagnostics)
+            for problem in error.diagnostics:
+                shown = text.splitlines()[problem.line - 1 : problem.line] or [""]
+                hint = "\n".join(filter(None, [shown[0], f"{' ' * (problem.column - 1)}^ here", problem.hint]))
+                self.findings.add(mark, problem.code, f"{source}: {problem.message}", hint)
             return default
         if _fits(value, default):
             return value

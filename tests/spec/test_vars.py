@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from envspec.errors import SpecError
 from envspec.spec.environment import Environment
 
 Load = Callable[..., Environment]
@@ -83,6 +85,15 @@ def test_a_given_value_of_another_type_is_refused(refused: Refused, name: str, g
     (finding,) = refused(TYPED, sets={name: given})
     assert f"wrong-type: --set {name}={given}: this var is" in finding
     assert "True" not in finding  # a bool is said as the file writes it
+
+
+def test_a_given_value_that_is_no_yaml_is_shown_with_its_place(load_text: Load) -> None:
+    with pytest.raises(SpecError) as caught:
+        load_text(TYPED, sets={"list": '[3, "a'})
+    (finding,) = caught.value.diagnostics
+    assert Path(finding.file).is_file(), "what is counted and quoted as a file is one"
+    assert (finding.code, finding.message) == ("syntax", "--set list: the quote that opens here is never closed")
+    assert finding.hint == '[3, "a\n    ^ here'
 
 
 def test_set_wins_over_the_environment_and_reaches_what_uses_the_var(load_text: Load) -> None:
