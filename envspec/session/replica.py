@@ -81,7 +81,8 @@ class Replica:
         """
         if self.attempt is None or self.plan.attached:
             return
-        stop, began, ran = self.plan.stop, time.monotonic(), self.runs
+        stop, began = self.plan.stop, time.monotonic()
+        ran = self.runs and not self._run.agent.lost.done()  # else it has ended with the agent: nobody stops it
         if ran:
             self._run.log.record(e.ReplicaStopping(replica=self.plan.name, signal=f"SIG{stop.signal}"))
         answer = await self._run.agent.request_within(

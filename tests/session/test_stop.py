@@ -198,6 +198,7 @@ def test_a_session_whose_agent_is_killed_ends_with_all_it_ran(bench: Bench) -> N
     failed = session.wait(e.SessionFailed)
     assert failed.error == "AgentLostError"
     assert failed.hint.endswith(f"{session.background.status().dir}/agent.log")
+    assert not session.of(e.ReplicaStopping), "there is nobody who would send a signal"
     assert all(is_gone(event.pid) for event in session.of(e.ReplicaSpawned))
     eventually(lambda: session.background.status().state == "failed")
 
