@@ -6,16 +6,23 @@ import select
 import socket
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 
 from envspec.agent.loop import READ, WRITE, Loop
 from envspec.agent.wire import Message, OutputQueue, Splitter, WireError, decode
 
 CHUNK = 65536
+TURN = 0.010
+"""Seconds after which no further message of those that have come is handed on before the loop has gone round. One read
+may hold the starts of a hundred services, each of a millisecond, in which no death was noticed."""
 
 
 class Connection:
-    """A socket on the loop. `on_message` gets each message, `on_lost` is called once when the stream has ended."""
+    """A socket on the loop. `on_message` gets each message, `on_lost` is called once when the stream has ended.
+
+    What is not handed on by then is dropped: nobody is left who would hear the answers.
+    """
 
     def __init__(
         self, loop: Loop, stream: socket.socket, on_message: Callable[[Message], None], on_lost: Callable[[], None]
@@ -26,6 +33,7 @@ class Connection:
         self._on_message = on_message
         self._on_lost = on_lost
         self._splitter = Splitter()
+        self._received: deque[Message] = deque()
         self._queue = OutputQueue()
         self._open = True
         self._silent = False
@@ -73,8 +81,17 @@ class Connection:
             sys.excepthook(WireError, error, error.__traceback__)  # it stands in agent.log
             self._lose()
             return
-        for message in messages:
-            self._on_message(message)
+        if messages and not self._received:  # else the next turn is due already
+            self._loop.after(0.0, self._hand_on)
+        self._received += messages
+
+    def _hand_on(self) -> None:
+        """Hand on what has come, in its order, for a TURN; the rest behind what else is ready by then."""
+        end = time.monotonic() + TURN
+        while self._received and time.monotonic() < end:
+            self._on_message(self._received.popleft())
+        if self._received:
+            self._loop.after(0.0, self._hand_on)
 
     def _write(self) -> None:
         self._to_write = False
@@ -92,5 +109,6 @@ class Connection:
     def _lose(self) -> None:
         if self._open:
             self._open = False
+            self._received.clear()
             self._loop.forget(self._stream.fileno())
             self._on_lost()
