@@ -113,6 +113,8 @@ class AgentClient:
                     # Whoever waits for a reply hears it before the notices behind it: a process is known by its pid
                     # before it has exited. Lines that are here already would else be read without a pause.
                     await asyncio.sleep(0)
+        except ConnectionError:
+            pass  # what a write meets that comes before its end is read
         except (OSError, ValueError) as error:
             ended = f"{type(error).__name__}: {error}"
         if not self._stream.reader.at_eof():

@@ -98,6 +98,15 @@ def test_whoever_waits_is_told_when_the_stream_ends_or_turns_to_nonsense(last: b
     play(scenario)
 
 
+def test_an_end_of_the_stream_that_a_request_meets_first_is_told_like_any_other() -> None:
+    async def scenario(client: AgentClient, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+        with pytest.raises(AgentLostError, match=r"the agent is gone \(its end of the stream was closed\)"):
+            await client.request("lease")
+
+    play(scenario)
+
+
 def test_a_reply_that_nobody_waits_for_any_more_is_left_out() -> None:
     async def scenario(client: AgentClient, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked = asyncio.create_task(client.request("start"))
