@@ -107,6 +107,17 @@ class Explainer:
             hint = pip_hint(self._plan.argv[:1])
         return await self._explain(ServiceStartError, str(error), attempt, hint=hint)
 
+    async def not_executed(self, attempt: Attempt) -> ServiceError:
+        """A process came to be, but its program was not executed within `start_timeout`."""
+        name, timeout = self._plan.name, format_seconds(self._plan.start_timeout)
+        why = f"its process was made, but had not executed {' '.join(self._plan.argv[:1])} yet"
+        return await self._explain(
+            ServiceStartError,
+            f"{name} did not start within its start_timeout of {timeout}: {why}",
+            attempt,
+            hint="what keeps it is most often the disk that the program is on, such as a network mount that hangs",
+        )
+
     async def hear_last_answers(self) -> None:
         """Return when the agent has told how often which validator was asked, and whatever it had to say before."""
         with suppress(EnvspecError, TimeoutError):  # then the answers that were told on the way have to do

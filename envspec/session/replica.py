@@ -7,9 +7,9 @@ import time
 from typing import Any
 
 from envspec.agent.wire import Message
-from envspec.errors import AgentLostError, EnvspecError, ServiceStartError, ServiceStopError, StateDirectoryError
+from envspec.errors import AgentLostError, EnvspecError, ServiceStartError, ServiceStopError
 from envspec.plan import events as e
-from envspec.plan.codec import from_json, to_json
+from envspec.plan.codec import from_json
 from envspec.plan.plan import Check, ReplicaPlan, ServicePlan
 from envspec.session.aftermath import Aftermath
 from envspec.session.asking import ask_once
@@ -20,6 +20,7 @@ from envspec.session.explain import Explainer
 from envspec.session.notices import tell
 from envspec.session.restarts import Restarts
 from envspec.session.run import Run
+from envspec.session.spawning import spawned
 
 STOP_PATIENCE = 10.0
 """Seconds beyond a replica's own time in which the agent must have stopped it: SIGKILL and reaping take it five at the
@@ -195,10 +196,7 @@ class Replica:
         return await self._loss(attempt)
 
     async def _spawn(self, attempt: Attempt) -> None:
-        try:
-            answer = await self._run.agent.request("start", replica=to_json(self.plan), start=attempt.number)
-        except (ServiceStartError, StateDirectoryError) as error:
-            raise await self._explain.not_started(attempt, error) from error
+        answer = await spawned(self._run.agent, self.plan, attempt, self._explain)
         attempt.spawned = answer.get("at", attempt.spawned)
         if (pid := answer.get("pid")) is not None:
             attempt.pid = pid
