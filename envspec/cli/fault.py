@@ -38,7 +38,7 @@ name_argument = click.argument("name", metavar="SERVICE[.N]")
 
 @click.command(help=COMMANDS["kill"][1])
 @name_argument
-@click.option("--signal", default="KILL", metavar="NAME", show_default=True, help="Another signal, without SIG.")
+@click.option("--signal", default="KILL", metavar="NAME", show_default=True, help="Another signal, by name or number.")
 @click.option(
     "--child", default="", metavar="TEXT", help="Signal the one descendant whose name or command line contains TEXT."
 )

@@ -22,7 +22,7 @@ def settled(environ: Mapping[str, str]) -> dict[str, str]:
 def own_cache(environ: Mapping[str, str]) -> Path:
     """Return envspec's cache: $ENVSPEC_CACHE_DIR, $XDG_CACHE_HOME/envspec or ~/.cache/envspec."""
     if chosen := environ.get("ENVSPEC_CACHE_DIR"):
-        return Path(chosen).absolute()
+        return _expanded(chosen).absolute()
     return _user_cache(environ) / "envspec"
 
 
