@@ -44,11 +44,13 @@ class Log:
     def open_for_service(self) -> int:
         """Return a new descriptor that appends, for a service's stdout and stderr.
 
+        It is of the file that we read, whatever has its name by now: to open a FIFO would wait for its reader.
+
         Raises:
             StateDirectoryError: the file cannot be opened.
         """
         with writing(self.path):
-            return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            return os.open(f"/proc/self/fd/{self._descriptor}", os.O_WRONLY | os.O_APPEND)
 
     def sample(self) -> None:
         """Note the size, if it has changed, and give the disk back what exceeds the bound.

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +37,14 @@ def writing(path: Path | str) -> Iterator[None]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file and the directories above it.
+    """Write a file and the directories above it. Whatever has its name is replaced, and not written to or waited for.
 
     Raises:
         StateDirectoryError: it cannot be written.
     """
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, errors="surrogateescape")
+        _replace(path, text, 0o666)
 
 
 def replace_json(path: Path, data: Any) -> None:
@@ -53,13 +53,20 @@ def replace_json(path: Path, data: Any) -> None:
     Raises:
         StateDirectoryError: it cannot be written.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     with writing(path):
-        try:
-            with draft.open("w") as file:
-                os.fchmod(file.fileno(), 0o600)
-                file.write(json.dumps(data))
-            draft.replace(path)
-        except OSError:
+        _replace(path, json.dumps(data), 0o600)
+
+
+def _replace(path: Path, text: str, permissions: int) -> None:
+    # A service may have put anything in the way: to open its FIFO would wait for ever, in the agent's only thread.
+    draft = path.with_name(f".{os.getpid()}.draft")
+    try:
+        draft.unlink(missing_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, permissions)
+        with os.fdopen(descriptor, "w", errors="surrogateescape") as file:
+            file.write(text)
+        draft.replace(path)
+    except OSError as error:
+        with suppress(OSError):
             draft.unlink(missing_ok=True)
-            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error

@@ -76,7 +76,8 @@ class LogScanner:
         comes after it any more: half of a line may match what the whole does not.
         """
         if self._found is None:
-            with suppress(FileNotFoundError), self._path.open("rb", buffering=0) as log:
+            # The service may have put anything in its place: a FIFO must not be waited for, a directory is no answer.
+            with suppress(OSError), os.fdopen(os.open(self._path, os.O_RDONLY | os.O_NONBLOCK), "rb", 0) as log:
                 self._found = self._scan(log.fileno(), limit)
         return self._found
 
