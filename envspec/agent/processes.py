@@ -15,7 +15,7 @@ from envspec.agent.program import DEFAULT_PATH, SpawnError, find_program
 
 RESTORED = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ)
 """Signals that we or Python handle or ignore; an ignored one would stay so in the service."""
-_EXECUTING = b"\0"
+EXECUTING = b"\0"
 """What a forked process says last before its exec: the pipe that then closes by it closes by a death as well."""
 _LIMITS = resource.getrlimit(resource.RLIMIT_NOFILE)
 
@@ -36,31 +36,41 @@ def raise_descriptor_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (_LIMITS[1], _LIMITS[1]))
 
 
-class Birth(NamedTuple):
+class Birth:
     """A process that was forked and is about to execute its program.
 
-    `report` becomes readable when it does, or cannot. `at` is the monotonic time of the fork, taken before it, so that
-    nothing that the process does is earlier.
+    `report` becomes readable when there is more to know of that. `at` is the monotonic time of the fork, taken before
+    it, so that nothing that the process does is earlier.
     """
 
-    pid: int
-    report: int
-    at: float
+    def __init__(self, pid: int, report: int, at: float) -> None:
+        self.pid = pid
+        self.report = report
+        self.at = at
+        self._told = b""
+
+    def is_decided(self) -> bool:
+        """Return whether the program is executed, cannot be, or something has ended the process before."""
+        try:
+            while data := os.read(self.report, 4096):
+                self._told += data
+        except BlockingIOError:
+            return False
+        return True  # its end closes on exec: a service that runs is never reported as one that failed to
 
     def executes(self) -> bool:
         """Return True when the program is executed, False when something has ended the process before.
 
-        To be called once. A process that is ended within its exec counts as one that was ended right after it.
+        To be called once, when it is decided. A process that is ended within its exec counts as one that was ended
+        right after it.
 
         Raises:
             SpawnError: it cannot be executed. The process is ending, and still has to be waited for.
         """
-        # Ends with exec, which closes the pipe: a service that runs is never reported as one that failed to.
-        with os.fdopen(self.report, "rb") as report:
-            told = report.read()
-        if failure := told.removeprefix(_EXECUTING):
+        os.close(self.report)
+        if failure := self._told.removeprefix(EXECUTING):
             raise SpawnError(failure.decode())
-        return told == _EXECUTING
+        return self._told == EXECUTING
 
 
 def spawn(command: Command) -> int:
@@ -73,6 +83,8 @@ def spawn(command: Command) -> int:
         SpawnError: the program, its interpreter or the working directory is not there or not usable.
     """
     birth = fork(command)
+    os.set_blocking(birth.report, True)
+    birth.is_decided()
     try:
         birth.executes()
     except SpawnError:
@@ -108,6 +120,7 @@ def fork(command: Command) -> Birth:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.close(writing)
+    os.set_blocking(reading, False)
     return Birth(pid, reading, at)
 
 
@@ -129,7 +142,7 @@ def _become(command: Command, program: str, parent: int, report: int) -> NoRetur
             doing = f"cannot enter the working directory {command.cwd}"
             os.chdir(command.cwd)
             doing = f"cannot execute {program}"
-            os.write(report, _EXECUTING)
+            os.write(report, EXECUTING)
             os.execve(program, command.argv, command.env)  # noqa: S606  a shell is what the file may ask for itself
     except (OSError, ValueError) as error:
         os.write(report, f"{doing}: {_reason(error, program)}".encode(errors="replace"))

@@ -16,6 +16,7 @@ from envspec.agent.reaper import Exit
 from envspec.agent.record import Record
 from envspec.agent.starting import Starter, cut_off, refusals
 from envspec.agent.stopping import ORPHANS_GRACE, Outcome, Stopping
+from envspec.agent.traces import Home
 from envspec.agent.tree import send
 from envspec.errors import BackendError, ServiceStartError, StateDirectoryError
 from envspec.plan.codec import from_json
@@ -160,7 +161,7 @@ class Services:
         name = running.plan.name
         self._running[name] = running
         self._oom.watch(lambda: bool(self._running))
-        self._family.add(name, running.pid)
+        self._family.add(name, running.pid, Home(running.plan.log, running.plan.dir, running.plan.cwd))
         self._node.reaper.adopt(running.pid, lambda how: self._exited(running, how))
         running.stopping.when_done(lambda _: self._gone(running))
         self._record.add(name, running.pid)
@@ -168,10 +169,11 @@ class Services:
 
     def _born(self, running: Running) -> None:
         """Answer whoever asked for the start, unless the process was ended before it could tell."""
+        if running.call is None or not running.birth.is_decided():
+            return
         call, running.call = running.call, None
-        if call is not None:
-            self._node.loop.forget(running.birth.report)
-            serve(lambda call: self._answer(call, running), call)
+        self._node.loop.forget(running.birth.report)
+        serve(lambda call: self._answer(call, running), call)
 
     def _answer(self, call: Call, running: Running) -> None:
         try:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from envspec.agent import tree
+from envspec.agent.processes import EXECUTING, Birth
 from envspec.errors import BackendError, ServiceStartError
 from tests.agent.agent_client import AgentClient, agent_in, alive, state
 
@@ -193,6 +194,18 @@ def caught_before_exec(agent: AgentClient) -> tuple[int, int]:
         agent.stop("web", stop_signal="KILL")
         agent.notices.clear()
     pytest.fail("each was faster than the signal that followed it")
+
+
+def test_an_exec_that_takes_its_time_is_waited_for_without_blocking() -> None:
+    report, child = os.pipe()
+    os.set_blocking(report, False)
+    birth = Birth(os.getpid(), report, 0.0)
+    assert not birth.is_decided()
+    os.write(child, EXECUTING)  # and now its program is on a disk that does not answer
+    assert not birth.is_decided()
+    os.close(child)
+    assert birth.is_decided()
+    assert birth.executes()
 
 
 def test_an_exit_is_told_with_its_code_or_signal(agent: AgentClient) -> None:
