@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from envspec.agent.identity import stat_fields
+from envspec.agent.traces import Home, Traces
 from envspec.agent.tree import children, descendants
 
 SESSION_TAG = "ENVSPEC_SESSION"
@@ -34,7 +35,7 @@ class Family:
     """Knows the leaders of all replicas and finds everything that came of them.
 
     Whoever daemonises becomes a child of the agent, a stray. It is recognised by the tags in its environment, else
-    by its session, else because it was seen below a leader before.
+    by its session, else because it was seen below a leader before, else by the traces that it bears.
     """
 
     def __init__(self, session: str) -> None:
@@ -42,9 +43,11 @@ class Family:
         self._leaders: dict[str, int] = {}
         self._alive: set[int] = set()
         self._seen: dict[int, str] = {}
+        self._traces = Traces()
 
-    def add(self, replica: str, leader: int) -> None:
+    def add(self, replica: str, leader: int, home: Home) -> None:
         """Take in a replica that was just spawned."""
+        self._traces.add(replica, home)
         self._leaders[replica] = leader
         self._alive.add(leader)
 
@@ -85,4 +88,4 @@ class Family:
         fields = stat_fields(stray)
         session = int(fields[3]) if fields else -1
         by_session = (name for name, leader in self._leaders.items() if leader == session)
-        return next(by_session, None) or self._seen.get(stray)
+        return next(by_session, None) or self._seen.get(stray) or self._traces.owner(stray)

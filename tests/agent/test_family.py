@@ -7,6 +7,7 @@ import signal
 import subprocess
 
 from envspec.agent.family import Family
+from envspec.agent.traces import Home
 
 SHELL = ["sh", "-c", "sleep 600 & echo up; wait"]
 
@@ -16,7 +17,7 @@ def test_each_process_of_a_replica_is_told_once_the_leader_first() -> None:
     with subprocess.Popen(SHELL, stdout=subprocess.PIPE, start_new_session=True) as leader:
         assert leader.stdout is not None
         leader.stdout.readline()
-        family.add("web", leader.pid)
+        family.add("web", leader.pid, Home("/logs/web.log", "/replicas/web", "/"))
         try:
             told = list(family.leader_first("web"))
         finally:
