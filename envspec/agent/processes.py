@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
@@ -153,7 +154,11 @@ def _become(command: Command, program: str, parent: int, report: int) -> NoRetur
 def _reason(error: OSError | ValueError, program: str) -> str:
     if isinstance(error, FileNotFoundError):
         interpreter = _interpreter(program)
+        if interpreter.endswith("\r"):
+            return f"its interpreter does not exist: {interpreter!r}: the script has Windows line ends"
         return f"its interpreter does not exist: {interpreter}" if interpreter else str(error.strerror)
+    if isinstance(error, OSError) and error.errno == errno.ENOEXEC and not _interpreter(program):
+        return f"{error.strerror}: if it is a script, its first line has to name what runs it, as #!/bin/sh does"
     return str(error.strerror or error) if isinstance(error, OSError) else str(error)
 
 
@@ -164,4 +169,4 @@ def _interpreter(program: str) -> str:
             first = file.readline(256)
     except OSError:
         return ""
-    return first[2:].decode(errors="replace").strip() if first.startswith(b"#!") else ""
+    return first[2:].decode(errors="replace").rstrip("\n").strip(" \t") if first.startswith(b"#!") else ""

@@ -30,9 +30,15 @@ def find_program(name: str, path: str, cwd: str) -> str:
                 return str(candidate)
             unusable = unusable or candidate
     if unusable is not None:
-        raise SpawnError(f"the command is not executable: {unusable}")
+        raise SpawnError(f"the command is not executable: {unusable}; make it so, or name its interpreter before it")
     if "/" not in name:
-        raise SpawnError(f"command not found: {name} (PATH searched: {path})")
+        raise SpawnError(f"command not found: {name} (PATH searched: {path}){_one_word(name)}")
     if Path(cwd, name).is_dir():
         raise SpawnError(f"the command is a directory: {Path(cwd, name)}")
-    raise SpawnError(f"command not found: {Path(cwd, name)}")
+    raise SpawnError(f"command not found: {Path(cwd, name)}{_one_word(name)}")
+
+
+def _one_word(name: str) -> str:
+    """Return what is most likely wrong with a program whose name has a blank in it."""
+    words = name.split()
+    return f"; a command is a list of words: [{', '.join(words)}]" if len(words) > 1 else ""

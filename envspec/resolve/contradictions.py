@@ -29,8 +29,12 @@ def note_contradictions(
         findings.add(args.mark, "args-and-shell", message, "put them into the script")
     elsewhere = failed & {"command", "shell"} or ("commands", service.name) in findings.spoiled
     if not any((spec.command or [])[:1]) and not (spec.shell or "").strip() and not elsewhere:
+        empty = next((node for key in ("command", "shell") if (node := tree.get(key)) is not None), None)
         message = f"the service '{service.name}' has nothing to run"
-        findings.add(service.mark, "no-command", message, "it needs one of command, shell, use or attach")
+        if empty is not None:
+            findings.add(empty.mark, "no-command", f"{message}: this is empty", "a command begins with a program")
+        else:
+            findings.add(service.mark, "no-command", message, "it needs one of command, shell, use or attach")
 
 
 def note_bad_names(tree: MapNode, findings: Findings) -> None:

@@ -77,17 +77,23 @@ def test_a_command_that_does_not_exist_is_named_with_the_path_searched(agent: Ag
 
 def test_a_command_that_cannot_be_executed_says_why(agent: AgentClient, tmp_path: Path) -> None:
     plain, script, broken = tmp_path / "plain", tmp_path / "script", tmp_path / "broken"
+    windows = tmp_path / "windows"
     plain.write_text("text")
     script.write_text("#!/no/such/python -u\n")
     broken.write_text("no program")
-    for file in (script, broken):
+    windows.write_bytes(b"#!/bin/sh\r\necho\r\n")
+    for file in (script, broken, windows):
         file.chmod(0o755)
     refusals = {
-        str(plain): f"the command is not executable: {plain}",
+        str(plain): f"the command is not executable: {plain}; make it so, or name its interpreter before it",
         str(tmp_path): f"the command is a directory: {tmp_path}",
         str(script): f"cannot execute {script}: its interpreter does not exist: /no/such/python -u",
-        str(broken): f"cannot execute {broken}: Exec format error",
+        str(broken): f"cannot execute {broken}: Exec format error: if it is a script, its first line has to name what "
+        "runs it, as #!/bin/sh does",
+        str(windows): f"cannot execute {windows}: its interpreter does not exist: '/bin/sh\\r': the script has Windows "
+        "line ends",
         "./gone": f"command not found: {agent.plan('web').cwd}/gone",
+        "./gone 10": f"command not found: {agent.plan('web').cwd}/gone 10; a command is a list of words: [./gone, 10]",
     }
     for command, refusal in refusals.items():
         with pytest.raises(ServiceStartError) as caught:

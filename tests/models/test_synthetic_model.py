@@ -144,6 +144,11 @@ def test_a_file_that_is_missing_or_cut_short_makes_a_model_incomplete(model: Pat
         ({"head_dim": 31}, "head_dim must be even"),
         ({"hidden_size": 128, "architecture": "qwen2"}, "with qwen2, heads times head_dim must be hidden_size"),
         ({"hidden_size": 100_000}, "may have 100,000,000 weights"),
+        (
+            {"architecture": "qwen2", "layers": 0, "heads": 3, "kv_heads": 2, "vocab_size": 2},
+            r"layers must .*; vocab_size must .*; heads .* must .*; with qwen2",
+        ),
+        ({"kv_heads": 0, "layers": -1}, "layers must be at least 1, not -1; kv_heads must be at least 1, not 0"),
     ],
 )
 def test_sizes_that_do_not_fit_are_refused(options: dict[str, Any], complaint: str) -> None:

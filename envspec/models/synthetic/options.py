@@ -57,17 +57,16 @@ class Synthetic(Record):
 
 def _faults(options: Synthetic) -> Iterator[str]:
     sizes = {name: value for name, value in asdict(options).items() if name not in ("architecture", "seed")}
-    too_small = [f"{name} must be at least 1, not {value}" for name, value in sizes.items() if value < 1]
-    if too_small:
-        yield from too_small
-        return  # the rest would divide by them
-    if options.vocab_size < LEAST_VOCABULARY:
+    too_small = {name: f"{name} must be at least 1, not {value}" for name, value in sizes.items() if value < 1}
+    yield from too_small.values()
+    if options.vocab_size < LEAST_VOCABULARY and "vocab_size" not in too_small:
         yield f"vocab_size must be at least {LEAST_VOCABULARY}, not {options.vocab_size}"
-    if options.heads % options.kv_heads:
+    if not {"heads", "kv_heads"} & too_small.keys() and options.heads % options.kv_heads:
         yield f"heads ({options.heads}) must be a multiple of kv_heads ({options.kv_heads})"
     if options.head_dim % 2:
         yield f"head_dim must be even, not {options.head_dim}: rotary positions take its elements in pairs"
-    if options.architecture == "qwen2" and options.heads * options.head_dim != options.hidden_size:
+    width = options.heads * options.head_dim
+    if options.architecture == "qwen2" and width > 0 and width != options.hidden_size:
         yield f"with qwen2, heads times head_dim must be hidden_size ({options.hidden_size})"
-    if options.weights > MOST_WEIGHTS:
+    if not too_small and options.weights > MOST_WEIGHTS:
         yield f"a synthetic model may have {MOST_WEIGHTS:,} weights, this one would have {options.weights:,}"
