@@ -202,13 +202,15 @@ def test_a_file_that_holds_no_mapping_is_refused(
 
 
 def test_what_cannot_be_opened_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no(*_: Any) -> None:
+    def no(*_: Any, **__: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
     with pytest.raises(SpecError, match="a directory, not a file"):
         source.read(tmp_path)
     with pytest.raises(SpecError, match="there is no such file"):
         source.read(tmp_path / "none.yaml")
-    monkeypatch.setattr(Path, "open", no)  # root may read everything, so no file mode would do
-    with pytest.raises(SpecError, match="cannot be read: Permission denied"):
-        source.read(tmp_path / "env.yaml")
+    (tmp_path / "env.yaml").touch()
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", no)  # root may read everything, so no file mode would do
+        with pytest.raises(SpecError, match="cannot be read: Permission denied"):
+            source.read(tmp_path / "env.yaml")
