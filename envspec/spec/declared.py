@@ -11,7 +11,7 @@ from envspec.spec.environment import Model, Service
 from envspec.spec.findings import Findings
 from envspec.spec.inputs import Surroundings
 from envspec.spec.layers import is_null, without_null_entries, without_nulls
-from envspec.spec.model_source import source_of
+from envspec.spec.model_source import note_misfits, source_of
 from envspec.spec.model_spec import ModelSpec
 from envspec.spec.nodes import MapNode, Node, Scalar
 from envspec.spec.rendering import Scope, render_node
@@ -45,8 +45,11 @@ def _model(key: Scalar, node: Node, scope: Scope, findings: Findings) -> Model |
     rendered = render_node("models", node, scope, findings)
     if rendered is None:  # what is wrong beside a template that failed is told with it
         findings.validated(ModelSpec, without_nulls(node))
+        note_misfits(node.get("synthetic"), findings)
     rendered = without_null_entries(rendered) if rendered is not None else None
     spec = findings.validated(ModelSpec, rendered) if isinstance(rendered, MapNode) else None
+    if spec is None and isinstance(rendered, MapNode):
+        note_misfits(rendered.get("synthetic"), findings)
     if spec is None or source is None or not isinstance(rendered, MapNode):
         return None
     options = spec.options(source)

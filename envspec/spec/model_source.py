@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from envspec.models import SOURCES
+from envspec.models.synthetic.options import misfits
 from envspec.spec.base import is_extension
 from envspec.spec.findings import Findings
 from envspec.spec.layers import is_null
 from envspec.spec.model_spec import ModelSpec, owners
-from envspec.spec.nodes import MapNode, Scalar
+from envspec.spec.nodes import MapNode, Node, Scalar
 
 EXAMPLES = "repo: org/name, path: ./directory, or synthetic: {architecture: qwen3}"
 
@@ -39,3 +40,13 @@ def _fits(model: Scalar, source: Scalar, strangers: list[Scalar], findings: Find
         message = f"'{key.text}' belongs to '{owners()[key.text]}', and '{model.text}' has the source '{source.text}'"
         findings.add(key.mark, "wrong-source", message, f"remove '{key.text}'")
     return not wrong
+
+
+def note_misfits(synthetic: Node | None, findings: Findings) -> None:
+    """Note which sizes of a synthetic model are wrong or do not fit one another, each at a key that is written."""
+    if not isinstance(synthetic, MapNode):
+        return
+    said = {key.text: value.value for key, value in synthetic.items if isinstance(value, Scalar)}
+    for misfit in misfits({**dict.fromkeys((key.text for key, _ in synthetic.items), None), **said}):
+        written = next((value for name in misfit.keys if (value := synthetic.get(name)) is not None), synthetic)
+        findings.add(written.mark, "wrong-value", misfit.message)

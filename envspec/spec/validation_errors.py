@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from envspec.errors import Diagnostic
 from envspec.health import ACTIONS, VALIDATORS
+from envspec.models.synthetic.options import MisfitError
 from envspec.record import Record
 from envspec.spec.diagnostics import at, suggest
 from envspec.spec.fault_spec import ACTIONS as FAULTS
@@ -74,11 +75,17 @@ def diagnostics_of(error: ValidationError, root: Node, model: Any) -> list[Diagn
 
     One finding for each mistake; a scalar whose template failed has been told, and is left out.
     """
-    mistakes = [_Mistake.of(item, root) for item in error.errors(include_url=False)]
+    # Of sizes that do not fit one another each is told where it stands (envspec.spec.model_source).
+    items = [item for item in error.errors(include_url=False) if not _is_misfit(item)]
+    mistakes = [_Mistake.of(item, root) for item in items]
     # An unknown key is wrong whatever its value would have said.
     open_ones = [m for m in mistakes if m.type in _UNKNOWN or not has_template(m.node)]
     found = {_say(mistake, model) for mistake in _without_union_noise(open_ones)}
     return sorted(found, key=lambda diagnostic: (diagnostic.line, diagnostic.column, diagnostic.message))
+
+
+def _is_misfit(item: Mapping[str, Any]) -> bool:
+    return isinstance(item.get("ctx", {}).get("error"), MisfitError)
 
 
 class _Mistake(Record):

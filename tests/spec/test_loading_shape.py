@@ -212,9 +212,9 @@ def test_models_have_their_key_as_name_unless_they_say_another(load_text: Load) 
     assert models["named"].options["layers"] == 2
 
 
-def test_sizes_of_a_model_that_do_not_fit_are_told_at_the_model(refused: Refused) -> None:
-    (finding,) = refused("models:\n  a: {synthetic: {architecture: qwen3, heads: 3, kv_heads: 2}}\n")
-    assert finding.startswith("2:18 wrong-value: 'synthetic'")
+def test_sizes_of_a_model_that_do_not_fit_are_told_at_a_size_that_is_written(refused: Refused) -> None:
+    (finding,) = refused("models:\n  a: {synthetic: {architecture: qwen3, kv_heads: 3}}\n")
+    assert finding == "2:50 wrong-value: heads (2) must be a multiple of kv_heads (3)"
 
 
 def test_a_fixed_block_needs_room_below_its_limit(refused: Refused) -> None:
