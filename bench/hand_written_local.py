@@ -93,7 +93,7 @@ def main(model: str, work: str, *numbers: str) -> None:
             *("--listen-client-urls", f"http://{HOST}:{client}", "--advertise-client-urls", f"http://{HOST}:{client}"),
             *("--listen-peer-urls", f"http://{HOST}:{peer}", "--initial-advertise-peer-urls", f"http://{HOST}:{peer}"),
             *("--initial-cluster", f"etcd=http://{HOST}:{peer}", "--initial-cluster-token", "hand"),
-            *("--heartbeat-interval", "20", "--election-timeout", "200", "--log-level", "warn", "--unsafe-no-fsync"),
+            *("--heartbeat-interval", "10", "--election-timeout", "50", "--log-level", "warn", "--unsafe-no-fsync"),
         ]
     )
     start(

