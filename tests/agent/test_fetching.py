@@ -82,6 +82,7 @@ def test_models_share_one_fetcher_which_ends_when_there_is_nothing_to_do(agent: 
 def test_a_killed_fetcher_fails_its_jobs_with_its_last_words_and_is_replaced(agent: AgentClient, cache: Path) -> None:
     pid = begun(agent, cache)
     waiting = agent.send("fetch", model=model(cache, "large", **LARGE))
+    agent.call("renew")  # by now the fetcher has been asked: what comes after its death is for the next one
     (agent.directory / "fetcher.log").write_text("first\nWarning: the disk is slow\n")
     tree.send(pid, 9)
 
