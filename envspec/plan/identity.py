@@ -12,7 +12,9 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import cache
+from itertools import chain
 from typing import Any
 
 from envspec.plan.codec import to_json
@@ -63,10 +65,20 @@ def _blocks(request: PortRequest) -> Iterator[range]:
     """Yield candidates: from a place that its name chooses on, and beyond the ranges only where those are full."""
     if request.fixed is not None:
         yield range(request.fixed, request.fixed + request.count)
-    starts = [n for low, high in request.ranges for n in range(low, min(high, request.max) - request.count + 2)]
-    first = int(digest(f"{request.replica} {request.port}"), 16) % max(1, len(starts))
-    for number in (*starts[first:], *starts[:first], *range(40000, 2**16)):
+    spans = [range(low, min(high, request.max) - request.count + 2) for low, high in request.ranges]
+    total = sum(map(len, spans))
+    first = int(digest(f"{request.replica} {request.port}"), 16) % max(1, total)
+    turned = (_nth(spans, (first + step) % total) for step in range(total))  # thousands, of which one is taken
+    for number in chain(turned, range(40000, 2**16)):
         yield range(number, number + request.count)
+
+
+def _nth(spans: Iterable[range], place: int) -> int:
+    for span in spans:
+        if place < len(span):
+            return span[place]
+        place -= len(span)
+    raise IndexError(place)
 
 
 def _commit(model: ModelPlan) -> str:
@@ -162,8 +174,12 @@ def _replica(replica: ReplicaPlan) -> Document:
 
 def chosen(replica: ReplicaPlan) -> list[str]:
     """Return the variables that count: those of which the file speaks, and of the inherited ones INHERITED."""
-    counting = [name for name in replica.env if any(fnmatchcase(name, pattern) for pattern in INHERITED)]
-    return sorted({*counting, *replica.spoken_env})
+    return sorted({*filter(_counting().match, replica.env), *replica.spoken_env})
+
+
+@cache
+def _counting() -> re.Pattern[str]:
+    return re.compile("|".join(map(translate, INHERITED)))
 
 
 def _port(request: PortRequest) -> str:
