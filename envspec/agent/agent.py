@@ -22,7 +22,7 @@ from envspec.agent.connection import Connection
 from envspec.agent.identity import boot_id
 from envspec.agent.loop import Loop, Timer
 from envspec.agent.piped import PipedChild
-from envspec.agent.prober_client import early_prober
+from envspec.agent.prober_client import branch_prober
 from envspec.agent.probers import Probers
 from envspec.agent.processes import raise_descriptor_limit
 from envspec.agent.reaper import Reaper
@@ -95,7 +95,7 @@ class Agent:
             tuple(SOURCES.values())  # each is imported when it is looked up; `find` would wait 7 ms for it
         except OSError:  # no descriptor is left: the first request that needs it is told so
             return
-        self._early_prober = early_prober(self.loop, self._reaper)
+        self._early_prober = branch_prober(self.loop, self._reaper)
 
     def shut_down(self) -> None:
         """End everything, whoever died: SIGTERM to all at once, SIGKILL after GRACE."""

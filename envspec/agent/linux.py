@@ -11,6 +11,7 @@ _libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c
 
 # From <linux/prctl.h> and <linux/falloc.h>.
 PR_SET_PDEATHSIG = 1
+PR_SET_NAME = 15
 PR_SET_CHILD_SUBREAPER = 36
 FALLOC_FL_KEEP_SIZE = 1
 FALLOC_FL_PUNCH_HOLE = 2
@@ -30,6 +31,12 @@ def become_subreaper() -> None:
 def die_with_parent(signal_number: int) -> None:
     """Have the kernel send us `signal_number` when the thread that forked us ends. Gone after a fork or setuid."""
     _check(_libc.prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0))
+
+
+def name_process(name: str) -> None:
+    """Let `ps`, `top` and the kernel's messages call us `name`, of which they keep 15 bytes."""
+    text = ctypes.create_string_buffer(name.encode())
+    _check(_libc.prctl(PR_SET_NAME, ctypes.addressof(text), 0, 0, 0))
 
 
 def punch_hole(descriptor: int, offset: int, length: int) -> None:

@@ -12,9 +12,9 @@ from envspec.agent.listeners import Listener, ListenTable
 from envspec.agent.loop import Loop
 from envspec.plan.plan import CONNECTABLE
 
-FASTEST, SLOWEST, SHARE = 0.001, 0.010, 1 / 300
+FASTEST, SLOWEST, SHARE = 0.001, 0.010, 1 / 150
 """Seconds between two looks: a share of the time that the youngest service has had, within these bounds. A look takes
-0.1 ms of the CPU that the services need for their start; a start of a second is seen 2 ms late on average."""
+0.1 ms of the CPU that the services need for their start; a start of a second is seen 3 ms late on average."""
 LOOK_AGAIN = 1.0
 """Seconds after which a listener that was found foreign is examined again: it may have been handed over."""
 

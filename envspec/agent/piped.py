@@ -7,16 +7,27 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from envspec.agent.loop import WRITE, Loop
-from envspec.agent.processes import Command, spawn
+from envspec.agent.processes import Command, branch, spawn
 from envspec.agent.reaper import Exit, Reaper
 from envspec.agent.storage import writing
 from envspec.agent.tree import send
 from envspec.agent.wire import Message, OutputQueue, Splitter, WireError, decode
 
 CHUNK = 65536
+
+
+class Startable(Protocol):
+    """What a child can be made of."""
+
+    def start(self, stdin: int, stdout: int) -> int:
+        """Start it and return its pid.
+
+        Raises:
+            SpawnError: it cannot be started.
+        """
 
 
 class Program(NamedTuple):
@@ -26,6 +37,30 @@ class Program(NamedTuple):
     cwd: str
     log: Path
     env: Mapping[str, str] = MappingProxyType({})
+
+    def start(self, stdin: int, stdout: int) -> int:
+        """Execute it."""
+        with writing(self.log):
+            log = os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            return spawn(Command(self.argv, {**os.environ, **self.env}, self.cwd, stdin, stdout, log))
+        finally:
+            os.close(log)
+
+
+class Branch(NamedTuple):
+    """A copy of ourselves, called `name`, that does `work`. What it prints to stderr is lost until it says where to."""
+
+    name: str
+    work: Callable[[], None]
+
+    def start(self, stdin: int, stdout: int) -> int:
+        """Fork."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            return branch(self.work, self.name, stdin, stdout, nowhere)
+        finally:
+            os.close(nowhere)
 
 
 class Listener(NamedTuple):
@@ -41,7 +76,7 @@ UNHEARD = Listener(lambda _message: None, lambda _how: None)
 class PipedChild:
     """A running program. Lines of its stdout that are no JSON objects are left out: libraries print, too."""
 
-    def __init__(self, loop: Loop, reaper: Reaper, program: Program, listener: Listener = UNHEARD) -> None:
+    def __init__(self, loop: Loop, reaper: Reaper, program: Startable, listener: Listener = UNHEARD) -> None:
         self._loop = loop
         self._listener = listener
         self._splitter = Splitter()
@@ -49,7 +84,7 @@ class PipedChild:
         theirs_in, self._stdin = os.pipe()
         self._stdout, theirs_out = os.pipe()
         try:
-            self.pid = self._spawn(program, theirs_in, theirs_out)
+            self.pid = program.start(theirs_in, theirs_out)
         except BaseException:
             os.close(self._stdin)
             os.close(self._stdout)
@@ -61,15 +96,6 @@ class PipedChild:
         os.set_blocking(self._stdout, False)
         self._loop.watch(self._stdout, self._read)
         reaper.adopt(self.pid, self._exited)
-
-    @staticmethod
-    def _spawn(program: Program, stdin: int, stdout: int) -> int:
-        with writing(program.log):
-            log = os.open(program.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            return spawn(Command(program.argv, {**os.environ, **program.env}, program.cwd, stdin, stdout, log))
-        finally:
-            os.close(log)
 
     @property
     def runs(self) -> bool:

@@ -24,6 +24,8 @@ FIRST_PAUSE, GROWTH, LONGEST_PAUSE, SHARE = 0.002, 1.3, 0.05, 0.02
 the CPU less than at 1.15, which the services need themselves. Past 2.5 s it is a share of the time since the begin, so
 that a start of a minute is seen 1.2 s late at most, after few probes (measured: docs/adr on the process model). A
 service that becomes healthy lets the others begin anew: what they wait for is often just that."""
+BEHIND = 0.25
+"""Seconds between two rounds of what stands behind another check, whose answer is waited for first."""
 GRACE = 0.25
 """Seconds past its timeout that a probe may need to notice it, before its thread is given up."""
 NEWS_INTERVAL = 0.1
@@ -111,6 +113,7 @@ class Inquiry:
         self._rounds = self._bad_rounds = 0
         self._bad_since = self._begin
         self._hurried_at, self._rounds_since = self._begin, 0
+        self._stands_behind = bool(message.get("behind"))
 
     def start(self) -> None:
         """Begin to ask, in a thread that is free."""
@@ -141,6 +144,11 @@ class Inquiry:
         # Without the lock, which who calls may hold of another inquiry. A round counted twice or not does no harm.
         self._hurried_at, self._rounds_since = time.monotonic(), 0
         self._woken.set()
+
+    def step_forward(self) -> None:
+        """Stand behind no other check any more: the answer of this one is waited for now."""
+        self._stands_behind = False
+        self.hurry()
 
     def tell_all(self) -> None:
         """Report the last answer of every check that was asked, news or not, and then that this was all.
@@ -274,6 +282,8 @@ class Inquiry:
         if self._mode == "live":
             return self._every
         now = time.monotonic()
+        if self._stands_behind:
+            return max(min(BEHIND, self._deadline - now), 0.0)
         grown = FIRST_PAUSE * GROWTH ** min(self._rounds_since - 1, 40)
         pause = max(min(grown, LONGEST_PAUSE), SHARE * (now - self._hurried_at))
         return max(min(pause, self._deadline - now), 0.0)

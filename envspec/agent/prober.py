@@ -3,7 +3,8 @@
 Run by the agent as `python -P -c CODE` (envspec.agent.prober_client), in the folder of the environment file. JSON lines
 on stdin: `{"key", "do": "until" | "once" | "live" | "cancel", "checks", "replica", "env", "cwd", "log", "log_start",
 "folder", "every", "failures", "timeout"}`. With `"held": true` it is asked only after `{"key", "do": "go"}`: what can
-be prepared is, which makes the first answer come soonest. `{"key", "do": "tell"}` asks for all last answers, and
+be prepared is, which makes the first answer come soonest. With `"behind": true` it is asked seldom until `{"key", "do":
+"step_forward"}`: another check of the same replica comes first. `{"key", "do": "tell"}` asks for all last answers, and
 `retire` for them and the end of the inquiry. One that was started before its session was known begins with `{"do":
 "settle", "folder", "log"}`: where it belongs, and the file for what is printed. `ping` asks for a `pong`.
 
@@ -92,6 +93,9 @@ class Prober:
             self.report([{"notice": "pong"}])
         elif verb == "go":
             self._start(key)
+        elif verb == "step_forward":
+            if key in self._inquiries:
+                self._inquiries[key].step_forward()
         elif verb == "tell":
             self._tell(key)
         elif verb == "retire":

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from envspec.agent.calls import Node
 from envspec.agent.loop import Loop
-from envspec.agent.piped import UNHEARD, Listener, PipedChild, Program, last_line
+from envspec.agent.piped import UNHEARD, Branch, Listener, PipedChild, Program, last_line
 from envspec.agent.prober_job import Job
 from envspec.agent.prober_watch import ProberWatch
 from envspec.agent.program import SpawnError
@@ -20,6 +18,7 @@ from envspec.agent.wire import Message
 from envspec.units import format_seconds
 
 LOG = "prober.log"
+NAME = "envspec-prober"
 QUICK_DEATH = 5.0
 """Seconds within which a prober's death is counted: it cannot start, or something that it is asked kills it."""
 DEATHS = 3
@@ -44,19 +43,23 @@ OnHung = Callable[[Sequence[Asked], float], None]
 """Hears of those that a hung prober was asking, and for how many seconds it had said nothing."""
 
 
-def early_prober(loop: Loop, reaper: Reaper) -> PipedChild | None:
-    """Start a prober before it is known for which session, to be taken over by a ProberClient.
+def branch_prober(loop: Loop, reaper: Reaper) -> PipedChild | None:
+    """Fork a prober for what needs the standard library alone, to be taken over by a ProberClient.
 
-    It needs 80 ms of the CPU to come up, and NATS only 25, which then waited for the first question (36 ms from spawn
-    to healthy, 50 with a prober that starts at hello). Nobody hears of one that fails: it will be started again, in
-    its place and with its log.
+    It may come before it is known for which session: NATS needs 25 ms of the CPU to come up, and waited for the first
+    question else. Nobody hears of one that fails: it will be started again, in its place and with its log.
     """
-    if not all(map(os.path.isabs, (os.environ.get("PYTHONPATH") or "/").split(os.pathsep))):
-        return None  # what it imports hangs on the folder that it starts in
     try:
-        return PipedChild(loop, reaper, Program(_argv(sys.executable), "/", Path(os.devnull)))
+        return PipedChild(loop, reaper, Branch(NAME, _serve))
     except (SpawnError, OSError):
         return None
+
+
+def _serve() -> None:
+    os.nice(STANDS_BACK)
+    from envspec.agent.prober import main
+
+    main()
 
 
 def _argv(python: str) -> tuple[str, ...]:
@@ -66,10 +69,11 @@ def _argv(python: str) -> tuple[str, ...]:
 
 
 class ProberClient:
-    """One prober process, and the jobs that it has not finished."""
+    """One prober process, and the jobs that it has not finished. `python` runs it, and each that takes its place."""
 
-    def __init__(self, node: Node, on_hung: OnHung, early: PipedChild | None = None) -> None:
+    def __init__(self, node: Node, python: str, on_hung: OnHung, child: PipedChild | None = None) -> None:
         self._node = node
+        self._python = python
         self._on_hung = on_hung
         self._jobs: dict[str, Job] = {}
         self._retired: dict[str, Job] = {}
@@ -79,7 +83,7 @@ class ProberClient:
         self._deaths = 0
         self._started = 0.0
         self._closed = False
-        if early is None or not self._take_over(early):
+        if child is None or not self._take_over(child):
             self._spawn()
 
     def ask(self, key: str, job: Job) -> None:
@@ -94,6 +98,13 @@ class ProberClient:
         if job is not None:
             job.message["held"] = False
             self._send({"key": key, "do": "go"})
+
+    def step_forward(self, key: str) -> None:
+        """Have a job that was given with `behind` asked now, and often."""
+        job = self._jobs.get(key)
+        if job is not None:
+            job.message["behind"] = False
+            self._send({"key": key, "do": "step_forward"})
 
     def cancel(self, key: str) -> bool:
         """Take a job back; return whether there was one. Nothing is heard of it any more."""
@@ -154,22 +165,21 @@ class ProberClient:
         if self._child is not None:
             self._child.send({"do": "ping"})
 
-    def _take_over(self, early: PipedChild) -> bool:
-        """Let a prober that is there already be ours, if it is what we would start."""
-        if not early.runs or self._node.python != sys.executable:
-            early.kill()
+    def _take_over(self, child: PipedChild) -> bool:
+        """Let a prober that is there already be ours."""
+        if not child.runs:
             return False
-        early.hand_over(Listener(self._heard, self._died))
-        early.send({"do": "settle", "folder": str(self._node.folder), "log": str(self._node.directory / LOG)})
+        child.hand_over(Listener(self._heard, self._died))
+        child.send({"do": "settle", "folder": str(self._node.folder), "log": str(self._node.directory / LOG)})
         self._started = time.monotonic()
         self._watch.begin_anew()
-        self._child = early
+        self._child = child
         return True
 
     def _spawn(self) -> None:
         if self._closed:
             return
-        program = Program(_argv(self._node.python), str(self._node.folder), self._node.directory / LOG)
+        program = Program(_argv(self._python), str(self._node.folder), self._node.directory / LOG)
         self._started = time.monotonic()
         self._watch.begin_anew()
         try:
@@ -267,4 +277,4 @@ class ProberClient:
         log = self._node.directory / LOG
         if check["kind"] == "python":
             return f"the callback must not end its process, which is envspec's prober; what that wrote is in {log}"
-        return f"the prober runs with {self._node.python}; what it wrote is in {log}"
+        return f"the prober runs with {self._python}; what it wrote is in {log}"

@@ -1,20 +1,23 @@
-"""All probers of an agent: one that asks everything, and one for each check that has made a prober hang.
+"""All probers of an agent: envspec's, one for code and libraries of the user's, and one for each check that hung one.
 
-A callback runs in the prober itself, and one that never lets go of the interpreter (a regular expression without end),
-or stops the process, keeps it from asking anything else. It is found by the prober's silence; from then on it has a
-prober of its own, where it harms nobody, and where it is certain who is to blame.
+The first is a fork of the agent and has the standard library alone, the others run with the user's interpreter
+(docs/adr/0012). A callback runs in the prober itself, and one that never lets go of the interpreter (a regular
+expression without end), or stops the process, keeps it from asking anything else. It is found by the prober's silence;
+from then on it has a prober of its own, where it harms nobody, and where it is certain who is to blame.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from functools import partial
 
 from envspec.agent.calls import Node
 from envspec.agent.piped import PipedChild
-from envspec.agent.prober_client import DEATHS, Asked, ProberClient
+from envspec.agent.prober_client import DEATHS, Asked, ProberClient, branch_prober
 from envspec.agent.prober_job import Job
 from envspec.agent.wire import Message
+from envspec.health import VALIDATORS
 from envspec.units import format_seconds
 
 REMEDY = (
@@ -31,13 +34,14 @@ class Probers:
 
     def __init__(self, node: Node, early: PipedChild | None = None) -> None:
         self._node = node
-        self._shared = ProberClient(node, self._shared_hung, early)
+        self._shared = ProberClient(node, sys.executable, self._hung, early or branch_prober(node.loop, node.reaper))
+        self._users: ProberClient | None = None
         self._own: dict[Suspect, ProberClient] = {}
         self._places: dict[str, ProberClient] = {}
 
     def ask(self, key: str, job: Job) -> None:
         """Have a job's checks asked. A job with the same key is replaced."""
-        place = next((self._own[suspect] for suspect in _suspects(job) if suspect in self._own), self._shared)
+        place = next((self._own[suspect] for suspect in _suspects(job) if suspect in self._own), self._home(job))
         if place is not self._place(key):
             self.cancel(key)
         if place is not self._shared:
@@ -47,6 +51,10 @@ class Probers:
     def go(self, key: str) -> None:
         """Let a job begin that was given with `held`."""
         self._place(key).go(key)
+
+    def step_forward(self, key: str) -> None:
+        """Have a job that was given with `behind` asked now, and often."""
+        self._place(key).step_forward(key)
 
     def cancel(self, key: str) -> bool:
         """Take a job back; return whether there was one. Nothing is heard of it any more."""
@@ -62,8 +70,17 @@ class Probers:
 
     def close(self) -> None:
         """End all probers for good."""
-        for place in (self._shared, *self._own.values()):
-            place.close()
+        for place in (self._shared, self._users, *self._own.values()):
+            if place is not None:
+                place.close()
+
+    def _home(self, job: Job) -> ProberClient:
+        """Return the prober of those that have harmed nobody: ours, or where a check needs it, the user's."""
+        kinds = [VALIDATORS[check["kind"]] for check in job.message["checks"]]
+        if not any(kind.in_users_python or kind.needs for kind in kinds):
+            return self._shared
+        self._users = self._users or ProberClient(self._node, self._node.python, self._hung)
+        return self._users
 
     def _place(self, key: str) -> ProberClient:
         return self._places.get(key, self._shared)
@@ -71,8 +88,8 @@ class Probers:
     def _leave(self, key: str) -> ProberClient:
         return self._places.pop(key, self._shared)
 
-    def _shared_hung(self, asked: Sequence[Asked], silence: float) -> None:
-        """Tell of those that may have hung the shared prober, and let each have one of its own."""
+    def _hung(self, asked: Sequence[Asked], silence: float) -> None:
+        """Tell of those that may have hung a prober that they share, and let each have one of its own."""
         for key, job, checks in asked:
             check = checks[0]  # a job asks them one by one
             suspect = (job.message["replica"], check["where"])
@@ -82,8 +99,8 @@ class Probers:
             job.hangs += len(asked) == 1
             job.no_answer(check, text)
             if suspect not in self._own:
-                self._own[suspect] = ProberClient(self._node, partial(self._own_hung, suspect))
-            if self._shared.release(key):
+                self._own[suspect] = ProberClient(self._node, self._node.python, partial(self._own_hung, suspect))
+            if self._place(key).release(key):
                 self._places[key] = self._own[suspect]
                 self._own[suspect].ask(key, job)
 

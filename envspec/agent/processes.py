@@ -7,7 +7,9 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -108,36 +110,76 @@ def fork(command: Command) -> Birth:
     program = find_program(command.argv[0], command.env.get("PATH", DEFAULT_PATH), command.cwd)
     reading, writing = os.pipe()
     parent = os.getpid()
-    # Until the child has none of our handlers any more, it must not run them. What comes meanwhile waits.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
-        at = time.monotonic()
-        pid = os.fork()
-        if pid == 0:
-            _become(command, program, parent, writing)
+        with _signals_wait():
+            at = time.monotonic()
+            pid = os.fork()
+            if pid == 0:
+                _become(command, program, parent, writing)
     except OSError as error:
         os.close(reading)
         raise SpawnError(f"no process could be made: {error.strerror}") from error
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.close(writing)
     os.set_blocking(reading, False)
     return Birth(pid, reading, at)
+
+
+def branch(work: Callable[[], None], name: str, stdin: int, stdout: int, stderr: int) -> int:
+    """Start a copy of ourselves, called `name`, that does `work` and ends, and return its pid.
+
+    In everything else it is as a process of `spawn`; of our descriptors it has the three alone. It spares the start of
+    an interpreter, and the import of what is imported here.
+
+    Raises:
+        SpawnError: no process can be made.
+    """
+    parent = os.getpid()
+    try:
+        with _signals_wait():
+            pid = os.fork()
+            if pid == 0:
+                _work(work, name, parent, (stdin, stdout, stderr))
+    except OSError as error:
+        raise SpawnError(f"no process could be made: {error.strerror}") from error
+    return pid
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Hold signals back: until a child has none of our handlers any more, it must not run them."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _work(work: Callable[[], None], name: str, parent: int, descriptors: tuple[int, int, int]) -> NoReturn:
+    """Do `work` in the forked child, which never returns to the agent's code."""
+    try:
+        _leave(descriptors)
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_IGN)  # as in every Python: a write fails then, and nobody dies of it
+        # What the agent knows by these numbers is never looked at here, and never collected: its frames are below ours.
+        for link in tuple(Path("/proc/self/fd").iterdir()):
+            if int(link.name) > 2:
+                with suppress(OSError):  # the one that listed them
+                    os.close(int(link.name))
+        linux.name_process(name)
+        if os.getppid() == parent:
+            work()
+    except BaseException:  # noqa: BLE001  nobody above may catch it
+        traceback.print_exc()
+    finally:
+        os._exit(1)
 
 
 def _become(command: Command, program: str, parent: int, report: int) -> NoReturn:
     """Turn the forked child into the program; never returns to the agent's code."""
     doing = f"cannot prepare {program}"
     try:
-        os.setsid()
-        for target, source in enumerate((command.stdin, command.stdout, command.stderr)):
-            os.dup2(source, target)
-        for number in RESTORED:
-            signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        resource.setrlimit(resource.RLIMIT_NOFILE, _LIMITS)
-        # Descendants are not covered, a fork clears it: those are the guardian's.
-        linux.die_with_parent(signal.SIGKILL)
+        _leave((command.stdin, command.stdout, command.stderr))
         # With another parent by now, we were orphaned before the kernel knew whose death to tell us.
         if os.getppid() == parent:
             doing = f"cannot enter the working directory {command.cwd}"
@@ -149,6 +191,20 @@ def _become(command: Command, program: str, parent: int, report: int) -> NoRetur
         os.write(report, f"{doing}: {_reason(error, program)}".encode(errors="replace"))
     finally:
         os._exit(127)
+
+
+def _leave(descriptors: tuple[int, int, int]) -> None:
+    """Make the forked child a process of its own, with these as its stdin, stdout and stderr."""
+    os.setsid()
+    for target, source in enumerate(descriptors):
+        os.dup2(source, target)
+    signal.set_wakeup_fd(-1)
+    for number in RESTORED:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    resource.setrlimit(resource.RLIMIT_NOFILE, _LIMITS)
+    # Descendants are not covered, a fork clears it: those are the guardian's.
+    linux.die_with_parent(signal.SIGKILL)
 
 
 def _reason(error: OSError | ValueError, program: str) -> str:

@@ -189,9 +189,13 @@ class Readiness:
             self._prober.go(_key(subject, number))
 
     def _prepare(self, subject: Subject, number: int, check: Check) -> None:
-        """Hand a check to the prober before its ports listen: asking it then costs one small message."""
+        """Hand a check to the prober before its ports listen: asking it then costs one small message.
+
+        All but the first stand behind, since no answer of theirs matters before the first one's.
+        """
         heard = partial(self._heard, subject, number)
-        self._prober.ask(_key(subject, number), self._job(subject, (check,), {"do": "until", "held": True}, heard))
+        order = {"do": "until", "held": True, "behind": number != min(subject.open)}
+        self._prober.ask(_key(subject, number), self._job(subject, (check,), order, heard))
 
     def _heard(self, subject: Subject, number: int, message: Message) -> None:
         if message["notice"] == "answer":
@@ -222,6 +226,9 @@ class Readiness:
         if self._subjects.get(subject.plan.name) is not subject:
             return  # it has ended meanwhile
         subject.open.discard(number)
+        if subject.open and number < min(subject.open):
+            for other in subject.open:
+                self._prober.step_forward(_key(subject, other))
         if not subject.open:
             self._gate.forget(subject.plan.name)
             self._healthy(subject)

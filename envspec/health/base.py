@@ -121,6 +121,8 @@ class Validator(Record):
     """Groups of fields of which the file must write exactly one; checked by the spec, not here."""
     needs: ClassVar[tuple[str, str] | None] = None
     """A module beyond envspec's own dependencies, and the extra that installs it."""
+    in_users_python: ClassVar[bool] = False
+    """Whether a probe runs code of the user's, and so needs their interpreter. What `needs` a module does, too."""
 
     def probe(self, context: Context) -> Answer:
         """Ask once, within `context.timeout` seconds.

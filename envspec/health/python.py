@@ -6,7 +6,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from envspec.health.base import TEN_SECONDS, Answer, Context, Validator
 from envspec.health.values import PositiveDuration
@@ -18,6 +18,8 @@ class Python(Validator):
     It is called as `function(ctx, ...)`, where `ctx` has `services`, `replica` (None in `ready`), `vars`, `session` and
     `timeout`, shaped as in templates. The module is sought beside the environment file, and imported once.
     """
+
+    in_users_python: ClassVar = True
 
     call: str
     """`module:function`."""

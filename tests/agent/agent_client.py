@@ -9,19 +9,32 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from envspec.agent import tree
 from envspec.agent.launch import launch
+from envspec.agent.prober_client import NAME
 from envspec.agent.wire import Message, Splitter, decode, encode, error_from_json
 from envspec.errors import EnvspecError
 from envspec.plan.codec import to_json
 from envspec.plan.plan import Check, Endpoint, ReplicaPlan, Stop
 
 PATIENCE = 30.0
+
+
+def probers_among(pids: Iterable[int]) -> list[int]:
+    """Return those of `pids` that are probers: forks of the agent by their name, others by what they run."""
+    return [pid for pid in pids if name_of(pid) == NAME or "agent.prober" in tree.command_of(pid)]
+
+
+def name_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 class AgentClient:

@@ -16,7 +16,7 @@ from envspec.agent import tree
 from envspec.agent.wire import Message
 from envspec.plan.codec import to_json
 from envspec.plan.plan import Check
-from tests.agent.agent_client import AgentClient, agent_in, alive, port_check
+from tests.agent.agent_client import AgentClient, agent_in, alive, port_check, probers_among
 
 
 @pytest.fixture
@@ -36,12 +36,19 @@ def order(*checks: Check, mode: str = "once", **changes: Any) -> Message:
     return {"checks": to_json(checks), "replica": "", "mode": mode, "timeout": 10.0, **environment, **changes}
 
 
+def callback(agent: AgentClient, body: str = "pass", where: str = "ready[0] (python)") -> Check:
+    """A `python` check that runs `body`, in the agent's directory."""
+    name = f"callback{len(list(agent.directory.glob('callback*.py')))}"
+    (agent.directory / f"{name}.py").write_text(f"import os, pathlib\ndef check(ctx):\n    {body}\n")
+    return Check("python", {"call": f"{name}:check", "args": {}}, 5.0, where, "x.yaml:9:3")
+
+
 def prober_of(agent: AgentClient) -> int:
-    """Wait for a prober to be there and return its pid."""
+    """Wait for the prober that asks what is no callback, and return its pid."""
 
     def found() -> int:
         agent.call("renew")
-        return next((pid for pid in tree.children(agent.agent) if "prober" in tree.command_of(pid)), 0)
+        return next(iter(probers_among(tree.children(agent.agent))), 0)
 
     pid: int = agent.wait(found, "the prober")
     return pid
@@ -116,10 +123,17 @@ def test_a_prober_that_dies_is_replaced_and_asked_again(agent: AgentClient, tmp_
 
 def test_a_prober_that_cannot_start_is_an_answer_not_a_hang(tmp_path: Path) -> None:
     with agent_in(tmp_path / "session", python="/bin/false") as agent:
-        agent.start("web", "sleep", "600", health=(shell("true"),))
+        agent.start("web", "sleep", "600", health=(callback(agent),))
         answer = agent.wait_notice("answer", replica="web", passed=False)
         assert re.search(r"the prober died \d+ times in a row \(exit code 1\)", answer["text"])
-        assert not agent.call("check", key="k", **order(shell("true")))["passed"]
+        assert not agent.call("check", key="k", **order(callback(agent)))["passed"]
+
+
+def test_what_envspec_asks_itself_needs_nothing_of_the_users_interpreter(tmp_path: Path) -> None:
+    with agent_in(tmp_path / "session", python="/bin/false") as agent:
+        assert agent.call("check", key="k", **order(shell("true")))["passed"]
+        os.kill(prober_of(agent), signal.SIGKILL)
+        assert agent.call("check", key="again", **order(shell("true")))["passed"]
 
 
 def test_a_check_that_kills_the_prober_again_and_again_is_told_so(agent: AgentClient) -> None:
@@ -133,5 +147,5 @@ def test_a_check_that_kills_the_prober_again_and_again_is_told_so(agent: AgentCl
 
 def test_an_interpreter_that_does_not_exist_is_an_answer(tmp_path: Path) -> None:
     with agent_in(tmp_path / "session", python="/no/such/python") as agent:
-        agent.start("web", "sleep", "600", health=(shell("true"),))
+        agent.start("web", "sleep", "600", health=(callback(agent),))
         assert "/no/such/python" in agent.wait_notice("answer", replica="web", passed=False)["text"]

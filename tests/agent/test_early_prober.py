@@ -1,76 +1,93 @@
-"""A prober that comes up before hello: used where it is what the session would start, and not noticed otherwise."""
+"""Probers: a fork of the agent that comes up before hello, and one of the user's interpreter for callbacks."""
 
 from __future__ import annotations
 
 import os
-import re
+import signal
 from pathlib import Path
 
 import pytest
 
 from envspec.agent import tree
-from envspec.agent.loop import Loop
-from envspec.agent.prober_client import STANDS_BACK, early_prober
-from envspec.agent.reaper import Reaper
-from envspec.agent.wire import Message
-from envspec.plan.codec import to_json
+from envspec.agent.prober_client import STANDS_BACK
 from envspec.plan.plan import Check
-from tests.agent.agent_client import agent_in, wait_until
-
-
-def question(check: Check) -> Message:
-    return {"checks": to_json([check]), "replica": "", "mode": "once", "timeout": 10.0}
+from tests.agent.agent_client import agent_in, alive, probers_among, wait_until
+from tests.agent.test_checks import callback, order, prober_of, shell
 
 
 def probers_below(pid: int) -> list[int]:
-    return [below for below in tree.descendants(pid) if "prober" in tree.command_of(below)]
+    return probers_among(tree.descendants(pid))
 
 
 def until_a_prober_is_there(guardian: int) -> None:
     wait_until(lambda: probers_below(guardian), "a prober before hello")
 
 
+def link(pid: int, name: str) -> str:
+    return str(Path(f"/proc/{pid}/{name}").readlink())
+
+
 def test_a_prober_that_was_there_before_the_session_goes_where_it_belongs(tmp_path: Path) -> None:
-    folder, early = tmp_path / "session", []
-    (tmp_path / "own.py").write_text(
-        "import os, pathlib\n"
-        "def check(ctx):\n"
-        "    os.write(1, b'to stdout'), os.write(2, b'to stderr')\n"
-        f"    assert pathlib.Path.cwd() == pathlib.Path({str(tmp_path)!r})\n"
-    )
+    folder = tmp_path / "session"
+    with agent_in(folder, meanwhile=until_a_prober_is_there, folder=str(tmp_path)) as agent:
+        assert agent.call("check", key="k", **order(shell("true")))["passed"]
+        (prober,) = probers_below(agent.guardian)
+        assert link(prober, "cwd") == str(tmp_path)
+        assert link(prober, "fd/2") == str(folder / "prober.log")
 
-    def look(guardian: int) -> None:
-        until_a_prober_is_there(guardian)
-        early.extend(probers_below(guardian))
 
-    with agent_in(folder, meanwhile=look, folder=str(tmp_path)) as agent:
+def test_the_fork_of_the_agent_has_nothing_of_its_owner(tmp_path: Path) -> None:
+    with agent_in(tmp_path / "session", meanwhile=until_a_prober_is_there) as agent:
+        assert agent.call("check", key="k", **order(shell("true")))["passed"]
+        (prober,) = probers_below(agent.guardian)
+        held = {link(prober, f"fd/{item.name}") for item in Path(f"/proc/{prober}/fd").iterdir()}
+        assert not {what for what in held if what.startswith(("socket:", "anon_inode:[pidfd]"))}
+        lines = Path(f"/proc/{prober}/status").read_text().splitlines()
+        fields = dict(line.split(":\t") for line in lines if line.startswith("Sig"))
+        masks = {name: int(fields[name], 16) for name in ("SigBlk", "SigCgt", "SigIgn")}
+        assert not masks["SigBlk"]
+        assert not masks["SigCgt"] & 1 << signal.SIGTERM - 1
+        assert masks["SigIgn"] & 1 << signal.SIGPIPE - 1
+
+
+def test_a_callback_runs_in_the_users_interpreter_beside_the_environment_file(tmp_path: Path) -> None:
+    folder = tmp_path / "session"
+    with agent_in(folder, meanwhile=until_a_prober_is_there, folder=str(tmp_path)) as agent:
+        (tmp_path / "own.py").write_text(
+            "import os, pathlib, sys, pytest\n"
+            "def check(ctx):\n"
+            "    os.write(1, b'to stdout'), os.write(2, b'to stderr')\n"
+            f"    assert pathlib.Path.cwd() == pathlib.Path({str(tmp_path)!r})\n"
+            "    assert not sys.flags.isolated\n"
+        )
         own = Check("python", {"call": "own:check", "args": {}}, 5.0, "ready[0] (python)")
-        (answer,) = agent.call("check", key="k", **question(own))["answers"]
+        (answer,) = agent.call("check", key="k", **order(own))["answers"]
         assert answer["passed"], answer["text"]
-        assert probers_below(agent.guardian) == early
         assert (folder / "prober.log").read_text() == "to stdoutto stderr"
+        assert len(probers_below(agent.guardian)) == 2
 
 
-def test_a_prober_that_was_there_is_not_used_where_another_interpreter_is_asked_for(tmp_path: Path) -> None:
-    with agent_in(tmp_path / "session", meanwhile=until_a_prober_is_there, python="/bin/false") as agent:
-        (answer,) = agent.call("check", key="k", **question(Check("exec", {"shell": "true"}, 5.0, "ready[0] (exec)")))[
-            "answers"
-        ]
-        assert re.search(r"the prober died \d+ times in a row \(exit code 1\)", answer["text"])
+def test_no_prober_of_the_users_interpreter_runs_where_nothing_needs_it(tmp_path: Path) -> None:
+    with agent_in(tmp_path / "session") as agent:
+        assert agent.call("check", key="k", **order(shell("true")))["passed"]
+        assert len(probers_below(agent.guardian)) == 1
 
 
-def test_no_prober_starts_early_where_its_imports_hang_on_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", "/elsewhere:lib")
-    loop = Loop()
-    assert early_prober(loop, Reaper(loop)) is None
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_probers_end_with_the_agent(tmp_path: Path, number: signal.Signals) -> None:
+    with agent_in(tmp_path / "session") as agent:
+        assert agent.call("check", key="k", **order(callback(agent)))["passed"]
+        probers = probers_below(agent.guardian)
+        assert prober_of(agent) in probers
+        os.kill(agent.agent, number)
+        wait_until(lambda: not alive(probers), "the end of the probers")
 
 
 def test_probers_stand_back_behind_services(tmp_path: Path) -> None:
     with agent_in(tmp_path / "session", meanwhile=until_a_prober_is_there) as agent:
-        ours, (prober,) = os.getpriority(os.PRIO_PROCESS, agent.agent), probers_below(agent.guardian)
-        wait_until(
-            lambda: os.getpriority(os.PRIO_PROCESS, prober) == min(ours + STANDS_BACK, 19), "a prober that is nice"
-        )
-        service = agent.start("web", "sleep", "60")
-
-        assert os.getpriority(os.PRIO_PROCESS, service) == ours
+        assert agent.call("check", key="k", **order(callback(agent), shell("true")))["passed"]
+        assert agent.call("check", key="k", **order(shell("true")))["passed"]
+        ours = os.getpriority(os.PRIO_PROCESS, agent.agent)
+        theirs = {os.getpriority(os.PRIO_PROCESS, prober) for prober in probers_below(agent.guardian)}
+        assert theirs == {min(ours + STANDS_BACK, 19)}
+        assert os.getpriority(os.PRIO_PROCESS, agent.start("web", "sleep", "60")) == ours

@@ -14,7 +14,7 @@ from envspec.agent.loop import Loop, Timer
 from envspec.agent.prober_watch import PATIENCE, ProberWatch
 from envspec.plan.plan import Check
 from tests.agent.agent_client import AgentClient, wait_until
-from tests.agent.test_checks import order, prober_of, shell
+from tests.agent.test_checks import callback, order, prober_of, shell
 
 KEEPS_THE_INTERPRETER = "ctypes.PyDLL(None).sleep(600)"
 STOPS = "os.kill(os.getpid(), signal.SIGSTOP); ctypes.CDLL(None).pause()"  # else it may pass before the signal comes
@@ -42,7 +42,7 @@ def start_hog(agent: AgentClient, harm: str = KEEPS_THE_INTERPRETER) -> None:
 @pytest.mark.parametrize("harm", [KEEPS_THE_INTERPRETER, STOPS], ids=["keeps the interpreter", "stops"])
 def test_who_keeps_the_prober_from_answering_is_told_and_others_become_healthy(agent: AgentClient, harm: str) -> None:
     start_hog(agent, harm)
-    agent.start("b", "sleep", "600", health=(shell("true", "services.b.health[0] (exec)"),))
+    agent.start("b", "sleep", "600", health=(callback(agent, where="services.b.health[0] (python)"),))
 
     agent.wait_notice("healthy", replica="b")
     assert re.fullmatch(SILENT, agent.heard("answer", replica="a")[0]["text"])
@@ -59,6 +59,15 @@ def test_who_always_hangs_a_prober_is_given_up_with_a_remedy(agent: AgentClient)
     assert last["tries"] == 3
 
 
+def test_what_is_no_callback_is_asked_as_if_nothing_hung(agent: AgentClient) -> None:
+    start_hog(agent)
+    agent.start("b", "sleep", "600", health=(shell("true", "services.b.health[0] (exec)"),))
+
+    agent.wait_notice("healthy", replica="b")
+    assert not agent.heard("warning")
+    agent.wait_notice("warning", replica="a")
+
+
 def test_who_does_so_once_is_asked_again_and_may_pass(agent: AgentClient) -> None:
     start_hog(agent)
     (agent.directory / "well").touch()
@@ -68,16 +77,19 @@ def test_who_does_so_once_is_asked_again_and_may_pass(agent: AgentClient) -> Non
 
 
 def test_liveness_goes_on_for_others_and_fails_for_who_hangs_the_prober(agent: AgentClient, tmp_path: Path) -> None:
-    (tmp_path / "fine").touch()
+    fine = tmp_path / "fine"
+    fine.touch()
     (agent.directory / "well").touch()
     agent.start("h", "sleep", "600", health=(hog(agent, KEEPS_THE_INTERPRETER, "services.h.health[0] (python)"),))
-    agent.start("w", "sleep", "600", health=(shell(f"test -e {tmp_path}/fine", "services.w.health[0] (exec)"),))
+    agent.start(
+        "w", "sleep", "600", health=(callback(agent, f"os.stat({str(fine)!r})", "services.w.health[0] (python)"),)
+    )
     for name in ("h", "w"):
         agent.wait_notice("healthy", replica=name)
         agent.call("watch", replica=name, every=0.05, failures=2)
     (agent.directory / "well").unlink()
     wait_until((agent.directory / "asked").exists, "the callback")
-    (tmp_path / "fine").unlink()
+    fine.unlink()
 
     agent.wait_notice("unhealthy", replica="w")
     assert re.fullmatch(
@@ -87,7 +99,7 @@ def test_liveness_goes_on_for_others_and_fails_for_who_hangs_the_prober(agent: A
 
 def test_who_cannot_be_asked_meanwhile_is_told_whose_fault_it_is(agent: AgentClient) -> None:
     start_hog(agent)
-    agent.start("b", "sleep", "600", health=(shell("true", "services.b.health[0] (exec)"),))
+    agent.start("b", "sleep", "600", health=(callback(agent, where="services.b.health[0] (python)"),))
 
     def told() -> bool:
         agent.send("answers", replica="b")  # until the silence is noticed, it is the prober who owes the reply
@@ -109,13 +121,11 @@ def test_a_check_that_hung_the_prober_begins_in_one_of_its_own_after_a_restart(a
     start_hog(agent)
     agent.wait_notice("warning", replica="a")
     agent.stop("a")
-    shared = prober_of(agent)
     (agent.directory / "asked").unlink()
     agent.start("a", "sleep", "600", start=1, health=(hog(agent, KEEPS_THE_INTERPRETER),))
     wait_until((agent.directory / "asked").exists, "the callback")
 
-    assert agent.call("check", key="k", **order(shell("true")))["passed"]
-    assert prober_of(agent) == shared
+    assert agent.call("check", key="k", **order(callback(agent)))["passed"]
     assert len(agent.heard("warning")) == 1
 
 
@@ -143,8 +153,8 @@ class Clock(Loop):
     def look(self, times: int = 1) -> None:
         for _ in range(times):
             due, self.due = self.due, []
-            for callback in due:
-                callback()
+            for call in due:
+                call()
 
 
 @pytest.fixture

@@ -186,6 +186,18 @@ def test_who_waits_is_asked_again_at_once_when_another_passes(tmp_path: Path, pa
     prober.close()
 
 
+def test_what_stands_behind_another_check_waits_until_it_may_step_forward(tmp_path: Path, page: Any) -> None:
+    for_long = "from envspec.agent import prober, probe_inquiry as inquiry\ninquiry.BEHIND = 3600.0\nprober.main()"
+    prober = Prober(tmp_path, "-c", for_long)
+    prober.ask("second", "until", check("http", page.port), behind=True)
+    prober.wait(lambda said: said["notice"] == "answer")
+    page.status = 200
+    prober.send({"key": "second", "do": "step_forward"})
+    (answer,) = prober.done("second")["answers"]
+    assert (answer["passed"], answer["tries"]) == (True, 2)
+    prober.close()
+
+
 def test_live_tells_after_so_many_failures_in_a_row(prober: Prober, page: Any) -> None:
     page.status = 200
     page.next[:] = [200, 500, 500, 200, 500, 500, 501]

@@ -33,6 +33,20 @@ while True:
     listener.accept()[0].close()
 """
 
+# Prints what is asked for, and is well when /first was asked for 24 times.
+SLOW_PAGES = """
+import http.server, sys
+class Page(http.server.BaseHTTPRequestHandler):
+    asked = 0
+    def do_GET(self):
+        print(self.path, flush=True)
+        Page.asked += self.path == "/first"
+        self.send_response(200 if Page.asked >= 24 else 503)
+        self.end_headers()
+    def log_message(self, *_): pass
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Page).serve_forever()
+"""
+
 
 @contextmanager
 def stranger(number: int) -> Iterator[socket.socket]:
@@ -67,6 +81,15 @@ def test_a_port_is_seen_and_then_asked(agent: AgentClient, number: int) -> None:
     assert answer["check"] == "services.x.health[0] (http)"
     assert answer["position"] == "x.yaml:1:1"
     assert answer["text"].startswith("HTTP 200")
+
+
+def test_a_second_check_is_asked_seldom_while_the_first_one_fails(agent: AgentClient, number: int) -> None:
+    first = port_check("http", number, path="/first")
+    second = replace(port_check("http", number, path="/second"), where="services.x.health[1] (http)")
+    agent.python("web", SLOW_PAGES, str(number), health=(first, second), **with_port(number))
+    agent.wait_notice("healthy", replica="web")
+    asked = agent.log("web").split()
+    assert 1 <= asked.count(b"/second") <= asked.count(b"/first") / 3
 
 
 def test_a_stranger_on_the_port_is_not_taken_for_the_service(agent: AgentClient, number: int) -> None:
