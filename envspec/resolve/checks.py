@@ -14,7 +14,7 @@ from envspec.record import Record
 from envspec.resolve.scope import EndpointsByPort, World, not_attached
 from envspec.spec.base import is_extension
 from envspec.spec.diagnostics import suggest
-from envspec.spec.environment import position
+from envspec.spec.environment import Service, position
 from envspec.spec.findings import Findings
 from envspec.spec.nodes import ListNode, MapNode, Mark, Node, node_at, plain_data
 from envspec.spec.reading import read_bytes
@@ -158,6 +158,7 @@ def _no_log(asker: Asker, world: World) -> str:
 
 def _own(port: str, mark: Mark, asker: Asker, world: World, findings: Findings) -> tuple[Endpoint, ...] | None:
     if ("ports",) in findings.spoiled:
+        _note_unwritten(port, mark, world.environment.services[asker.service], findings)
         return None
     if asker.ports is None:
         message = f"'ready' has no port '{port}' of its own"
@@ -168,6 +169,15 @@ def _own(port: str, mark: Mark, asker: Asker, world: World, findings: Findings) 
         findings.add(mark, "unknown-port", *(not_attached(world.environment.services[asker.service], port) or why))
         return None
     return asker.ports[port]
+
+
+def _note_unwritten(port: str, mark: Mark, service: Service, findings: Findings) -> None:
+    """Note a port that is not even written, where something is wrong with those that are."""
+    written = service.tree.get("ports")
+    if isinstance(written, MapNode) and not service.tree.get("attach"):
+        names = [key.text for key, _ in written.items]
+        if port not in names:
+            findings.add(mark, "unknown-port", f"{service.name} has no port '{port}'", suggest(port, names))
 
 
 def _is_attached(service: str, world: World) -> bool:
@@ -190,6 +200,8 @@ def _named(text: str, mark: Mark, asker: Asker, world: World, findings: Findings
         findings.add(mark, "disabled-service", f"the service '{name}' is not enabled", "ask for it only where it is")
         return None
     if ("services", name) in findings.spoiled:
+        if port:
+            _note_unwritten(port, mark, services[name], findings)
         return None
     replicas = services[name].replica_names()
     if index:
