@@ -104,12 +104,18 @@ class Control:
         return tuple(self._ask("secrets", timeout=PATIENCE)["secrets"])
 
     def events(self) -> Iterator[Event]:
-        """Yield all events of the session, those so far first, until it is over."""
-        with self._connect() as connection, connection.makefile("rb") as lines:
+        """Yield all events of the session, those so far first, until it is over.
+
+        A session whose process was killed can say nothing any more: then the last event is one that says so.
+        """
+        over = False
+        with self._connect() as connection:
             connection.sendall(encode({"do": "events"}))
-            for line in lines:
-                if (event := event_from_json(decode(line))) is not None:
-                    yield event
+            for event in _events(connection):
+                over = over or isinstance(event, SessionStopped)
+                yield event
+        if not over and (gone := self._gone()) is not None:
+            yield gone
 
     def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
         """Call `callback` with every event, those so far first, in a thread of its own; returns what ends that.
@@ -121,12 +127,11 @@ class Control:
         over = threading.Event()
 
         def follow() -> None:
-            with connection, connection.makefile("rb") as lines, suppress(OSError):
-                for line in lines:
-                    if (event := event_from_json(decode(line))) is not None:
-                        if isinstance(event, SessionStopped):
-                            over.set()
-                        callback(event)
+            with connection:
+                for event in _events(connection):
+                    if isinstance(event, SessionStopped):
+                        over.set()
+                    callback(event)
             if not over.is_set() and (gone := self._gone()) is not None:
                 callback(gone)
 
@@ -197,3 +202,11 @@ def _silent(directory: Path, waited: float) -> EnvspecError:
         return BackendError(message, hint=f"kill -CONT {pid} lets it go on; kill -KILL {pid} ends it with everything")
     message += f" within {format_seconds(waited)}"
     return BackendError(message, hint=f"it may be busy; kill -KILL {pid} ends it with everything")
+
+
+def _events(connection: socket.socket) -> Iterator[Event]:
+    """Yield what a session tells until it ends, however that is; of a line that it was killed in, nothing."""
+    with connection.makefile("rb") as lines, suppress(OSError):
+        for line in lines:
+            if line.endswith(b"\n") and (event := event_from_json(decode(line))) is not None:
+                yield event

@@ -121,7 +121,7 @@ def _lend(control: Control, message: Mapping[str, object]) -> Loan:
 
 
 def _check(answer: bytes) -> None:
-    if not answer:
+    if not answer.endswith(b"\n"):
         raise ConnectionResetError("it ended without an answer")
     message = decode(answer)
     if "error" in message:

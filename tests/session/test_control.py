@@ -189,6 +189,26 @@ def test_who_listens_hears_of_a_session_whose_process_was_killed(bench: Bench) -
     assert heard[-1].message.endswith("is gone")
 
 
+def test_events_of_a_session_whose_process_was_killed_end_with_that(bench: Bench) -> None:
+    with Owner(bench, PAIR) as owner:
+        for event in (events := Control(next(bench.state.glob("sessions/env-*"))).events()):
+            if isinstance(event, e.SessionHealthy):
+                break
+        owner.kill()
+        *_, last = events
+    assert isinstance(last, e.SessionFailed)
+    assert last.message.endswith("is gone")
+
+
+def test_all_events_of_a_session_are_heard_once(session: Running, control: Control) -> None:
+    events = control.events()
+    heard = [next(events)]
+    session.stop()
+    heard += events
+    assert isinstance(heard[-1], e.SessionStopped)
+    assert [type(event) for event in heard] == [type(event) for event in session.events]
+
+
 def test_who_listens_to_the_end_hears_it_once(session: Running, control: Control) -> None:
     heard: list[e.Event] = []
     control.subscribe(heard.append)
