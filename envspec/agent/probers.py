@@ -17,7 +17,6 @@ from envspec.agent.piped import PipedChild
 from envspec.agent.prober_client import DEATHS, Asked, ProberClient, branch_prober
 from envspec.agent.prober_job import Job
 from envspec.agent.wire import Message
-from envspec.health import VALIDATORS
 from envspec.units import format_seconds
 
 REMEDY = (
@@ -76,6 +75,8 @@ class Probers:
 
     def _home(self, job: Job) -> ProberClient:
         """Return the prober of those that have harmed nobody: ours, or where a check needs it, the user's."""
+        from envspec.health import VALIDATORS  # not above: nothing of it is needed before hello
+
         kinds = [VALIDATORS[check["kind"]] for check in job.message["checks"]]
         if not any(kind.in_users_python or kind.needs for kind in kinds):
             return self._shared

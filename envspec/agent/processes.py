@@ -6,8 +6,8 @@ import errno
 import os
 import resource
 import signal
+import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -169,8 +169,8 @@ def _work(work: Callable[[], None], name: str, parent: int, descriptors: tuple[i
         linux.name_process(name)
         if os.getppid() == parent:
             work()
-    except BaseException:  # noqa: BLE001  nobody above may catch it
-        traceback.print_exc()
+    except BaseException as error:  # noqa: BLE001  nobody above may catch it
+        sys.excepthook(type(error), error, error.__traceback__)
     finally:
         os._exit(1)
 

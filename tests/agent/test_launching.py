@@ -69,3 +69,11 @@ def test_a_guardian_whose_owner_is_already_gone_starts_nothing() -> None:
 def test_a_guardian_that_is_not_its_owners_child_starts_nothing() -> None:
     with subprocess.Popen(guardian_argv(owner=1), stdin=subprocess.DEVNULL, start_new_session=True) as guardian:
         assert guardian.wait(30) == 0
+
+
+def test_what_must_run_before_hello_imports_nothing_that_takes_long() -> None:
+    slow = {"dataclasses", "envspec.health", "envspec.plan"}
+    program = f"import sys, envspec.agent.guardian; print({slow} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert result.stdout == "set()\n"
