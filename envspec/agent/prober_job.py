@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 from envspec.agent.wire import Message
 
 OnNotice = Callable[[Message], None]
 
 
-@dataclass(eq=False)
-class Job:
+class Job:  # a dataclass would be imported before hello: 3 ms
     """What the prober is asked to do. `on_notice` gets its notices: answer, told, done, unhealthy.
 
     Tries are counted by check: `tries` in the present prober, `spent` in those that died. `asking` are the checks
     that this one is asking, of those that might end it. `hangs` is how often in a row one of them hung its prober.
     """
 
-    message: Message
-    on_notice: OnNotice
-    tries: dict[str, int] = field(default_factory=dict)
-    spent: dict[str, int] = field(default_factory=dict)
-    asking: set[str] = field(default_factory=set)
-    hangs: int = 0
+    def __init__(self, message: Message, on_notice: OnNotice) -> None:
+        self.message = message
+        self.on_notice = on_notice
+        self.tries: dict[str, int] = {}
+        self.spent: dict[str, int] = {}
+        self.asking: set[str] = set()
+        self.hangs = 0
 
     @property
     def is_awaited(self) -> bool:
