@@ -55,7 +55,7 @@ def pull(what: tuple[str, ...], sets: tuple[str, ...]) -> int:
         return 0
     host = Host.of(os.environ)
     errors: list[EnvspecError] = []
-    with _left_at_once(board := board_on(sys.stderr, [plan.name for plan in plans]), host, errors):
+    with _left_at_once(board := board_on(sys.stderr, [plan.name for plan in plans]), errors):
         _fetch_all(plans, host, board, errors)
     _tell(errors)
     return max((error.exit_code for error in errors), default=0)
@@ -158,7 +158,7 @@ def _told(plan: ModelPlan, error: EnvspecError) -> EnvspecError:
 
 
 @contextmanager
-def _left_at_once(board: Board, host: Host, errors: Iterable[EnvspecError]) -> Iterator[None]:
+def _left_at_once(board: Board, errors: Iterable[EnvspecError]) -> Iterator[None]:
     """Give the terminal back, and end on Ctrl-C without waiting for threads that read from the network.
 
     What went wrong until then is told. Nothing stays of what is half done then, and the kernel frees its locks.
@@ -173,7 +173,7 @@ def _left_at_once(board: Board, host: Host, errors: Iterable[EnvspecError]) -> I
         board.close()
         _tell(errors)
         terminal.show([INTERRUPTION], sys.stderr)
-        clear_away(host, PATIENCE)  # last, since threads go on writing until the end
+        clear_away(PATIENCE)  # last, since threads go on writing until the end
         os._exit(INTERRUPTED)
     finally:
         board.close()

@@ -214,7 +214,7 @@ def _leave(sink: int, number: int = 0) -> NoReturn:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sink, 1, 2):  # what fails from now on does so for our end, of which somebody else tells
         os.dup2(nowhere, stream)
-    clear_away(Host.of(os.environ), PATIENCE)
+    clear_away(PATIENCE)
     if number:
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)

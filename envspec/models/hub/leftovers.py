@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -45,14 +46,30 @@ def digest_of(partial: Path) -> str:
     return partial.name.partition(".")[0]
 
 
-def remove_own(hub_cache: Path) -> None:
-    """Remove the partial files that this process has open, as it is about to end in the midst of writing them."""
-    cache = hub_cache.resolve()
-    for link in Path("/proc/self/fd").iterdir():
-        with suppress(OSError):
-            path = link.readlink()
-            if path.suffix == ".incomplete" and path.is_relative_to(cache):
-                path.unlink()
+class Own:
+    """The partial files that this process has begun, as it is about to end in the midst of writing them.
+
+    Neither their names nor their beginning are huggingface_hub's to tell, and some are open to nobody as we look:
+    hence the audit hook (PEP 578), which hears of every file before it is opened.
+    """
+
+    def __init__(self) -> None:
+        self._begun: set[str] = set()
+        self._over = False
+        sys.addaudithook(self._hear)
+
+    def remove(self) -> None:
+        """Remove them, and let no other begin."""
+        self._over = True
+        for path in tuple(self._begun):
+            with suppress(OSError):
+                Path(path).unlink()
+
+    def _hear(self, event: str, arguments: tuple[object, ...]) -> None:
+        if event == "open" and str(arguments[0]).endswith(".incomplete"):
+            if self._over:
+                raise InterruptedError
+            self._begun.add(str(arguments[0]))
 
 
 @contextmanager

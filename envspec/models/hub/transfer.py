@@ -11,6 +11,7 @@ from envspec.errors import ModelUnavailableError
 from envspec.models.hub.attempts import GaveUpError
 from envspec.models.hub.cache import repo_folder, snapshot_of
 from envspec.models.hub.client import telling, token_of
+from envspec.models.hub.leftovers import Own
 from envspec.models.hub.listing import RepoFile
 from envspec.models.hub.options import Hub
 from envspec.models.hub.progress import FileProgress, ModelProgress, bar_of
@@ -21,6 +22,8 @@ from envspec.models.source import Host, Retrying, Tell
 from envspec.record import Record
 
 _FILES = ThreadPoolExecutor(8, thread_name_prefix="hub-file")  # for all models of this process together
+OWN = Own()
+"""What this process has half downloaded."""
 _DOWNLOADS = 3  # of a file that comes whole but wrong
 
 
