@@ -222,6 +222,7 @@ def reason(track: Track) -> str:
         (track.end - listening, f"from listening until its validators passed{last_no}"),
     ]
     if track.listening is None:
-        parts[2] = (track.end - spawned, f"until it was done{last_no}")
+        there = "healthy" if track.exited is None else "done"  # what ends while it starts is a task
+        parts[2] = (track.end - spawned, f"until it was {there}{last_no}")
     seconds, words = max(parts)
     return f"{format_seconds(seconds)} {words}"

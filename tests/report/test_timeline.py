@@ -137,6 +137,17 @@ def test_a_task_that_only_had_to_end_is_finished_when_it_has(events: list[e.Even
     assert "not finished" not in plain(timeline_text(result, 100))
 
 
+def test_a_service_without_ports_or_validators_becomes_healthy_and_goes_on(events: list[e.Event]) -> None:
+    quiet = [
+        e.ReplicaStarting(at=0.1, replica="quiet"),
+        e.ReplicaSpawned(at=0.1, replica="quiet", pid=5, argv=("x",)),
+        e.ReplicaHealthy(at=3.8, replica="quiet", seconds=3.7),
+    ]
+    result = timeline([*events[:-1], *quiet, events[-1]])
+
+    assert "quiet   3.70 s until it was healthy" in " ".join(plain(timeline_text(result, 100)).split("  "))
+
+
 def test_restarts_after_the_start_change_nothing(events: list[e.Event]) -> None:
     later = [e.ReplicaStarting(at=60, replica="etcd", start=1), e.ReplicaHealthy(at=61, replica="etcd", seconds=1)]
 
