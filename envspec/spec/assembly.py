@@ -13,7 +13,8 @@ from envspec.spec.layers import conditions_as_map, is_null, overlay_service, wit
 from envspec.spec.nodes import MapNode, Mark, Node, Scalar
 from envspec.spec.rendering import Scope, render_node
 from envspec.spec.scope import SHAPE
-from envspec.spec.written import named, service_keys
+from envspec.spec.service_spec import ServiceSpec
+from envspec.spec.written import empty, named, service_keys
 
 
 def assemble(node: Node | None, names: Mapping[str, object], findings: Findings) -> dict[str, Service]:
@@ -29,10 +30,8 @@ def assemble(node: Node | None, names: Mapping[str, object], findings: Findings)
 def _service(key: Scalar, node: Node, scope: Scope, catalog: Catalog, findings: Findings) -> Service:
     own = conditions_as_map(service_keys(key, node, findings))
     _note_double(own, findings)
-    given = own.get("with")
-    values = {name.text: value for name, value in given.items} if isinstance(given, MapNode) else {}
-    service = Service(name=key.text, mark=key.mark, tree=without_nulls(own), given=values)
-    use = own.get("use")
+    service = Service(name=key.text, mark=key.mark, tree=without_nulls(own))
+    use, given = own.get("use"), own.get("with")
     if use is not None and not is_null(use):
         return _use(service, own, use, scope, catalog)
     if given is not None and not is_null(given):
@@ -47,16 +46,32 @@ def _use(service: Service, own: MapNode, use: Node, scope: Scope, catalog: Catal
     if rendered is not None and is_null(rendered):
         return service
     entry = catalog.entry(rendered) if rendered is not None else None
-    if entry is None:
+    given = _given(own, scope, findings)
+    if entry is None or given is None:
         findings.spoil("services", service.name)
         return service
-    written = own.get("with")
-    marks = {key.text: key.mark for key, _ in written.items} if isinstance(written, MapNode) else {}
-    inputs.check_given(entry, service.given, use.mark, marks, findings)
+    values = {name.text: value for name, value in given.items}
+    inputs.check_given(entry, values, use.mark, {name.text: name.mark for name, _ in given.items}, findings)
     if new:
         findings.spoil("services", service.name)
     tree = without_nulls(overlay_service(entry.service, own))
-    return replace(service, entry=entry, tree=tree, use=use.mark, removed_ports=_removed(own.get("ports")))
+    removed = _removed(own.get("ports"))
+    return replace(service, entry=entry, tree=tree, given=values, use=use.mark, removed_ports=removed)
+
+
+def _given(own: MapNode, scope: Scope, findings: Findings) -> MapNode | None:
+    """Return the values for the entry's inputs, or None where `with` is not a mapping, which is noted.
+
+    They stay templates, to be rendered where the entry uses them; only one for all of them together is rendered here.
+    """
+    written = own.get("with")
+    if written is None or isinstance(written, MapNode):
+        return written or empty(own.mark)
+    given = render_node("with", written, scope, findings)
+    if given is None or isinstance(given, MapNode):
+        return given
+    part = MapNode(own.mark, ((Scalar(written.mark, "with", "with"), given),))
+    return empty(own.mark) if is_null(given) or findings.validated(ServiceSpec, part) else None
 
 
 def _removed(ports: Node | None) -> dict[str, Mark]:

@@ -74,13 +74,13 @@ def plain_data(node: Node) -> Any:
 
 
 def node_of(data: Any, mark: Mark) -> Node:
-    """Return the tree for data that was computed, all of it standing at `mark`."""
+    """Return the tree for data that was computed, all of it standing at `mark`, and none of it a template any more."""
     if isinstance(data, Mapping):
         items = ((Scalar(mark, str(key), str(key)), node_of(value, mark)) for key, value in data.items())
         return MapNode(mark, tuple(items))
     if isinstance(data, list | tuple):
         return ListNode(mark, tuple(node_of(item, mark) for item in data))
-    return Scalar(mark, scalar_text(data), data, plain=not isinstance(data, str))
+    return Scalar(mark, scalar_text(data), data, plain=not isinstance(data, str), raw=True)
 
 
 def scalar_text(value: Any) -> str:

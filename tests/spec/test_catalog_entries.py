@@ -69,6 +69,14 @@ def test_a_null_input_takes_its_default(load_text: Load) -> None:
     assert argv(load_text, text)[1:3] == ["1.10", "3"]
 
 
+def test_all_values_together_may_be_a_template_whose_values_are_none_any_more(load_text: Load) -> None:
+    text = """
+        vars: {given: {text: !raw "{{ kept }}", number: 7}}
+        services: {s: {use: ./entry.yaml, with: "{{ vars.given }}"}}
+    """
+    assert argv(load_text, text)[1:3] == ["{{ kept }}", "7"]
+
+
 def test_model_and_service_inputs_take_a_name_and_give_the_object(load_text: Load) -> None:
     text = """
         models: {chat: {synthetic: {architecture: qwen3}}}
