@@ -17,6 +17,7 @@ from envspec.spec.nodes import MapNode, Mark, Node, Scalar, node_at, plain_data
 from envspec.spec.service_spec import ServiceSpec
 from envspec.spec.source import read
 from envspec.spec.template import render
+from envspec.spec.template_values import kind
 from envspec.spec.written import beside, is_file, known_keys, named, subset
 
 SHIPPED = Path(__file__).parent.parent / "catalog"
@@ -82,15 +83,20 @@ class Catalog:
 
     def _path(self, use: Node) -> Path | None:
         name = use.value if isinstance(use, Scalar) else None
-        if isinstance(name, str) and ("/" in name or name.endswith((".yaml", ".yml"))):
+        if not isinstance(name, str):
+            written = f"{kind(name)} ({use.text})" if isinstance(use, Scalar) else kind(plain_data(use))
+            hint = "the name of an entry, or a path such as ./my-entry.yaml"
+            self.findings.add(use.mark, "wrong-type", f"'use' must be text, not {written}", hint)
+            return None
+        if "/" in name or name.endswith((".yaml", ".yml")):
             path = beside(use, "use", self.findings)
             if path is None or is_file(path):
                 return path
             self.findings.add(use.mark, "no-such-file", f"there is no file {path}", "a path is relative to this file")
             return None
-        if isinstance(name, str) and name in shipped_names():
+        if name in shipped_names():
             return SHIPPED / f"{name}.yaml"
-        hint = suggest(str(name), shipped_names()) or "an entry of your own is a path, such as ./my-entry.yaml"
+        hint = suggest(name, shipped_names()) or "an entry of your own is a path, such as ./my-entry.yaml"
         self.findings.add(use.mark, "unknown-entry", f"the catalog has no entry {name!r}", hint)
         return None
 
