@@ -19,11 +19,11 @@ from envspec.resolve.services import Resolved, resolve_service
 from envspec.resolve.texts import checks as check_texts
 from envspec.resolve.texts import texts
 from envspec.spec.base import part_of
-from envspec.spec.blame import blaming_user
+from envspec.spec.blame import of_each
 from envspec.spec.entry_check import environment_of, is_entry
 from envspec.spec.environment import Environment, Service
 from envspec.spec.environment_file import EnvironmentFile
-from envspec.spec.findings import Findings
+from envspec.spec.findings import Findings, once_for_all
 from envspec.spec.layers import is_null
 from envspec.spec.load import examine, examine_tree
 from envspec.spec.nodes import ListNode, MapNode, Mark, Node
@@ -64,19 +64,11 @@ def draft(environment: Environment, bindings: Bindings, environ: Mapping[str, st
     """Return as much of the plan as can be made, with what is wrong noted; spoiled services are left out."""
     world = world_of(environment, bindings, environ)
     top = _top_env(world, findings)
-    resolved: dict[str, Resolved] = {}
-    for service in environment.services.values():
-        if service.enabled:
-            with blaming_user(service, findings):
-                made = resolve_service(service, top, world, findings)
-            if made is not None:
-                resolved[service.name] = made
-    conditions = {
-        service.name: _conditions(service, environment, resolved, findings)
-        for service in environment.services.values()
-        if service.enabled
-    }
-    services = tuple(replace(made.plan, depends_on=conditions[name]) for name, made in resolved.items())
+    enabled = {name: service for name, service in environment.services.items() if service.enabled}
+    made = of_each(enabled, lambda service: resolve_service(service, top, world, findings), findings)
+    resolved = {name: one for name, one in made.items() if one is not None}
+    conditions = once_for_all(enabled, lambda service: _conditions(service, environment, resolved, findings), findings)
+    services = tuple(replace(one.plan, depends_on=conditions[name]) for name, one in resolved.items())
     return Plan(
         environment=environment.name,
         file=str(environment.file),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from envspec.spec import inputs
 from envspec.spec.catalog import Catalog
 from envspec.spec.environment import Service
-from envspec.spec.findings import Findings, growth
+from envspec.spec.findings import Findings, growth, once_for_all
 from envspec.spec.layers import conditions_as_map, is_null, overlay_service, without_nulls
 from envspec.spec.nodes import MapNode, Mark, Node, Scalar
 from envspec.spec.rendering import Scope, render_node
@@ -20,11 +20,9 @@ from envspec.spec.written import empty, named, service_keys
 def assemble(node: Node | None, names: Mapping[str, object], findings: Findings) -> dict[str, Service]:
     """Return the services of a file, in its order, each with all its layers; what is wrong with them is noted."""
     catalog = Catalog(findings)
-    services = {}
-    for key, value in named(node, "service", findings):
-        if not is_null(value):
-            services[key.text] = _service(key, value, Scope(SHAPE, names), catalog, findings)
-    return services
+    scope = Scope(SHAPE, names)
+    written = {key.text: (key, value) for key, value in named(node, "service", findings) if not is_null(value)}
+    return once_for_all(written, lambda one: _service(*one, scope, catalog, findings), findings)
 
 
 def _service(key: Scalar, node: Node, scope: Scope, catalog: Catalog, findings: Findings) -> Service:

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from envspec.errors import Diagnostic
 from envspec.spec.catalog import SHIPPED
 from envspec.spec.diagnostics import at
 from envspec.spec.environment import Entry, Service
-from envspec.spec.findings import Findings
+from envspec.spec.findings import Findings, once_for_all
+
+R = TypeVar("R")
+
+
+def of_each(services: Mapping[str, Service], make: Callable[[Service], R], findings: Findings) -> dict[str, R]:
+    """Return what `make` makes of each service, with its mistakes told once and where they were caused."""
+
+    def blamed(service: Service) -> R:
+        with _blaming_user(service, findings):
+            return make(service)
+
+    return once_for_all(services, blamed, findings)
 
 
 @contextmanager
-def blaming_user(service: Service, findings: Findings) -> Iterator[None]:
+def _blaming_user(service: Service, findings: Findings) -> Iterator[None]:
     """Tell what is found meanwhile inside the entry of a service where it was caused.
 
     That is the key by which the service takes a port away; else, since a shipped entry is right by itself, its `use`.

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from envspec.plan.outline import Requirements
 from envspec.spec import inputs
 from envspec.spec.environment import Model, Service
-from envspec.spec.findings import Findings
+from envspec.spec.findings import Findings, once_for_all
 from envspec.spec.inputs import Surroundings
 from envspec.spec.layers import is_null, without_null_entries, without_nulls
 from envspec.spec.model_source import note_misfits, source_of
@@ -23,16 +23,12 @@ from envspec.spec.written import known_keys, named, path_beside
 
 def models_of(node: Node | None, scope: Scope, findings: Findings) -> dict[str, Model]:
     """Return the declared models; what is wrong with one is noted, and spoils it."""
-    models = {}
-    for key, value in named(node, "model", findings):
-        if is_null(value):
-            continue
-        model = _model(key, value, scope, findings)
-        if model is None:
-            findings.spoil("models", key.text)
-        else:
-            models[key.text] = model
-    return models
+    written = {key.text: (key, value) for key, value in named(node, "model", findings) if not is_null(value)}
+    models = once_for_all(written, lambda one: _model(*one, scope, findings), findings)
+    for name in models:
+        if models[name] is None:
+            findings.spoil("models", name)
+    return {name: model for name, model in models.items() if model is not None}
 
 
 def _model(key: Scalar, node: Node, scope: Scope, findings: Findings) -> Model | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -145,3 +146,31 @@ def once_per_place(items: Iterable[T], make: Callable[[T], R], findings: Finding
         findings.diagnostics[before:] = [one for one, place in new.items() if place not in told]
         told.update(new.values())
     return made
+
+
+def once_for_all(items: Mapping[str, T], make: Callable[[T], R], findings: Findings) -> dict[str, R]:
+    """Return what `make` makes of each item by its name, such as a service.
+
+    What is told in the same place as of an earlier one, in words that differ in their names alone, is not told again:
+    it stands in text that they share, by a YAML anchor.
+    """
+    told: dict[tuple[str, int, int, str], list[tuple[str, Diagnostic]]] = {}
+    made = {}
+    for name, item in items.items():
+        before = len(findings.diagnostics)
+        made[name] = make(item)
+        new, findings.diagnostics[before:] = findings.diagnostics[before:], []
+        for one in new:
+            said = told.setdefault((one.file, one.line, one.column, one.code), [])
+            if not any(_same_but_for(other, name, earlier, one) for other, earlier in said):
+                said.append((name, one))
+                findings.diagnostics.append(one)
+    return made
+
+
+def _same_but_for(first: str, second: str, of_first: Diagnostic, of_second: Diagnostic) -> bool:
+    """Say whether what is told of two that bear these names is the same where it does not name them."""
+    words, others = (re.split(r"\b", found.message) for found in (of_first, of_second))
+    return len(words) == len(others) and all(
+        word == other or (word, other) == (first, second) for word, other in zip(words, others, strict=True)
+    )

@@ -13,7 +13,7 @@ from typing import Any
 from envspec.plan.plan import Endpoint
 from envspec.record import Record
 from envspec.spec import inputs
-from envspec.spec.blame import blaming_user
+from envspec.spec.blame import of_each
 from envspec.spec.dependencies import conditions_of
 from envspec.spec.diagnostics import suggest
 from envspec.spec.environment import Model, Port, Service
@@ -51,16 +51,11 @@ class Shaping(Record):
 
 def shape_services(layered: Mapping[str, Service], shaping: Shaping) -> dict[str, Service]:
     """Return the services with all that is settled before leasing; what is wrong is noted, and spoils the service."""
-    counted = {}
-    for name, service in layered.items():
-        known = replace(service, shaped=("services", name) not in shaping.findings.spoiled)
-        with blaming_user(service, shaping.findings):
-            counted[name] = _count(known, shaping)
-    objects, shaped = early_objects(counted), {}
-    for name, service in counted.items():
-        with blaming_user(service, shaping.findings):
-            shaped[name] = _shape(service, objects, shaping)
-    return shaped
+    spoiled = shaping.findings.spoiled
+    known = {name: replace(service, shaped=("services", name) not in spoiled) for name, service in layered.items()}
+    counted = of_each(known, lambda service: _count(service, shaping), shaping.findings)
+    objects = early_objects(counted)
+    return of_each(counted, lambda service: _shape(service, objects, shaping), shaping.findings)
 
 
 def early_objects(services: Mapping[str, Service]) -> dict[str, dict[str, Any]]:
