@@ -17,13 +17,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from envspec.agent.probe_orphans import TAG
 from envspec.agent.tree import descendants, send, send_group
 from envspec.health.base import CommandTimeoutError
 
 OUTPUT_LIMIT = 2**16
 """Bytes of output that are kept, the last ones."""
-TAG = "ENVSPEC_PROBE"
-"""Stands in the environment of a command, so that what it daemonised can be found when it has to be killed."""
 
 
 class Commands:

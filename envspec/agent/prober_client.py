@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from functools import partial
 
 from envspec.agent.calls import Node
 from envspec.agent.loop import Loop
 from envspec.agent.piped import UNHEARD, Branch, Listener, PipedChild, Program, last_line
-from envspec.agent.prober_job import Job
+from envspec.agent.probe_orphans import end_orphans
+from envspec.agent.prober_job import LET_GO, Asked, Job, Loss, OnLost
 from envspec.agent.prober_watch import ProberWatch
 from envspec.agent.program import SpawnError
 from envspec.agent.reaper import Exit, Reaper
@@ -29,18 +29,6 @@ GARBAGE = 50_000
 STANDS_BACK = 5
 """By how much a prober, and what it runs, is nicer than services (setpriority(2)). Where these fill all cores it asks
 less often, and comes up while they wait for one another: environments/local.yaml was healthy 3.5 % sooner."""
-
-
-class Asked(NamedTuple):
-    """A job whose prober hung while it asked `checks`, of those that can bring that."""
-
-    key: str
-    job: Job
-    checks: tuple[Message, ...]
-
-
-OnHung = Callable[[Sequence[Asked], float], None]
-"""Hears of those that a hung prober was asking, and for how many seconds it had said nothing."""
 
 
 def branch_prober(loop: Loop, reaper: Reaper) -> PipedChild | None:
@@ -71,10 +59,11 @@ def _argv(python: str) -> tuple[str, ...]:
 class ProberClient:
     """One prober process, and the jobs that it has not finished. `python` runs it, and each that takes its place."""
 
-    def __init__(self, node: Node, python: str, on_hung: OnHung, child: PipedChild | None = None) -> None:
+    def __init__(self, node: Node, python: str, on_lost: OnLost, child: PipedChild | None = None) -> None:
         self._node = node
         self._python = python
-        self._on_hung = on_hung
+        self._on_lost = on_lost
+        self._is_dismissed = False
         self._jobs: dict[str, Job] = {}
         self._retired: dict[str, Job] = {}
         self._left: dict[str, Job] = {}
@@ -96,7 +85,7 @@ class ProberClient:
         """Let a job begin that was given with `held`."""
         job = self._jobs.get(key)
         if job is not None:
-            job.message["held"] = False
+            job.begin()
             self._send({"key": key, "do": "go"})
 
     def step_forward(self, key: str) -> None:
@@ -180,13 +169,13 @@ class ProberClient:
         if self._closed:
             return
         program = Program(_argv(self._python), str(self._node.folder), self._node.directory / LOG)
-        self._started = time.monotonic()
+        self._started, self._is_dismissed = time.monotonic(), False
         self._watch.begin_anew()
         try:
             listener = Listener(self._heard, self._died)
             self._child = PipedChild(self._node.loop, self._node.reaper, program, listener)
         except SpawnError as error:
-            self._unavailable(str(error), tuple(self._jobs))
+            self._unavailable(str(error))
             return
         for job in self._jobs.values():
             self._child.send(job.message)
@@ -196,6 +185,7 @@ class ProberClient:
         self._watch.hear()
         if message.get("notice") == "sick" and self._child is not None:
             # Too many probes hang in its threads, which nobody can end. Its jobs go to the next one.
+            self._is_dismissed = True
             self._child.kill()
         key = str(message.get("key"))
         job = self._jobs.get(key) or self._retired.get(key)
@@ -209,39 +199,48 @@ class ProberClient:
         self._mind_work()
 
     def _died(self, how: Exit) -> None:
+        if self._child is not None:
+            end_orphans(self._child.pid)
         self._child = None
         self._watch.rest()
         quick = time.monotonic() - self._started < QUICK_DEATH
         self._deaths = self._deaths + 1 if quick else 0
-        culprits = [key for key, job in self._jobs.items() if job.asking]
+        ending = how.signal or f"exit code {how.exit_code}"
+        # Once or twice, SIGKILL is taken for somebody else's: a person's, or the kernel's for want of memory.
+        guilty = not self._is_dismissed and (how.signal != "SIGKILL" or self._deaths >= DEATHS)
+        asked = self._asked() if guilty else []
         self._let_go()
-        if self._deaths < DEATHS:
+        if asked:
+            self._deaths = 0
+            self._on_lost(asked, Loss(f"ended {{}} ({ending})", self._remedy("python")))
+            self._spawn()
+        elif self._deaths < DEATHS:
             self._spawn()
         else:
-            ending = how.signal or f"exit code {how.exit_code}"
             said = last_line(self._node.directory / LOG)
-            self._unavailable(
-                f"the prober died {self._deaths} times in a row ({ending}): {said}", culprits or tuple(self._jobs)
-            )
+            self._unavailable(f"the prober died {self._deaths} times in a row ({ending}): {said}")
 
     def _hung(self) -> None:
         """Replace a prober that does nothing any more, for whoever of its jobs is asking a check that can bring that.
 
         It is left to die: where the kernel holds it, that may take long.
         """
-        silence = self._watch.silence
+        silence = format_seconds(self._watch.silence)
         if self._child is not None:
-            self._child.hand_over(UNHEARD)
+            self._child.hand_over(UNHEARD._replace(on_exit=partial(_end_orphans, self._child.pid)))
             self._child.kill()
             self._child = None
+        asked = self._asked()
+        if not asked:
+            self._watch.be_patient()  # most likely the machine is slow
+        self._let_go()
+        self._on_lost(asked, Loss(f"kept {{}} from answering for {silence}", LET_GO))
+        self._spawn()
+
+    def _asked(self) -> list[Asked]:
         jobs = {**self._jobs, **self._retired}
         asking = {key: job for key, job in jobs.items() if job.asking} or self._left
-        if not asking:
-            self._watch.be_patient()  # most likely the machine is slow
-        asked = [Asked(key, job, tuple(job.asked)) for key, job in asking.items()]
-        self._let_go()
-        self._on_hung(asked, silence)
-        self._spawn()
+        return [Asked(key, job, tuple(job.asked)) for key, job in asking.items()]
 
     def _let_go(self) -> None:
         """Let the jobs outlive a prober."""
@@ -258,23 +257,26 @@ class ProberClient:
         guilty = ", ".join(sorted({check for other in others for check in other.asking}))
         for check in job.message["checks"]:
             if check["where"] in job.asking:
-                job.no_answer(check, f"it keeps the prober, which asks all checks, from answering for {silence} so far")
+                job.no_answer(check, f"it keeps the prober from answering for {silence} so far")
             else:
                 why = f"{guilty or 'something'} keeps the prober from answering"
                 job.no_answer(check, f"cannot be asked now, since {why}, for {silence} so far")
 
-    def _unavailable(self, text: str, keys: Iterable[str]) -> None:
-        """Tell jobs why nothing is asked; end those that somebody waits for; try again later."""
-        for key in tuple(keys):
-            job = self._jobs[key]
-            answers = [job.no_answer(check, text, self._remedy(check)) for check in job.message["checks"]]
+    def _unavailable(self, text: str) -> None:
+        """Tell all jobs why nothing is asked; end those that somebody waits for; try again later."""
+        for key, job in tuple(self._jobs.items()):
+            answers = [job.no_answer(check, text, self._remedy(check["kind"])) for check in job.message["checks"]]
             if job.is_awaited:
                 self._jobs.pop(key, None)
                 job.fail(answers)
         self._node.loop.after(RETRY, self._spawn)
 
-    def _remedy(self, check: Message) -> str:
+    def _remedy(self, kind: str) -> str:
         log = self._node.directory / LOG
-        if check["kind"] == "python":
+        if kind == "python":
             return f"the callback must not end its process, which is envspec's prober; what that wrote is in {log}"
         return f"the prober runs with {self._python}; what it wrote is in {log}"
+
+
+def _end_orphans(prober: int, _how: Exit) -> None:
+    end_orphans(prober)

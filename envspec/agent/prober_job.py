@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from envspec.agent.wire import Message
 
@@ -13,7 +15,8 @@ class Job:  # a dataclass would be imported before hello: 3 ms
     """What the prober is asked to do. `on_notice` gets its notices: answer, told, done, unhealthy.
 
     Tries are counted by check: `tries` in the present prober, `spent` in those that died. `asking` are the checks
-    that this one is asking, of those that might end it. `hangs` is how often in a row one of them hung its prober.
+    that this one is asking, of those that might end it. `losses` is how
+    often in a row one of them hung or ended its prober.
     """
 
     def __init__(self, message: Message, on_notice: OnNotice) -> None:
@@ -22,12 +25,18 @@ class Job:  # a dataclass would be imported before hello: 3 ms
         self.tries: dict[str, int] = {}
         self.spent: dict[str, int] = {}
         self.asking: set[str] = set()
-        self.hangs = 0
+        self.losses = 0
+        self.began = time.monotonic()
 
     @property
     def is_awaited(self) -> bool:
         """Whether somebody waits for its end, which has to come then."""
         return self.message.get("timeout") is not None or self.message["do"] == "once"
+
+    def begin(self) -> None:
+        """Let it be asked; the seconds that it takes count from here."""
+        self.message["held"] = False
+        self.began = time.monotonic()
 
     @property
     def is_held(self) -> bool:
@@ -47,7 +56,7 @@ class Job:  # a dataclass would be imported before hello: 3 ms
                 self.asking.add(message["check"])
             case "asked":
                 self.asking.discard(message["check"])
-                self.hangs = 0
+                self.losses = 0
             case "answer":
                 self.on_notice(self._counted(message))
             case "done":
@@ -68,7 +77,8 @@ class Job:  # a dataclass would be imported before hello: 3 ms
     def no_answer(self, check: Message, text: str, remedy: str = "") -> Message:
         """Return the answer, and tell it, of a check that the prober could not give one of."""
         about = {"check": check["where"], "position": check["position"], "tries": self.total(check["where"])}
-        answer = {**about, "passed": False, "text": text, "seconds": None, "remedy": remedy}
+        seconds = time.monotonic() - self.began
+        answer = {**about, "passed": False, "text": text, "seconds": seconds, "remedy": remedy}
         self.on_notice({"key": self.message["key"], "notice": "answer", **answer})
         return answer
 
@@ -79,3 +89,28 @@ class Job:  # a dataclass would be imported before hello: 3 ms
     def _counted(self, answer: Message) -> Message:
         self.tries[answer["check"]] = answer["tries"]
         return {**answer, "tries": self.total(answer["check"])}
+
+
+LET_GO = (
+    "a callback must let other threads run, so no regular expression or loop in C without end, and must not stop its "
+    "process, which is envspec's prober; what may do so is better run by an `exec` check"
+)
+
+
+class Asked(NamedTuple):
+    """A job whose prober was lost while it asked `checks`, of those that can bring that."""
+
+    key: str
+    job: Job
+    checks: tuple[Message, ...]
+
+
+class Loss(NamedTuple):
+    """How a prober was lost, as what a check that it asked may have done to `{}`, and what to do about that."""
+
+    did: str
+    remedy: str
+
+
+OnLost = Callable[[Sequence[Asked], Loss], None]
+"""Hears of those that a prober was asking when it was lost."""

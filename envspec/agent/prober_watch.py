@@ -17,12 +17,14 @@ PATIENCE = 10
 `start_timeout`; one that is well answers a ping within milliseconds, and being taken for hung costs it a new start.
 Looks are counted, not seconds: where all of us were stopped, or the machine stood still, that is one look."""
 LONGEST_PATIENCE = 4 * PATIENCE
+FIRST_WORD = 4
+"""How often the patience one has that is still coming up: 10 s at first."""
 
 
 class ProberWatch:
     """Asks a prober for a sign of life as long as it has work, and calls `on_hung` once when none comes.
 
-    One that was never heard of is still coming up, which on a busy machine may take its time: it is left alone.
+    One that was never heard of is still coming up, which on a busy machine takes its time: it has four times as much.
     """
 
     def __init__(self, loop: Loop, ping: Callable[[], None], on_hung: Callable[[], None]) -> None:
@@ -33,7 +35,7 @@ class ProberWatch:
         self._round = 0
         self._works = False
         self._heard = False
-        self._silent = 0
+        self._silent = self._mute = 0
 
     @property
     def silence(self) -> float:
@@ -44,7 +46,7 @@ class ProberWatch:
         """Watch another prober from now on."""
         self._round += 1
         self._works = self._heard = False
-        self._silent = 0
+        self._silent = self._mute = 0
 
     def hear(self) -> None:
         """Note that it has said something."""
@@ -76,9 +78,10 @@ class ProberWatch:
             return
         owes_nothing = not self._silent
         self._silent += self._heard
+        self._mute += not self._heard
         if owes_nothing:
             self._ping()
-        if self._silent > self._patience:
+        if self._silent > self._patience or self._mute > FIRST_WORD * self._patience:
             self._on_hung()
         else:
             self._look_later()

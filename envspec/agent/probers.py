@@ -1,9 +1,10 @@
-"""All probers of an agent: envspec's, one for code and libraries of the user's, and one for each check that hung one.
+"""All probers of an agent: envspec's, one for code and libraries of the user's, and one for each check that cost one.
 
 The first is a fork of the agent and has the standard library alone, the others run with the user's interpreter
 (docs/adr/0012). A callback runs in the prober itself, and one that never lets go of the interpreter (a regular
-expression without end), or stops the process, keeps it from asking anything else. It is found by the prober's silence;
-from then on it has a prober of its own, where it harms nobody, and where it is certain who is to blame.
+expression without end), or stops or ends the process, keeps it from asking anything else. It is found by the prober's
+silence or death; from then on it has a prober of its own, where it harms nobody, and where it is certain whose fault it
+is.
 """
 
 from __future__ import annotations
@@ -14,15 +15,9 @@ from functools import partial
 
 from envspec.agent.calls import Node
 from envspec.agent.piped import PipedChild
-from envspec.agent.prober_client import DEATHS, Asked, ProberClient, branch_prober
-from envspec.agent.prober_job import Job
+from envspec.agent.prober_client import DEATHS, ProberClient, branch_prober
+from envspec.agent.prober_job import Asked, Job, Loss
 from envspec.agent.wire import Message
-from envspec.units import format_seconds
-
-REMEDY = (
-    "a callback must let other threads run, so no regular expression or loop in C without end, and must not stop its "
-    "process, which is envspec's prober; what may do so is better run by an `exec` check"
-)
 
 Suspect = tuple[str, str]
 """A check by the replica that it is asked of and its place in the file."""
@@ -33,7 +28,7 @@ class Probers:
 
     def __init__(self, node: Node, early: PipedChild | None = None) -> None:
         self._node = node
-        self._shared = ProberClient(node, sys.executable, self._hung, early or branch_prober(node.loop, node.reaper))
+        self._shared = ProberClient(node, sys.executable, self._lost, early or branch_prober(node.loop, node.reaper))
         self._users: ProberClient | None = None
         self._own: dict[Suspect, ProberClient] = {}
         self._places: dict[str, ProberClient] = {}
@@ -80,7 +75,7 @@ class Probers:
         kinds = [VALIDATORS[check["kind"]] for check in job.message["checks"]]
         if not any(kind.in_users_python or kind.needs for kind in kinds):
             return self._shared
-        self._users = self._users or ProberClient(self._node, self._node.python, self._hung)
+        self._users = self._users or ProberClient(self._node, self._node.python, self._lost)
         return self._users
 
     def _place(self, key: str) -> ProberClient:
@@ -89,39 +84,39 @@ class Probers:
     def _leave(self, key: str) -> ProberClient:
         return self._places.pop(key, self._shared)
 
-    def _hung(self, asked: Sequence[Asked], silence: float) -> None:
-        """Tell of those that may have hung a prober that they share, and let each have one of its own."""
+    def _lost(self, asked: Sequence[Asked], loss: Loss) -> None:
+        """Tell of those that may have cost a prober that they share, and let each have one of its own."""
         for key, job, checks in asked:
             check = checks[0]  # a job asks them one by one
             suspect = (job.message["replica"], check["where"])
             alone = "" if len(asked) == 1 else f", or another of the {len(asked)} that were being asked did"
-            text = f"it kept the prober from answering for {format_seconds(silence)}{alone}"
+            text = f"it {loss.did.format('the prober')}{alone}"
             self._warn(job, f"{check['where']}: {text}; it is asked in a prober of its own from now on")
-            job.hangs += len(asked) == 1
+            job.losses += len(asked) == 1
             job.no_answer(check, text)
             if suspect not in self._own:
-                self._own[suspect] = ProberClient(self._node, self._node.python, partial(self._own_hung, suspect))
+                self._own[suspect] = ProberClient(self._node, self._node.python, partial(self._own_lost, suspect))
             if self._place(key).release(key):
                 self._places[key] = self._own[suspect]
                 self._own[suspect].ask(key, job)
 
-    def _own_hung(self, suspect: Suspect, asked: Sequence[Asked], silence: float) -> None:
+    def _own_lost(self, suspect: Suspect, asked: Sequence[Asked], loss: Loss) -> None:
         """Tell what a check has done to its own prober, and end a job that has no hope or no time for another try."""
         place = self._own[suspect]
         for key, job, checks in asked:
-            job.hangs += 1
-            order, text = job.message, f"it kept its prober from answering for {format_seconds(silence)}"
+            job.losses += 1
+            order, text = job.message, f"it {loss.did.format('its prober')}"
             if order["do"] == "live":
-                if job.hangs >= order["failures"] and place.release(key):
-                    self._tell_unhealthy(job, checks[0], f"{text}, {job.hangs} times in a row")
-            elif (job.hangs >= DEATHS or order["do"] == "once") and place.release(key):
-                often = f" {job.hangs} times in a row," if job.hangs > 1 else ""
-                job.fail([job.no_answer(checks[0], f"{text},{often} and is not asked again", REMEDY)])
+                if job.losses >= order["failures"] and place.release(key):
+                    self._tell_unhealthy(job, checks[0], f"{text}, {job.losses} times in a row")
+            elif (job.losses >= DEATHS or order["do"] == "once") and place.release(key):
+                often = f" {job.losses} times in a row," if job.losses > 1 else ""
+                job.fail([job.no_answer(checks[0], f"{text},{often} and is not asked again", loss.remedy)])
             else:
                 job.no_answer(checks[0], text)
 
     def _tell_unhealthy(self, job: Job, check: Message, text: str) -> None:
-        about = {"check": check["where"], "position": check["position"], "seconds": None, "tries": job.hangs}
+        about = {"check": check["where"], "position": check["position"], "seconds": None, "tries": job.losses}
         job.on_notice({"key": job.message["key"], "notice": "unhealthy", "text": text, **about})
 
     def _warn(self, job: Job, message: str) -> None:

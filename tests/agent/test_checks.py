@@ -39,7 +39,7 @@ def order(*checks: Check, mode: str = "once", **changes: Any) -> Message:
 def callback(agent: AgentClient, body: str = "pass", where: str = "ready[0] (python)") -> Check:
     """A `python` check that runs `body`, in the agent's directory."""
     name = f"callback{len(list(agent.directory.glob('callback*.py')))}"
-    (agent.directory / f"{name}.py").write_text(f"import os, pathlib\ndef check(ctx):\n    {body}\n")
+    (agent.directory / f"{name}.py").write_text(f"import os, pathlib, time\ndef check(ctx):\n    {body}\n")
     return Check("python", {"call": f"{name}:check", "args": {}}, 5.0, where, "x.yaml:9:3")
 
 

@@ -1,4 +1,4 @@
-"""A callback that lets nothing else run in the prober, or stops it: who is told, and who goes on."""
+"""A callback that lets nothing else run in the prober, stops or ends it: who is told, and who goes on."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from envspec.agent.loop import Loop, Timer
-from envspec.agent.prober_watch import PATIENCE, ProberWatch
+from envspec.agent.prober_watch import FIRST_WORD, PATIENCE, ProberWatch
 from envspec.plan.plan import Check
-from tests.agent.agent_client import AgentClient, wait_until
+from tests.agent.agent_client import AgentClient, wait_gone, wait_until
 from tests.agent.test_checks import callback, order, prober_of, shell
 
 KEEPS_THE_INTERPRETER = "ctypes.PyDLL(None).sleep(600)"
 STOPS = "os.kill(os.getpid(), signal.SIGSTOP); ctypes.CDLL(None).pause()"  # else it may pass before the signal comes
+ENDS = "os._exit(5)"
 SILENT = r"it kept the prober from answering for \d\.\d+ s"
 
 
@@ -39,14 +40,18 @@ def start_hog(agent: AgentClient, harm: str = KEEPS_THE_INTERPRETER) -> None:
     wait_until((agent.directory / "asked").exists, "the callback")
 
 
-@pytest.mark.parametrize("harm", [KEEPS_THE_INTERPRETER, STOPS], ids=["keeps the interpreter", "stops"])
-def test_who_keeps_the_prober_from_answering_is_told_and_others_become_healthy(agent: AgentClient, harm: str) -> None:
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [(KEEPS_THE_INTERPRETER, SILENT), (STOPS, SILENT), (ENDS, r"it ended the prober \(exit code 5\)")],
+    ids=["keeps the interpreter", "stops", "ends"],
+)
+def test_who_costs_a_prober_is_told_and_others_become_healthy(agent: AgentClient, harm: str, told: str) -> None:
     start_hog(agent, harm)
     agent.start("b", "sleep", "600", health=(callback(agent, where="services.b.health[0] (python)"),))
 
     agent.wait_notice("healthy", replica="b")
-    assert re.fullmatch(SILENT, agent.heard("answer", replica="a")[0]["text"])
-    assert re.match(rf"services\.a\.health\[0\] \(python\): {SILENT}", agent.heard("warning")[0]["message"])
+    assert re.fullmatch(told, agent.heard("answer", replica="a")[0]["text"])
+    assert re.match(rf"services\.a\.health\[0\] \(python\): {told}", agent.heard("warning")[0]["message"])
     assert not agent.heard("answer", replica="b", passed=False)
 
 
@@ -76,11 +81,14 @@ def test_who_does_so_once_is_asked_again_and_may_pass(agent: AgentClient) -> Non
     assert re.fullmatch(SILENT, agent.heard("answer", replica="a")[0]["text"])
 
 
-def test_liveness_goes_on_for_others_and_fails_for_who_hangs_the_prober(agent: AgentClient, tmp_path: Path) -> None:
+@pytest.mark.parametrize("harm", [KEEPS_THE_INTERPRETER, ENDS], ids=["hangs", "ends"])
+def test_liveness_goes_on_for_others_and_fails_for_who_costs_a_prober(
+    agent: AgentClient, tmp_path: Path, harm: str
+) -> None:
     fine = tmp_path / "fine"
     fine.touch()
     (agent.directory / "well").touch()
-    agent.start("h", "sleep", "600", health=(hog(agent, KEEPS_THE_INTERPRETER, "services.h.health[0] (python)"),))
+    agent.start("h", "sleep", "600", health=(hog(agent, harm, "services.h.health[0] (python)"),))
     agent.start(
         "w", "sleep", "600", health=(callback(agent, f"os.stat({str(fine)!r})", "services.w.health[0] (python)"),)
     )
@@ -93,7 +101,7 @@ def test_liveness_goes_on_for_others_and_fails_for_who_hangs_the_prober(agent: A
 
     agent.wait_notice("unhealthy", replica="w")
     assert re.fullmatch(
-        r"it kept its prober .* s, 2 times in a row", agent.wait_notice("unhealthy", replica="h")["text"]
+        r"it (kept|ended) its prober .*, 2 times in a row", agent.wait_notice("unhealthy", replica="h")["text"]
     )
 
 
@@ -139,6 +147,39 @@ def test_a_prober_that_somebody_stops_is_replaced_and_nobody_is_blamed(agent: Ag
     assert not agent.heard("warning")
 
 
+def test_only_the_check_that_was_asked_is_blamed_for_the_end_of_a_prober(agent: AgentClient) -> None:
+    deadly = callback(agent, ENDS, "ready[1] (python)")
+    checks = (shell("true"), deadly, shell("true", "ready[2] (exec)"))
+
+    (answer,) = agent.call("check", key="k", **order(*checks, mode="until"))["answers"]
+    assert (answer["check"], answer["tries"]) == ("ready[1] (python)", 3)
+    assert answer["text"] == "it ended its prober (exit code 5), 3 times in a row, and is not asked again"
+    assert "the callback must not end its process" in answer["remedy"]
+    assert answer["seconds"] > 0
+
+
+def test_who_is_asked_beside_a_deadly_callback_may_still_pass(agent: AgentClient) -> None:
+    waits = "pathlib.Path('begun').touch()\n    while not pathlib.Path('go').exists(): time.sleep(0.005)"
+    agent.start("good", "sleep", "600", health=(callback(agent, waits, "services.good.health[0] (python)"),))
+    wait_until((agent.directory / "begun").exists, "the good callback")
+    agent.start("bad", "sleep", "600", health=(callback(agent, ENDS, "services.bad.health[0] (python)"),))
+    agent.wait(lambda: [said for said in agent.heard("answer", replica="bad") if said["remedy"]], "the bad one's end")
+    (agent.directory / "go").touch()
+
+    agent.wait_notice("healthy", replica="good")
+    assert not [said for said in agent.heard("answer", replica="good") if said["remedy"]]
+
+
+def test_what_a_check_had_begun_ends_with_its_prober(agent: AgentClient, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    stays = f"setsid sleep 600 & echo $! $$ > {begun}.part; mv {begun}.part {begun}; wait"
+    agent.send("check", key="k", **order(shell(stays), mode="until"))
+    wait_until(begun.exists, "the command")
+    pids = [int(pid) for pid in begun.read_text().split()]
+    os.kill(prober_of(agent), signal.SIGKILL)
+    wait_gone(pids)
+
+
 class Clock(Loop):
     """A loop whose timers are due when a test says so."""
 
@@ -170,14 +211,13 @@ def test_a_prober_that_answers_is_not_taken_for_hung(clock: Clock) -> None:
     assert not hung
 
 
-def test_a_prober_that_is_still_coming_up_is_not_taken_for_hung(clock: Clock) -> None:
+def test_a_prober_that_is_still_coming_up_has_four_times_as_long(clock: Clock) -> None:
     hung: list[str] = []
     watch = ProberWatch(clock, lambda: None, lambda: hung.append("hung"))
     watch.work()
-    clock.look(100)
+    clock.look(FIRST_WORD * PATIENCE)
     assert not hung
-    watch.hear()
-    clock.look(100)
+    clock.look()
     assert hung == ["hung"]
 
 

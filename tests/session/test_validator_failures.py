@@ -108,7 +108,7 @@ def test_a_callback_that_ends_the_prober_is_told_with_its_tries(bench: Bench) ->
     ).fails()
     assert str(error).startswith("web cannot become healthy: services.web.health[1] (python) cannot pass\n")
     assert tries_in(error) == 3
-    assert re.search(r"the prober died \d+ times in a row \(exit code 7\)", str(error))
+    assert re.search(r"it ended its prober \(exit code 7\), 3 times in a row, and is not asked again", str(error))
     assert "the callback must not end its process" in error.hint
     assert "start_timeout" not in error.hint
 
