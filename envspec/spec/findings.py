@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -32,13 +32,22 @@ CERTAIN = frozenset(
         "bad-pattern",
         "command-and-shell",
         "unknown-entry",
+        "no-entry",
+        "nested-use",
+        "unknown-input",
+        "wrong-input",
+        "no-such-file",
+        "bad-env-file",
+        "args-and-shell",
+        "waits-twice",
         "wrong-call",
         "wrong-source",
         "unknown-function",
     )
 )
 """What is wrong whatever a lower layer says. A name that is nowhere, or a key that is missing, may stand in that."""
-
+CERTAIN_AS_WRITTEN = CERTAIN | {"choose-one", "missing-key", "unused-key"}
+"""What is wrong whatever a lower layer says where nothing of this one is lacking: what has such keys is not merged."""
 
 INCOMPLETE = ("bad-merge", "unknown-anchor", "recursive-alias")
 """What is wrong with the YAML and leaves a tree that lacks something, of which is told only what is certain."""
@@ -57,6 +66,7 @@ class Findings:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     spoiled: set[tuple[str, ...]] = field(default_factory=set)
     _base_missing_since: int | None = None
+    _here: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.diagnostics)
@@ -71,16 +81,18 @@ class Findings:
 
     def sparing(self, paths: Iterable[tuple[str, ...]]) -> Findings:
         """Return findings that note in the same place, and leave unjudged what names one of these paths as well."""
-        return Findings(self.diagnostics, self.spoiled | set(paths))
+        return replace(self, spoiled=self.spoiled | set(paths))
 
     def hangs_on_spoiled(self, nodes: Iterable[Node]) -> bool:
         """Say whether a template of these trees names something that could not be worked out."""
-        if not self.spoiled:
+        if not (self.spoiled or self._here):
             return False
         return any(self.is_spoiled(reference.path) for node in nodes for reference in references(node))
 
     def is_spoiled(self, path: tuple[str | int, ...]) -> bool:
-        """Say whether a path names something that could not be worked out."""
+        """Say whether a path names something that could not be worked out, or that a missing base may hold."""
+        if len(path) > 1 and path[0] in self._here and path[1] not in self._here[str(path[0])]:
+            return True
         # A path that ends early (`vars` as a whole, or an index that is computed) may name anything below it.
         return any(path[: len(bad)] == bad[: len(path)] for bad in self.spoiled)
 
@@ -100,14 +112,25 @@ class Findings:
         self.diagnostics.extend(why)
         self._base_missing_since = len(self.diagnostics)
 
+    def judge_within(self, root: MapNode) -> None:
+        """Leave unjudged what names a var, a model or a service that is not in `root`, where its base is missing."""
+        if self._base_missing_since is not None:
+            written = {key: root.get(key) for key in ("vars", "models", "services")}
+            self._here = {
+                key: frozenset(name.text for name, _ in node.items) if isinstance(node, MapNode) else frozenset()
+                for key, node in written.items()
+            }
+
     def in_order(self) -> list[Diagnostic]:
         """Return what was found by file and position, each finding once."""
         # What became of a mistake in the YAML is told by it alone.
         yaml = {(d.file, d.line, d.column) for d in self.diagnostics if d.code in YAML_CODES}
         found = {d for d in self.diagnostics if d.code in YAML_CODES or (d.file, d.line, d.column) not in yaml}
         told = self.diagnostics[: self._base_missing_since or 0]
-        if self._base_missing_since is not None or any(d.code in INCOMPLETE for d in found):
-            found = {d for d in found if d.code in CERTAIN or d.code in YAML_CODES or d in told}
+        lacking = any(d.code in INCOMPLETE for d in found)
+        if self._base_missing_since is not None or lacking:
+            certain = CERTAIN if lacking else CERTAIN_AS_WRITTEN
+            found = {d for d in found if d.code in certain or d.code in YAML_CODES or d in told}
         return sorted(found, key=lambda d: (d.file, d.line, d.column, d.message))
 
     def raise_if_any(self) -> None:

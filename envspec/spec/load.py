@@ -53,6 +53,7 @@ def examine(file: Path, sets: Mapping[str, str], environ: Mapping[str, str], fin
     except SpecError as error:
         findings.diagnostics.extend(error.diagnostics)
         return None
+    findings.judge_within(root)
     return examine_tree(root, file, sets, environ, findings)
 
 
