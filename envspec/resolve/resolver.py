@@ -143,7 +143,8 @@ def _conditions(
             continue  # what it is may be what is wrong
         if condition in ("exited", "succeeded") and not is_task:
             message = f"{service.name} waits for '{name}' to have {condition}, and {name} is a service, which runs on"
-            findings.add(_where(service, name), "never-ends", message, f"give {name} kind: task, or wait for 'healthy'")
+            hint = f"give {name} kind: task, or wait for '{'healthy' if validated else 'started'}'"
+            findings.add(_where(service, name), "never-ends", message, hint)
     return conditions
 
 

@@ -52,7 +52,7 @@ def _condition(node: Node, findings: Findings) -> Condition | None:
 
 
 def _as_list(node: Node) -> str:
-    from envspec.spec.validation_errors import list_hint  # most files are right and never need it
+    from envspec.spec.corrections import list_hint  # most files are right and never need it
 
     return list_hint(node.text) if isinstance(node, Scalar) and isinstance(node.value, str) else ""
 

@@ -7,7 +7,7 @@ frozen: a layer or a rendering is a new tree that shares the rest.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 
@@ -102,3 +102,16 @@ def node_at(root: Node, path: tuple[str | int, ...]) -> tuple[Node, Scalar | Non
         elif isinstance(node, ListNode) and isinstance(step, int) and step < len(node.items):
             node, key = node.items[step], None
     return node, key
+
+
+def with_value(root: Node, path: tuple[str | int, ...], value: Any) -> Node:
+    """Return the tree with other data at `path`, which leads to a node of it."""
+    if not path:
+        return node_of(value, root.mark)
+    if isinstance(root, MapNode):
+        pairs = ((key, with_value(node, path[1:], value) if key.text == path[0] else node) for key, node in root.items)
+        return replace(root, items=tuple(pairs))
+    if isinstance(root, ListNode):
+        items = (with_value(node, path[1:], value) if at == path[0] else node for at, node in enumerate(root.items))
+        return replace(root, items=tuple(items))
+    return root

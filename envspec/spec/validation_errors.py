@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from pydantic import ValidationError
 
 from envspec.errors import Diagnostic
 from envspec.health import ACTIONS, VALIDATORS
 from envspec.models.synthetic.options import MisfitError
 from envspec.record import Record
+from envspec.spec.corrections import correction
 from envspec.spec.diagnostics import at, suggest
 from envspec.spec.fault_spec import ACTIONS as FAULTS
 from envspec.spec.fault_spec import FaultSpec
 from envspec.spec.known_keys import keys_at
-from envspec.spec.nodes import ListNode, MapNode, Node, Scalar
+from envspec.spec.nodes import ListNode, MapNode, Node, Scalar, plain_data, with_value
 from envspec.spec.template import has_template
 from envspec.spec.template_values import kind
-from envspec.units import DURATION_PATTERN
-
-if TYPE_CHECKING:
-    from pydantic import ValidationError
 
 WANTED = {
     "string_type": "text",
@@ -58,14 +55,6 @@ _NAMED = {"ports": "port", "ranges": "port range"}
 _KINDS_OF_ITEMS = {frozenset(VALIDATORS): "validator", frozenset(ACTIONS): "action"}
 _CHOICES = {frozenset(keys_at(FaultSpec, ())): f"what can be done: {', '.join(FAULTS)}"}
 """What to say of a key that resembles none, of mappings with more keys than are listed."""
-_SHORT_FORMS: Mapping[tuple[str | int, ...], tuple[tuple[str, str], ...]] = {
-    ("restart",): (("on", "never|failure|always"),),
-    ("stop",): (("signal", "TERM|INT|QUIT|HUP|KILL|ABRT|USR1|USR2|WINCH"), ("timeout", DURATION_PATTERN)),
-    ("liveness",): (("every", DURATION_PATTERN), ("failures", "[0-9]+")),
-}
-"""Mappings for which people write one value alone, and the key that it was meant for."""
-_BOOLS = {**dict.fromkeys(("yes", "y", "on", "1"), "true"), **dict.fromkeys(("no", "n", "off", "0"), "false")}
-"""What people write for a bool elsewhere; YAML 1.1 took these words for one."""
 _SHOWN = 40
 """So much of a wrong text is repeated in the message; the rest stands in the source line below it."""
 
@@ -80,7 +69,7 @@ def diagnostics_of(error: ValidationError, root: Node, model: Any) -> list[Diagn
     mistakes = [_Mistake.of(item, root) for item in items]
     # An unknown key is wrong whatever its value would have said.
     open_ones = [m for m in mistakes if m.type in _UNKNOWN or not has_template(m.node)]
-    found = {_say(mistake, model) for mistake in _without_union_noise(open_ones)}
+    found = {_say(mistake, root, model) for mistake in _without_union_noise(open_ones)}
     return sorted(found, key=lambda diagnostic: (diagnostic.line, diagnostic.column, diagnostic.message))
 
 
@@ -150,7 +139,7 @@ def _meant(group: list[_Mistake], fork: tuple[str | int, ...]) -> Iterable[_Mist
     return [_Mistake(first.type, first.message, first.context, fork, "", first.node, first.key, fork, "", wanted)]
 
 
-def _say(mistake: _Mistake, model: Any) -> Diagnostic:
+def _say(mistake: _Mistake, root: Node, model: Any) -> Diagnostic:
     value, key = mistake.node, mistake.key
     if mistake.type in _ABSENT:
         mark = key.mark if key is not None and mistake.path[-1:] == (key.text,) else value.mark
@@ -163,8 +152,9 @@ def _say(mistake: _Mistake, model: Any) -> Diagnostic:
         return at(key.mark, "unknown-key", f"{_subject(mistake.path[:-1])} has no key '{key.text}'", hint)
     if mistake.type == "string_pattern_mismatch" and key is not None and key.text == mistake.path[-1]:
         return _bad_name(key, mistake)
-    message, hint = _sentence(mistake)
-    return at(value.mark, "wrong-type" if mistake.wanted else "wrong-value", message, hint)
+    if mistake.wanted:
+        return at(value.mark, "wrong-type", _of_wrong_type(mistake), _type_hint(mistake, root, model))
+    return at(value.mark, "wrong-value", *_sentence(mistake))
 
 
 def _bad_name(key: Scalar, mistake: _Mistake) -> Diagnostic:
@@ -180,12 +170,32 @@ def _pattern_hint(mistake: _Mistake) -> str:
     return f"it must match the pattern {mistake.context.get('pattern')}"
 
 
+def _of_wrong_type(mistake: _Mistake) -> str:
+    found = _shown(mistake.node)
+    there = f"{kind(mistake.node.value)} ({found})" if isinstance(mistake.node, Scalar) else found
+    there = "null" if there.startswith("null") else there
+    return f"{_subject(mistake.path)} must be {_either(mistake.wanted)}, not {there}"
+
+
+def _type_hint(mistake: _Mistake, root: Node, model: Any) -> str:
+    """Say how to write what was probably meant, where nothing would be wrong with that."""
+    meant = correction(mistake.node, mistake.wanted, mistake.path) if isinstance(mistake.node, Scalar) else None
+    return meant.hint if meant is not None and _is_taken(mistake.path, meant.value, root, model) else ""
+
+
+def _is_taken(path: tuple[str | int, ...], value: Any, root: Node, model: Any) -> bool:
+    """Say whether nothing would be wrong at `path` of `root` any more with this value there."""
+    mended = with_value(root, path, value)
+    try:
+        model.model_validate(plain_data(mended))
+    except ValidationError as error:
+        mistakes = (_Mistake.of(item, mended) for item in error.errors(include_url=False))
+        return all(mistake.path[: len(path)] != path for mistake in mistakes)
+    return True
+
+
 def _sentence(mistake: _Mistake) -> tuple[str, str]:
     subject, found = _subject(mistake.path), _shown(mistake.node)
-    if mistake.wanted:
-        there = f"{kind(mistake.node.value)} ({found})" if isinstance(mistake.node, Scalar) else found
-        there = "null" if there.startswith("null") else there
-        return f"{subject} must be {_either(mistake.wanted)}, not {there}", _type_hint(mistake)
     if mistake.type == "literal_error":
         options = _options(mistake.context)
         if found in options:  # text where a number is wanted, which reads the same without its quotes
@@ -226,52 +236,6 @@ def _shown(node: Node) -> str:
     if not node.text.isprintable():
         return kind(node.value)
     return node.text if len(node.text) <= _SHOWN else f"{node.text[:_SHOWN]}…"
-
-
-def _type_hint(mistake: _Mistake) -> str:
-    """Say how to write what was probably meant."""
-    node = mistake.node
-    if not isinstance(node, Scalar) or node.value is None:
-        return ""
-    # YAML took it for something else than it was meant to be, or the quotes kept it from being that.
-    if node.plain and not isinstance(node.value, str) and "text" in mistake.wanted:
-        return f'quote it: "{node.text}"' if node.written else "make it text in the template: `| string`"
-    from envspec.spec.core_schema import core_value
-
-    if "a mapping" in mistake.wanted:
-        return _short_form(mistake.path[-1:], node.text)
-    if "true or false" in mistake.wanted and node.text.lower() in _BOOLS:
-        return f"write {_BOOLS[node.text.lower()]}"
-    meant = kind(core_value(node.text)) if node.text else ""
-    if not node.plain and {"a number": "a whole number", "a boolean": "true or false"}.get(meant) in mistake.wanted:
-        return f"write {node.text} without quotes"
-    is_command = mistake.path[-1:] in (("command",), ("args",))
-    return list_hint(node.text, is_command=is_command) if "a list" in mistake.wanted else ""
-
-
-def _short_form(path: tuple[str | int, ...], text: str) -> str:
-    """Return how to write a mapping of which only the most telling value was written."""
-    inner = next((inner for inner, pattern in _SHORT_FORMS.get(path, ()) if re.fullmatch(pattern, text)), "")
-    return f"write {{{inner}: {text}}}" if inner else ""
-
-
-def list_hint(text: str, *, is_command: bool = False) -> str:
-    """Return how to write as a list what was written as text: the words that a shell would see, or those of a list."""
-    try:
-        words = shlex.split(text) if is_command else re.split(r"[,\s]+", text.strip(", \t"))
-    except ValueError:  # a quote that is never closed
-        return ""
-    return f"write [{', '.join(map(_item, words))}]" if text.isprintable() and words else ""
-
-
-def _item(word: str) -> str:
-    """Write a word as an item of `[…]`, in quotes where YAML would take it for something else."""
-    from envspec.spec.core_schema import core_value
-
-    is_plain = re.fullmatch(r"-{0,2}[\w./+=^~][\w./+=^~@%:-]*", word)
-    if is_plain and not word.endswith(":") and isinstance(core_value(word), str):
-        return word
-    return json.dumps(word, ensure_ascii=False)
 
 
 def _either(options: Iterable[str]) -> str:

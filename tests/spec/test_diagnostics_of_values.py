@@ -9,10 +9,11 @@ from pydantic import ValidationError
 
 from envspec.errors import Diagnostic
 from envspec.spec import source
+from envspec.spec.corrections import list_hint
 from envspec.spec.diagnostics import suggest
 from envspec.spec.environment_file import EnvironmentFile
 from envspec.spec.nodes import plain_data
-from envspec.spec.validation_errors import diagnostics_of, list_hint
+from envspec.spec.validation_errors import diagnostics_of
 
 
 def wrong(text: str) -> list[Diagnostic]:
