@@ -119,7 +119,7 @@ def read_entry(path: Path, findings: Findings) -> Entry | None:
     Raises:
         SpecError: it is no YAML mapping.
     """
-    written = read(path)
+    written = read(path, findings.diagnostics)
     if written.get("services") is not None and written.get("service") is None:
         hint = "an entry has the key 'service'; to build on an environment, `extends` it"
         findings.add(written.mark, "no-entry", "this is an environment, not a catalog entry", hint)

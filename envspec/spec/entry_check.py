@@ -27,7 +27,7 @@ def is_entry(file: Path) -> bool:
         # What is no regular file can be read once only; reading all files of a project as YAML would take its time.
         if not file.is_file() or not _SERVICE.search(read_bytes(file, MAX_BYTES)):
             return False
-        root = read(file)
+        root = read(file, [])  # one in which a key is written twice is an entry all the same
     except (OSError, ValueError, SpecError):
         return False
     service = root.get("service")
