@@ -30,6 +30,8 @@ CERTAIN = frozenset(
         "not-supported",
         "nul-character",
         "bad-pattern",
+        "bad-template",
+        "too-deep",
         "command-and-shell",
         "unknown-entry",
         "no-entry",

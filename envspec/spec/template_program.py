@@ -16,7 +16,7 @@ from envspec.spec.diagnostics import suggest
 from envspec.spec.template_depth import TooDeep, deepest_part
 from envspec.spec.template_dialect import Dialect, Placed
 from envspec.spec.template_reads import paths_read
-from envspec.spec.template_values import TemplateProblem, data
+from envspec.spec.template_values import BadTemplate, TemplateProblem, data
 
 _FILE = "<template>"
 _BEYOND = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends, nodes.Block, nodes.ScopedEvalContextModifier)
@@ -92,7 +92,7 @@ def _parsed(text: str) -> nodes.Template:
     try:
         return parser.parse()
     except TemplateSyntaxError as error:
-        raise TemplateProblem(error.lineno - 1, "", _sentence(error.message or "")) from None
+        raise BadTemplate(error.lineno - 1, "", _sentence(error.message or "")) from None
     except RecursionError:  # a row of `not`, which has no bracket
         raise TooDeep(parser.stream.current.lineno - 1) from None
 
@@ -121,6 +121,6 @@ def _refuse_unknown(tree: nodes.Template, text: str) -> None:
         if node.name not in known:
             what = type(node).__name__.lower()
             offset = text.find(node.name, node.lineno - 1)  # Jinja places a test at its `is`
-            raise TemplateProblem(offset, suggest(node.name, known), f"there is no {what} '{node.name}'")
+            raise BadTemplate(offset, suggest(node.name, known), f"there is no {what} '{node.name}'")
     for tag in tree.find_all(_BEYOND):
-        raise TemplateProblem(tag.lineno - 1, "", "a template here cannot include, import or extend another")
+        raise BadTemplate(tag.lineno - 1, "", "a template here cannot include, import or extend another")

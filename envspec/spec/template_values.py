@@ -18,6 +18,12 @@ class TemplateProblem(Exception):  # noqa: N818  it becomes a diagnostic, and ne
         self.offset, self.hint = offset, hint
 
 
+class BadTemplate(TemplateProblem):
+    """It is no template, whatever the values of the names in it are."""
+
+    code: ClassVar[str] = "bad-template"
+
+
 class TooLong(TemplateProblem):
     """The template takes too long; asking it again would take as long again."""
 
