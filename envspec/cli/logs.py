@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from envspec.cli import terminal
+from envspec.cli import streams, terminal
 from envspec.cli.options import session_option
 from envspec.errors import EnvspecError, UsageError
 from envspec.report.text import Line, line
@@ -48,10 +48,13 @@ def logs(services: tuple[str, ...], *, follow: bool, tail: int | None, session: 
     readers = [
         LogReader(files, name, tail, secrets, _tell_truncated) for name in _names(list(replicas.values()), services)
     ]
-    _show(readers)
-    if follow:
-        _follow(readers, entry)
-    _show(readers, last=True)
+    try:
+        _show(readers)
+        if follow:
+            _follow(readers, entry)
+        _show(readers, last=True)
+    except BrokenPipeError:
+        streams.give_up(1)  # `| head`: who read them has seen enough, whether or not there was more
     return 0
 
 

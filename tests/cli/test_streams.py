@@ -78,6 +78,16 @@ def test_nothing_that_cannot_be_written_is_pythons_to_judge(
     processes_of(envspec, gone=True)
 
 
+def test_a_reader_of_logs_that_has_seen_enough_is_no_failure(envspec: Any) -> None:
+    envspec.write("version: 1\nservices: {web: {shell: 'while :; do echo y; sleep 0.05; done'}}\n")
+    envspec("up", "-d")
+
+    result = shell(envspec, "(envspec logs -f; echo $? >code) | head -n 2")
+
+    assert (result.stdout, result.stderr) == ("y\ny\n", "")
+    assert (envspec.project / "code").read_text() == "0\n"
+
+
 def test_a_terminal_that_is_closed_is_the_stop_that_a_hangup_is(
     envspec: Any, web: str, eventually: Callable[..., Any], processes_of: Any
 ) -> None:
