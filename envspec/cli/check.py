@@ -29,20 +29,23 @@ def check(paths: tuple[Path, ...], form: str) -> int:
 
     PATHS are files, or directories whose .yaml and .yml files are checked, less those in hidden directories; without
     any, the project's environments.
-    Exits with 2 where there is an error, or nothing to check.
+    Exits with 2 where there is an error, a path that does not exist, or nothing to check.
     """
     from envspec.resolve import check as problems_of
     from envspec.spec.check_formats import FORMATS, as_text
 
+    missing = [path for path in dict.fromkeys(paths) if not path.exists()]
     files = list(dict.fromkeys(map(_from_here, _files(paths))))
     if not files:  # a job in the wrong directory must not stay green
-        raise _nothing(paths)
+        raise _missing(missing) if missing else _nothing(paths)
     diagnostics = _once(problem for file in files for problem in problems_of(file, environ=os.environ))
     if form == "text":
         sys.stdout.write(as_text(diagnostics, len(files), terminal.size(sys.stdout)[0]))
     else:
         write = sys.stdout.write if form == "github" else terminal.write_json
         write(FORMATS[form](diagnostics, len(files)))
+    if missing:
+        raise _missing(missing)
     return 2 if any(problem.severity == "error" for problem in diagnostics) else 0
 
 
@@ -56,9 +59,11 @@ def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
             yield from sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES and not _hidden(file, path))
         elif path.exists():
             yield path
-        else:
-            message = f"{path}: there is no such file or directory"
-            raise UsageError(message, hint="check takes paths; without any it checks the project's environments")
+
+
+def _missing(paths: list[Path]) -> UsageError:
+    message = "\n".join(f"{path}: there is no such file or directory" for path in paths)
+    return UsageError(message, hint="check takes paths; without any it checks the project's environments")
 
 
 def _nothing(paths: tuple[Path, ...]) -> UsageError:

@@ -91,6 +91,26 @@ def test_a_path_that_does_not_exist_is_a_wrong_command_line(envspec: Any) -> Non
     assert "environments/nope.yaml: there is no such file or directory" in result.stderr
 
 
+@pytest.mark.parametrize("form", ["text", "json", "github", "sarif"])
+def test_paths_that_do_not_exist_are_told_beside_what_is_wrong_with_the_others(envspec: Any, form: str) -> None:
+    envspec.write(WRONG)
+    result = envspec("check", "nope", "environments/local.yaml", "nope.yaml", "nope", "--format", form)
+
+    assert result.returncode == 2
+    assert "has no key 'comand'" in result.stdout
+    assert result.stderr.count("there is no such file or directory") == 2
+    assert "nope: there is" in result.stderr
+    assert "nope.yaml: there is" in result.stderr
+
+
+def test_a_good_file_does_not_make_up_for_a_path_that_does_not_exist(envspec: Any, web: str) -> None:
+    envspec.write(web)
+    result = envspec("check", "environments", "nope.yaml")
+
+    assert (result.returncode, result.stdout) == (2, "1 file checked, nothing wrong\n")
+    assert "nope.yaml: there is no such file or directory" in result.stderr
+
+
 def test_a_pipe_that_nobody_writes_to_is_not_waited_for(envspec: Any) -> None:
     os.mkfifo(envspec.project / "environments" / "pipe.yaml")
     for argv in (["check", "environments/pipe.yaml"], ["check", "environments"]):
