@@ -105,6 +105,14 @@ def test_the_readme_begins_with_the_two_commands() -> None:
     assert (first.language, first.text.splitlines()) == ("bash", ["make up", "make test"])
 
 
+def test_the_readme_says_what_its_tests_take_before_it_shows_them() -> None:
+    before, used, after = (ROOT / "README.md").read_text().partition("environment.openai()")
+    assert used
+    assert "pip install 'envspec[dynamo,openai,pytest]'" in before
+    assert "pip install pytest-xdist" in after
+    assert [line for line in (before + after).splitlines() if re.fullmatch(r"pytest --env=\w+", line)] == []
+
+
 @pytest.mark.parametrize("page", named(ALL))
 def test_links_lead_somewhere(page: Path) -> None:
     targets = LINK.findall(page.read_text())
