@@ -10,7 +10,7 @@ from envspec.errors import ServiceError, ServiceStartError
 from envspec.plan.events import ReplicaFailed
 from envspec.plan.plan import Plan, ReplicaPlan, ServicePlan
 from envspec.session.event_log import EventLog, Redact
-from envspec.session.failure import Failure
+from envspec.session.failure import Failure, held_up, in_line
 
 
 def check_programs(plan: Plan, made: Iterable[str], log: EventLog) -> None:
@@ -49,7 +49,7 @@ def _failures(plan: Plan, made: list[str]) -> list[Failure]:
         failure
         for service in plan.services
         if not service.attached and not _awaits_task(service, services)
-        for failure in _missing(service, made)
+        for failure in _missing(service, plan, made)
     ]
 
 
@@ -58,7 +58,8 @@ def _awaits_task(service: ServicePlan, services: Mapping[str, ServicePlan]) -> b
     return any(other.kind == "task" or _awaits_task(other, services) for other in others)
 
 
-def _missing(service: ServicePlan, made: list[str]) -> Iterable[Failure]:
+def _missing(service: ServicePlan, plan: Plan, made: list[str]) -> Iterable[Failure]:
+    services = {other.name for other in plan.services}
     for replica in service.replicas:
         try:
             if not service.depends_on:  # of one that waits, others may make it
@@ -67,7 +68,9 @@ def _missing(service: ServicePlan, made: list[str]) -> Iterable[Failure]:
                 find_program(replica.argv[0], replica.env.get("PATH", DEFAULT_PATH), replica.cwd)
         except SpawnError as error:
             sentence, hint = f"{replica.name}: {error}", replica.hint or pip_hint([replica.argv[0]])
-            yield Failure(ServiceStartError, sentence, replica.name, hint=hint, replica=replica)
+            line = in_line(plan, replica, lambda _name: False)
+            chains = held_up(plan, service.name, services, line)  # nothing has started yet: whoever depends on it waits
+            yield Failure(ServiceStartError, sentence, replica.name, hint=hint, replica=replica, held_up=chains)
             return  # its other replicas lack the same
 
 

@@ -126,6 +126,19 @@ def test_a_command_that_does_not_exist(bench: Bench) -> None:
     )
 
 
+def test_a_command_that_does_not_exist_names_whom_it_held_up(bench: Bench) -> None:
+    error = bench.session(
+        """
+        services:
+          store: {command: [no-such-store], replicas: 2, start: ordered}
+          worker: {command: [sleep, "100"], depends_on: [store]}
+          front: {command: [sleep, "100"], depends_on: [worker]}
+        """
+    ).fails()
+    assert "held up  store.0 ← store.1 ← worker ← front" in str(error)
+    assert error.details["held_up"] == [["store.0", "store.1", "worker", "front"]]
+
+
 def test_the_state_of_a_start_names_whose_commands_do_not_exist(bench: Bench) -> None:
     session = bench.session(
         """
