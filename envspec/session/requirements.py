@@ -80,7 +80,8 @@ def _commands(requires: Requirements, environ: Mapping[str, str]) -> Iterable[tu
 
 def _search_path(environ: Mapping[str, str]) -> str:
     # The interpreter's own directory counts: a virtual environment need not be activated to have its commands.
-    return os.pathsep.join([str(Path(sys.executable).parent), environ.get("PATH", os.defpath)])
+    scripts, path = str(Path(sys.executable).parent), environ.get("PATH", os.defpath)
+    return path if scripts in path.split(os.pathsep) else os.pathsep.join(filter(None, [scripts, path]))
 
 
 def _modules(requires: Requirements) -> Iterable[tuple[str, str]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -84,6 +86,14 @@ def test_the_pip_command_names_every_extra_that_would_help_once() -> None:
         "the command no-such-tool is not on PATH",
         "the Python module no_such_dynamo is not installed (for frontend, worker)",
     )
+
+
+def test_the_path_that_was_searched_has_no_directory_of_ours_twice() -> None:
+    path = f"/usr/bin:{Path(sys.executable).parent}"
+    requires = Requirements(commands=("no-such-tool",))
+    with pytest.raises(RequirementError) as caught:
+        check_requirements(Outline("stack", "/stack.yaml", "/", requires, (), ()), {"PATH": path})
+    assert str(caught.value).endswith(f"PATH searched: {path}")
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["read", "recalled"])
