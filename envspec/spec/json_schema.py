@@ -107,9 +107,9 @@ def head(name: str) -> CatalogEntry:
 def _inputs_of(name: str, entry: CatalogEntry) -> Schema:
     # An input without default is red until it is given, although a file that this one extends might give it.
     needed = [key for key, value in entry.inputs.items() if "default" not in value.model_fields_set]
+    # Not "type": of what may stand here (a template as well), all this is about a mapping alone.
     given: Schema = {
         "description": entry.description,
-        "type": "object",
         "additionalProperties": False,
         "patternProperties": {"^x-": {}},
         "properties": {key: _input(value) for key, value in entry.inputs.items()},

@@ -64,6 +64,7 @@ def test_our_catalog_is_good(path: Path) -> None:
         "{stop: null, health: null, shell: null, use: null}",
         "{use: nats, with: {jetstream: true}}",
         "{use: nats, with: {jetstream: '{{ vars.js }}'}}",
+        "{use: nats, with: '{{ vars.given }}'}",
         "{use: ./mine.yaml, with: {anything: 1}}",
         "{use: '{{ vars.entry }}'}",
         "{x-note: anything, attach: {ports: {http: 8000}}}",
