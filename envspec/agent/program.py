@@ -32,7 +32,7 @@ def find_program(name: str, path: str, cwd: str) -> str:
     if unusable is not None:
         raise SpawnError(f"the command is not executable: {unusable}; make it so, or name its interpreter before it")
     if "/" not in name:
-        raise SpawnError(f"command not found: {name} (PATH searched: {path}){_one_word(name)}")
+        raise SpawnError(f"command not found: {name}, on PATH{_one_word(name)}")
     if Path(cwd, name).is_dir():
         raise SpawnError(f"the command is a directory: {Path(cwd, name)}")
     raise SpawnError(f"command not found: {Path(cwd, name)}{_one_word(name)}")

@@ -9,6 +9,7 @@ import itertools
 import shlex
 from collections.abc import Callable, Collection, Iterable, Sequence
 
+from envspec.agent.program import DEFAULT_PATH
 from envspec.errors import ServiceError, ServiceStartError
 from envspec.plan.codec import to_json
 from envspec.plan.graph import dependents
@@ -20,6 +21,8 @@ from envspec.session.harmless import harmless
 from envspec.session.log_tail import LONGEST_LINE
 from envspec.units import format_seconds
 
+NOT_ON_PATH = ", on PATH"
+"""How `envspec.agent.program` ends a sentence on a command that it sought in every directory of PATH."""
 LABEL_WIDTH = 9
 MOST_CHAINS = 4
 MOST_CHECKS = 5
@@ -48,9 +51,14 @@ class Failure(Record):
     def error(self, redact: Redact) -> ServiceError:
         """Return the exception that tells all this, without secrets."""
         rows = (line for label, lines in _rows(self) for line in _row(label, lines, redact))
-        text = "\n".join([harmless(self.sentence), "", *rows, *_log(self)]).rstrip()
+        text = "\n".join([harmless(self.sentence), "", *rows, *self.searched(), *_log(self)]).rstrip()
         details = redact(_details(self))
         return self.kind(redact(text), service=self.name, hint=redact(self.hint), details=details)
+
+    def searched(self) -> Iterable[str]:
+        """Tell the PATH that had no such command: whole, for its end may be what is wrong, and in no event's line."""
+        if self.replica is not None and self.kind is ServiceStartError and NOT_ON_PATH in self.sentence:
+            yield f"PATH searched: {harmless(self.replica.env.get('PATH', DEFAULT_PATH))}"
 
 
 def _rows(failure: Failure) -> Iterable[tuple[str, Iterable[str]]]:

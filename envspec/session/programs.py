@@ -103,7 +103,8 @@ def _error(failures: list[Failure], redact: Redact) -> ServiceError:
     if len(failures) == 1:
         return first.error(redact)
     lines = [f"- {failure.sentence}{_place(failure)}" for failure in failures]
-    message = "\n".join([f"{len(failures)} services cannot be started here", "", *lines])
+    searched = dict.fromkeys(line for failure in failures for line in failure.searched())
+    message = "\n".join([f"{len(failures)} services cannot be started here", "", *lines, *searched])
     hints = dict.fromkeys(failure.hint for failure in failures if failure.hint)
     details = {"missing": [failure.name for failure in failures]}
     return ServiceStartError(

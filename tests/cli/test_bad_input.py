@@ -73,6 +73,7 @@ def test_a_command_that_does_not_exist_names_the_path_that_was_searched(envspec:
     assert result.returncode == 4
     assert "no-such-engine" in result.stderr.splitlines()[0]
     assert envspec.environ["PATH"].split(":")[-1] in result.stderr
+    assert (result.stdout + result.stderr).count("PATH searched: ") == 1
     processes_of(envspec, gone=True)
 
 
@@ -89,7 +90,7 @@ def test_all_commands_that_do_not_exist_are_said_before_anything_starts(envspec:
     assert result.returncode == 4
     sentence, _, first, second, third, *_ = result.stderr.splitlines()
     assert sentence == "error: 3 services cannot be started here"
-    assert first.startswith("- web.0: command not found: no-such-engine (PATH searched: ")
+    assert first.startswith("- web.0: command not found: no-such-engine, on PATH, ")
     assert first.endswith("local.yaml:4:3")
     assert second.startswith("- other: command not found: ")
     assert third.startswith("- lost: the working directory does not exist: /no/such/place, ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from envspec.plan.plan import Condition, Plan, ServicePlan
 from envspec.session.failure import held_up
+from tests.session.running import Bench
 
 CONDITION: Condition = "healthy"
 
@@ -44,3 +45,16 @@ def test_a_dense_graph_with_more_chains_than_anybody_can_read_is_cut_short() -> 
     chains = held_up(_plan(root=[], **depends_on), "root", set(depends_on))
     assert len(chains) == 4
     assert all(len(chain) == 25 for chain in chains)
+
+
+def test_a_command_that_does_not_exist_names_whom_it_held_up(bench: Bench) -> None:
+    error = bench.session(
+        """
+        services:
+          store: {command: [no-such-store], replicas: 2, start: ordered}
+          worker: {command: [sleep, "100"], depends_on: [store]}
+          front: {command: [sleep, "100"], depends_on: [worker]}
+        """
+    ).fails()
+    assert "held up  store.0 ← store.1 ← worker ← front" in str(error)
+    assert error.details["held_up"] == [["store.0", "store.1", "worker", "front"]]

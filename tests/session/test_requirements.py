@@ -121,7 +121,7 @@ def test_what_services_lack_beside_the_requirements_is_named_with_them(bench: Be
     error = bench.session(text, environ=environ).fails()
 
     assert isinstance(error, RequirementError)
-    assert [sentence.partition(" (")[0] for sentence in error.missing] == [
+    assert [sentence.partition(" (")[0].removesuffix(", on PATH") for sentence in error.missing] == [
         "the command tool is not on PATH",
         "web: command not found: engine",
         f"etc: the command is a directory: {bench.path}/etc",
