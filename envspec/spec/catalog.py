@@ -66,18 +66,19 @@ class Catalog:
         self._entries: dict[Path, Entry | None] = {}
 
     def entry(self, use: Node) -> Entry | None:
-        """Return the entry that `use` names; what is wrong with it is noted, and then it is None."""
+        """Return the entry that `use` names, with what is wrong with it noted; None where that leaves nothing of it."""
         path = self._path(use)
         if path is None:
             return None
         if path not in self._entries:
             before = len(self.findings.diagnostics)
             try:
-                self._entries[path] = read_entry(path, self.findings)
+                entry = read_entry(path, self.findings)
             except SpecError as error:
                 self.findings.diagnostics.extend(error.diagnostics)
-                self._entries[path] = None
-            if self._entries[path] is None:
+                entry = None
+            self._entries[path] = entry
+            if entry is None or (entry.faulty and entry.file != use.mark.file):
                 self.findings.diagnostics[before:] = _with_user(self.findings.diagnostics[before:], use.mark)
         return self._entries[path]
 
@@ -102,7 +103,7 @@ class Catalog:
 
 
 def _with_user(found: Iterable[Diagnostic], use: Mark) -> list[Diagnostic]:
-    """Return what keeps an entry from being read with the place that wants it read; one that is none is told there."""
+    """Return what keeps an entry from being used with the place that wants it read; one that is none is told there."""
     told = []
     for one in found:
         if one.code == "no-entry":
@@ -134,17 +135,16 @@ def read_entry(path: Path, findings: Findings) -> Entry | None:
     declared = {key.text: _input(key, node, findings) for key, node in named(root.get("inputs"), "input", findings)}
     spec = findings.validated(part_of(CatalogEntry, *sorted(STATIC_KEYS)), literals)
     inputs = {name: declared_input for name, declared_input in declared.items() if declared_input is not None}
-    if spec is None or len(inputs) < len(declared):
-        return None
     requires = root.get("requires")
     return Entry(
         name=path.stem,
         file=root.mark.file,
         extra=root.get("extra"),
-        description=spec.description,
+        description=spec.description if spec is not None else "",
         inputs=inputs,
         requires=requires if isinstance(requires, MapNode) else None,
         service=known,
+        faulty=frozenset(declared.keys() - inputs.keys()),
     )
 
 

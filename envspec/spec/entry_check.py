@@ -9,11 +9,9 @@ from typing import Any
 from envspec.errors import SpecError
 from envspec.spec.catalog import read_entry
 from envspec.spec.catalog_entry import InputSpec
-from envspec.spec.environment import Entry
 from envspec.spec.findings import Findings
 from envspec.spec.nodes import MapNode, Mark, node_of
 from envspec.spec.reading import read_bytes
-from envspec.spec.scope import ENTRY_TEXT, check_names
 from envspec.spec.service_spec import ServiceSpec
 from envspec.spec.source import MAX_BYTES, read
 
@@ -38,20 +36,21 @@ def is_entry(file: Path) -> bool:
 def environment_of(file: Path, findings: Findings) -> MapNode | None:
     """Return an environment that uses the entry, or None where there can be none and all that can be told is noted.
 
-    Inputs that must be given get a value where any would do: one of the choices, or a model.
+    Inputs that must be given get a value where any would do: one of the choices, or a model. What names one that could
+    be anything goes unjudged.
     """
-    read_only = Findings()
     try:
-        entry = read_entry(file, read_only)
+        entry = read_entry(file, Findings())
     except SpecError as error:
         findings.diagnostics.extend(error.diagnostics)
         return None
-    given = _given(entry) if entry is not None else None
-    if entry is None or given is None:
-        findings.diagnostics.extend(read_only.diagnostics)
-        if entry is not None:
-            check_names([entry.service], ENTRY_TEXT, "the entry", findings)
+    if entry is None:
+        read_entry(file, findings)
         return None
+    given = {name: _stand_in(name, spec) for name, spec in entry.inputs.items() if _needs_value(spec)}
+    for key, value in given.items():
+        if value is None:
+            findings.spoil("inputs", key)
     name = re.sub(r"\W", "_", file.stem.lower())
     data = {
         "models": {key: _MODEL for key, spec in entry.inputs.items() if spec.type == "model"},
@@ -61,16 +60,8 @@ def environment_of(file: Path, findings: Findings) -> MapNode | None:
     return tree if isinstance(tree, MapNode) else None
 
 
-def _given(entry: Entry) -> dict[str, Any] | None:
-    """Return values for the inputs that have no default; None where one could be anything."""
-    given: dict[str, Any] = {}
-    for name, spec in entry.inputs.items():
-        if spec.type == "model" or "default" not in spec.model_fields_set:
-            value = _stand_in(name, spec)
-            if value is None:
-                return None
-            given[name] = value
-    return given
+def _needs_value(spec: InputSpec) -> bool:
+    return spec.type == "model" or "default" not in spec.model_fields_set
 
 
 def _stand_in(name: str, spec: InputSpec) -> Any:

@@ -42,7 +42,10 @@ class Port(Record):
 
 
 class Entry(Record):
-    """A catalog entry: `service`, `requires` and `extra` as written, their templates see `inputs`."""
+    """A catalog entry: `service`, `requires` and `extra` as written, their templates see `inputs`.
+
+    `faulty` are inputs whose declarations are wrong, which was told: what names one of them goes unjudged.
+    """
 
     name: str
     file: str
@@ -51,6 +54,7 @@ class Entry(Record):
     inputs: Mapping[str, InputSpec]
     requires: MapNode | None
     service: MapNode
+    faulty: frozenset[str] = frozenset()
 
 
 class Service(Record):

@@ -41,7 +41,7 @@ def check_given(
 ) -> None:
     """Note values for inputs that do not exist, and inputs without value or default. Once per service."""
     for name in given:
-        if name not in entry.inputs:
+        if name not in entry.inputs and name not in entry.faulty:
             findings.add(
                 keys[name],
                 "unknown-input",
@@ -49,7 +49,7 @@ def check_given(
                 suggest(name, entry.inputs),
             )
     for name, spec in entry.inputs.items():
-        if _is_missing(entry, name, given.get(name)):
+        if _is_missing(entry, name, given.get(name)) and ("inputs", name) not in findings.spoiled:
             hint = spec.description and f"{name}: {spec.description}"
             findings.add(use, "missing-input", f"the entry '{entry.name}' needs the input '{name}'", hint)
 
@@ -59,7 +59,7 @@ def evaluate(
 ) -> tuple[dict[str, Any], Findings]:
     """Return the values of the named inputs, and findings by which templates that name a failed one go unjudged."""
     entry = service.entry
-    values, failed = {}, []
+    values, failed = {}, list(entry.faulty) if entry is not None else []
     for name in names if entry is not None else ():
         new = growth(findings)
         given = service.given.get(name)
