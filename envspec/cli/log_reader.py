@@ -44,13 +44,17 @@ class LogReader:
         self._offset = 0 if tail is None else self._offset_of_last(tail)
 
     def lines(self) -> Iterator[str]:
-        """Yield whole lines that have come since the last call, harmless for a terminal."""
+        """Yield whole lines that have come since the last call, harmless for a terminal.
+
+        What comes meanwhile is for the next call: who writes without pause would be read for ever.
+        """
         chunk = self._next()
         if chunk.size < self._offset:
             yield from self.last()
             self._offset = 0
             self._truncated(self.replica)
             chunk = self._next()
+        end = chunk.size
         while chunk.data:
             # What was given back to the disk is skipped: the log then goes on at its first byte that is still there.
             self._offset = chunk.end
@@ -58,6 +62,8 @@ class LogReader:
             yield from map(self._shown, whole)
             if len(self._rest) > LONGEST_LINE:
                 yield self._flushed()
+            if self._offset >= end:
+                return
             chunk = self._next()
 
     def _next(self) -> LogChunk:

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 PERIOD = 0.05
 """Seconds between two looks at the logs with `-f`: what a person takes for at once."""
+AT_ONCE = 1000
+"""Lines written in one piece: a log may be longer than memory, and its reader have enough of it."""
 COLOURS = ("cyan", "green", "magenta", "blue", "yellow")
 
 
@@ -95,7 +98,8 @@ def _show(readers: Sequence[LogReader], *, last: bool = False) -> None:
         if len(readers) > 1:
             prefix = ((f"{reader.replica:<{width}}", COLOURS[index % len(COLOURS)]), (" │ ", "dim"))
         lines = reader.last() if last else reader.lines()
-        terminal.show((*prefix, (text, "")) for text in lines)
+        while shown := [(*prefix, (text, "")) for text in islice(lines, AT_ONCE)]:
+            terminal.show(shown)
 
 
 def _tell_truncated(replica: str) -> None:

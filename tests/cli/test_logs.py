@@ -12,6 +12,7 @@ import pytest
 
 from envspec.cli.log_files import LogFiles
 from envspec.cli.log_reader import LogReader
+from envspec.session.log_chunk import LogChunk
 
 TALKERS = r"""
 version: 1
@@ -180,6 +181,23 @@ def test_follow_says_that_a_log_was_truncated(envspec: Any) -> None:
 
     assert logs.end() == 0
     assert logs.out == "up\ndown\n"
+
+
+class Endless:
+    """The log of a service that has written more whenever one looks."""
+
+    size = 100_000
+
+    def log(self, _replica: str, offset: int, limit: int) -> LogChunk:
+        self.size += 100_000
+        return LogChunk(b"lots\n" * (limit // 5), offset, self.size)
+
+
+def test_who_writes_without_pause_is_not_read_for_ever() -> None:
+    endless = LogReader(Endless(), "s", None)
+    once = sum(1 for _ in endless.lines())
+    assert 40_000 <= once * 5 < 500_000
+    assert next(endless.lines()) == "lots"
 
 
 def test_a_log_of_which_nothing_is_there_is_empty(log: Path) -> None:
