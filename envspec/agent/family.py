@@ -16,6 +16,10 @@ OWNER_TAG = "ENVSPEC_OWNER"
 """A variable that the owner of an heir has during a load. It tells whoever daemonises: the second of two forks in a row
 may be nobody's child by the time we look. It is not all, since who writes a title, as vLLM's engines do, wipes it."""
 
+PROBE_TAG = "ENVSPEC_PROBE"
+"""A variable of a command that a prober runs: the prober's pid and a number. By it is found what has daemonised out of
+the command's tree, and what has lost its prober."""
+
 
 def tags(pid: int) -> dict[str, str]:
     """Return the tags of ours that a process was started with.
@@ -26,7 +30,7 @@ def tags(pid: int) -> dict[str, str]:
         environment = Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:
         return {}
-    wanted = tuple(f"{name}=".encode() for name in (SESSION_TAG, REPLICA_TAG, OWNER_TAG))
+    wanted = tuple(f"{name}=".encode() for name in (SESSION_TAG, REPLICA_TAG, OWNER_TAG, PROBE_TAG))
     texts = [entry.decode(errors="replace") for entry in environment.split(b"\0") if entry.startswith(wanted)]
     return {name: value for name, _, value in (text.partition("=") for text in texts)}
 

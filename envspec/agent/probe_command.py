@@ -14,10 +14,9 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
-from envspec.agent.probe_orphans import TAG
+from envspec.agent.family import PROBE_TAG, tags
 from envspec.agent.tree import descendants, send, send_group
 from envspec.health.base import CommandTimeoutError
 
@@ -47,7 +46,7 @@ class Commands:
         reader, writer = os.pipe()
         with os.fdopen(reader, "rb", buffering=0):
             try:
-                process = self._spawn(argv, {**env, TAG: tag}, cwd, writer)
+                process = self._spawn(argv, {**env, PROBE_TAG: tag}, cwd, writer)
             finally:
                 os.close(writer)
             try:
@@ -133,8 +132,6 @@ def _kill_tree(leader: int) -> None:
 
 def _kill_tagged(tag: str) -> None:
     """Kill what has daemonised out of the tree, by the tag in its environment."""
-    marks = f"{TAG}={tag}".encode()
-    for entry in Path("/proc").iterdir():
-        with suppress(OSError):
-            if entry.name.isdigit() and marks in (entry / "environ").read_bytes().split(b"\0"):
-                send(int(entry.name), signal.SIGKILL)
+    for pid in (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()):
+        if tags(pid).get(PROBE_TAG) == tag:
+            send(pid, signal.SIGKILL)

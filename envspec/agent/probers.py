@@ -35,7 +35,8 @@ class Probers:
 
     def ask(self, key: str, job: Job) -> None:
         """Have a job's checks asked. A job with the same key is replaced."""
-        place = next((self._own[suspect] for suspect in _suspects(job) if suspect in self._own), self._home(job))
+        own = next((self._own[suspect] for suspect in _suspects(job) if suspect in self._own), None)
+        place = own or self._home(job)
         if place is not self._place(key):
             self.cancel(key)
         if place is not self._shared:

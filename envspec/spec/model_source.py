@@ -46,7 +46,7 @@ def note_misfits(synthetic: Node | None, findings: Findings) -> None:
     """Note which sizes of a synthetic model are wrong or do not fit one another, each at a key that is written."""
     if not isinstance(synthetic, MapNode):
         return
-    said = {key.text: value.value for key, value in synthetic.items if isinstance(value, Scalar)}
-    for misfit in misfits({**dict.fromkeys((key.text for key, _ in synthetic.items), None), **said}):
+    said = {key.text: value.value if isinstance(value, Scalar) else None for key, value in synthetic.items}
+    for misfit in misfits(said):
         written = next((value for name in misfit.keys if (value := synthetic.get(name)) is not None), synthetic)
         findings.add(written.mark, "wrong-value", misfit.message)

@@ -28,6 +28,14 @@ def failed(text: str) -> Diagnostic:
     return found[0]
 
 
+def assert_told(code: str, template: str, target: str, message: str, hint: str) -> None:
+    text = f'key: "{template}"'
+    found = failed(text)
+    assert (found.code, found.line, found.column) == (code, 1, text.index(target) + 1)
+    assert message in found.message
+    assert hint in found.hint
+
+
 @pytest.mark.parametrize(
     ("template", "target", "message", "hint"),
     [
@@ -62,11 +70,7 @@ def failed(text: str) -> Diagnostic:
 def test_the_place_is_the_character_and_the_words_are_plain(
     template: str, target: str, message: str, hint: str
 ) -> None:
-    text = f'key: "{template}"'
-    found = failed(text)
-    assert (found.code, found.line, found.column) == ("template", 1, text.index(target) + 1)
-    assert message in found.message
-    assert hint in found.hint
+    assert_told("template", template, target, message, hint)
 
 
 @pytest.mark.parametrize(
@@ -83,11 +87,7 @@ def test_the_place_is_the_character_and_the_words_are_plain(
 def test_what_is_no_template_whatever_its_names_hold_is_told_as_such(
     template: str, target: str, message: str, hint: str
 ) -> None:
-    text = f'key: "{template}"'
-    found = failed(text)
-    assert (found.code, found.line, found.column) == ("bad-template", 1, text.index(target) + 1)
-    assert message in found.message
-    assert hint in found.hint
+    assert_told("bad-template", template, target, message, hint)
 
 
 def test_a_block_that_is_never_closed_names_its_end() -> None:
