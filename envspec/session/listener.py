@@ -15,7 +15,8 @@ class Listener:
     def __init__(self, callback: Callable[[Event], None]) -> None:
         self._callback = callback
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        threading.Thread(target=self._run, name="envspec events", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="envspec events", daemon=True)
+        self._thread.start()
 
     def tell(self, event: Event) -> None:
         """Let it hear of an event. Returns at once."""
@@ -24,6 +25,11 @@ class Listener:
     def end(self) -> None:
         """Let it go when it has heard what it was told. May be called again."""
         self._events.put(None)
+
+    def wait(self, seconds: float) -> None:
+        """Return when it has heard all, after `seconds` at most; at once if it is the listener itself that asks."""
+        if threading.current_thread() is not self._thread:
+            self._thread.join(seconds)
 
     def _run(self) -> None:
         for event in iter(self._events.get, None):

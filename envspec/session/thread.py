@@ -27,6 +27,9 @@ Result = TypeVar("Result")
 LAST_ANSWERS = 5.0
 """Seconds that callers in other threads get when the session is over; none of them needs more than a moment."""
 
+LAST_HEARD = 1.0
+"""Seconds that a subscriber gets to hear the last events before `stop` returns."""
+
 
 class BackgroundSession:
     """A session, and the event loop that it lives in. `start` it once; `stop` it from any thread.
@@ -65,6 +68,8 @@ class BackgroundSession:
     def stop(self, reason: str = "stopped", *, force: bool = False) -> None:
         """Take the environment down and return when nothing is left of it. May be called again.
 
+        Whoever subscribed has heard of it then, but for callbacks that take their time.
+
         Ctrl-C meanwhile means that it should be quick: what still runs is ended by force, which takes a second. One
         more does not wait for that, either.
 
@@ -93,6 +98,8 @@ class BackgroundSession:
         except EnvspecError as survived:
             error = survived
         self._thread.join()
+        for listener in self._listeners:
+            listener.wait(LAST_HEARD)
         if error is not None:
             raise error
 

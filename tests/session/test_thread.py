@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -124,12 +126,30 @@ def test_what_it_says_of_a_backend_that_does_not_exist(bench: Bench) -> None:
     assert caught.value.hint == "there are: local"
 
 
-def test_whoever_subscribes_late_hears_everything(bench: Bench) -> None:
+def test_whoever_subscribes_late_and_is_slow_has_heard_everything_when_the_stop_returns(bench: Bench) -> None:
     session = bench.session(SLEEPER).up()
     late: list[e.Event] = []
-    session.background.subscribe(late.append)
+
+    def hear_slowly(event: e.Event) -> None:
+        time.sleep(0.02)
+        late.append(event)
+
+    session.background.subscribe(hear_slowly)
     session.stop()
     assert late == session.events
+
+
+def test_a_subscriber_that_stops_the_session_itself_does_not_wait_for_itself(bench: Bench) -> None:
+    session = bench.session(SLEEPER).up()
+    stopped = threading.Event()
+
+    def stop_at_once(event: e.Event) -> None:
+        if isinstance(event, e.SessionHealthy):
+            session.background.stop()
+            stopped.set()
+
+    session.background.subscribe(stop_at_once)
+    assert stopped.wait(30)
 
 
 def test_stopping_what_never_started_does_nothing(bench: Bench) -> None:
