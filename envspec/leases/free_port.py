@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from contextlib import ExitStack
 
@@ -42,11 +43,11 @@ def find_free_port(range: tuple[int, int] | None = None, *, hold: bool = True) -
     return lease.number
 
 
-def _forget_in_child() -> None:
-    """Close the child's copies of the holds: it must not keep what its parent gives back by ending."""
+def _forget() -> None:
     for hold in _held:
         hold.close()
     _held.clear()
 
 
-os.register_at_fork(after_in_child=_forget_in_child)
+os.register_at_fork(after_in_child=_forget)  # it must not keep what its parent gives back by ending
+atexit.register(_forget)  # the interpreter would warn of sockets that nobody closed
