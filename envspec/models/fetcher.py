@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from envspec.errors import EnvspecError, ModelUnavailableError
 from envspec.models.clearing import clear_away
@@ -204,13 +204,16 @@ def main() -> None:
     """Serve stdin and stdout. What libraries print goes to stderr: it would stand between the answers."""
     sink = os.dup(1)
     os.dup2(2, 1)
-    signal.signal(signal.SIGTERM, lambda number, _frame: _leave(sink, number))
+    leaving = threading.Lock()
+    signal.signal(signal.SIGTERM, lambda number, _frame: _leave(sink, leaving, number))
     Fetcher(0, sink).run()
-    _leave(sink)
+    _leave(sink, leaving)
 
 
-def _leave(sink: int, number: int = 0) -> NoReturn:
+def _leave(sink: int, leaving: threading.Lock, number: int = 0) -> None:
     """End at once, by the signal if there is one, with nothing half done left."""
+    if not leaving.acquire(blocking=False):
+        return  # in the midst of it: it would wait for locks that this very thread holds
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sink, 1, 2):  # what fails from now on does so for our end, of which somebody else tells
         os.dup2(nowhere, stream)
