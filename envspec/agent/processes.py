@@ -109,16 +109,12 @@ def fork(command: Command) -> Birth:
         raise SpawnError(f"the working directory does not exist: {command.cwd}")
     program = find_program(command.argv[0], command.env.get("PATH", DEFAULT_PATH), command.cwd)
     reading, writing = os.pipe()
-    parent = os.getpid()
+    parent, at = os.getpid(), time.monotonic()
     try:
-        with _signals_wait():
-            at = time.monotonic()
-            pid = os.fork()
-            if pid == 0:
-                _become(command, program, parent, writing)
-    except OSError as error:
+        pid = _forked(lambda: _become(command, program, parent, writing))
+    except SpawnError:
         os.close(reading)
-        raise SpawnError(f"no process could be made: {error.strerror}") from error
+        raise
     finally:
         os.close(writing)
     os.set_blocking(reading, False)
@@ -135,11 +131,20 @@ def branch(work: Callable[[], None], name: str, stdin: int, stdout: int, stderr:
         SpawnError: no process can be made.
     """
     parent = os.getpid()
+    return _forked(lambda: _work(work, name, parent, (stdin, stdout, stderr)))
+
+
+def _forked(become: Callable[[], NoReturn]) -> int:
+    """Fork a child that does `become`, and return its pid.
+
+    Raises:
+        SpawnError: no process can be made.
+    """
     try:
         with _signals_wait():
             pid = os.fork()
             if pid == 0:
-                _work(work, name, parent, (stdin, stdout, stderr))
+                become()
     except OSError as error:
         raise SpawnError(f"no process could be made: {error.strerror}") from error
     return pid
