@@ -108,40 +108,37 @@ class Control:
 
         A session whose process was killed can say nothing any more: then the last event is one that says so.
         """
-        over = False
-        with self._connect() as connection:
-            connection.sendall(encode({"do": "events"}))
-            for event in _events(connection):
-                over = over or isinstance(event, SessionStopped)
-                yield event
-        if not over and (gone := self._gone()) is not None:
-            yield gone
+        yield from self._hear(self._connect())
 
     def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
         """Call `callback` with every event, those so far first, in a thread of its own; returns what ends that.
 
         A session whose process was killed can say nothing any more: then the last event is one that says so.
         """
-        connection = self._connect()
-        connection.sendall(encode({"do": "events"}))
-        over = threading.Event()
+        connection, left = self._connect(), threading.Event()
 
         def follow() -> None:
-            with connection:
-                for event in _events(connection):
-                    if isinstance(event, SessionStopped):
-                        over.set()
+            for event in self._hear(connection):
+                if not left.is_set():
                     callback(event)
-            if not over.is_set() and (gone := self._gone()) is not None:
-                callback(gone)
 
         def end() -> None:
-            over.set()
+            left.set()
             with suppress(OSError):  # the session has ended before
                 connection.shutdown(socket.SHUT_RDWR)
 
         threading.Thread(target=follow, name="envspec events", daemon=True).start()
         return end
+
+    def _hear(self, connection: socket.socket) -> Iterator[Event]:
+        over = False
+        with connection, suppress(ConnectionError):  # its process was killed
+            connection.sendall(encode({"do": "events"}))
+            for event in _events(connection):
+                over = over or isinstance(event, SessionStopped)
+                yield event
+        if not over and (gone := self._gone()) is not None:
+            yield gone
 
     def _gone(self) -> SessionFailed | None:
         """Return what there is to say of a session that told no end, if it is over nevertheless."""
