@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
 from envspec.cli import terminal
+from envspec.cli.schema import FOLDER
 from envspec.errors import UsageError
 from envspec.report.text import BLANK, line
+from envspec.spec.find import DEFAULT, file_for_first
 
-FILE = Path("environments", "local.yaml")
+SCHEMA = "<SCHEMA>"
+ENVIRONMENT = "environment.schema.json"
 
 TEMPLATE = """\
 # What a test needs: which services run, on which ports, and what "healthy" means.
@@ -21,7 +25,7 @@ TEMPLATE = """\
 #   pytest --env=local        run tests with it
 #
 # `envspec schema` writes what an editor needs for completion and hover:
-# yaml-language-server: $schema=../schemas/environment.schema.json
+# yaml-language-server: $schema=<SCHEMA>
 version: 1
 description: Two file servers; the second starts when the first is healthy.
 
@@ -60,21 +64,24 @@ ready:                    # the environment as a whole is up when this passes as
 def init() -> int:
     """Write a first environment to start from.
 
-    The file is environments/local.yaml, with comments that explain it; it starts as it is.
+    The file is environments/local.yaml, or local.yaml where [tool.envspec] environments in pyproject.toml says, with
+    comments that explain it; it starts as it is.
     """
-    FILE.parent.mkdir(parents=True, exist_ok=True)
+    path = Path(os.path.relpath(file_for_first(Path.cwd())))
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FILE.open("x", encoding="utf-8") as file:
-            file.write(TEMPLATE)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(TEMPLATE.replace(SCHEMA, os.path.relpath(Path(FOLDER, ENVIRONMENT), path.parent)))
     except FileExistsError:
-        message = f"{FILE} exists already; it is left as it is"
+        message = f"{path} exists already; it is left as it is"
         raise UsageError(message, hint="start from it, or move it away first") from None
+    name = "" if path.stem == DEFAULT else f" {path.stem}"
     terminal.show(
         [
-            line(("wrote ", "green"), str(FILE)),
+            line(("wrote ", "green"), str(path)),
             BLANK,
             line(("  check it  ", "dim"), "envspec check"),
-            line(("  start it  ", "dim"), "envspec up"),
+            line(("  start it  ", "dim"), f"envspec up{name}"),
         ]
     )
     return 0

@@ -150,8 +150,9 @@ def trouble(replica: ReplicaStatus) -> Span | None:
         return f"waits for {', '.join(replica.waits_for)}", "dim"
     if replica.state in ("failed", "exited"):
         return first_line(replica.message or ending(replica)), "red" if replica.state == "failed" else "yellow"
-    if replica.state in ("starting", "unhealthy") and replica.check:
-        return f"{short_check(replica.check)}: {one_line(replica.answer)}", "yellow"
+    if replica.state in ("starting", "unhealthy") and replica.refusals:
+        check, answer = replica.refusal
+        return f"{short_check(check)}: {one_line(answer)}", "yellow"
     return None
 
 

@@ -141,7 +141,7 @@ def _endpoints(
 ) -> tuple[Endpoint, ...] | None:
     """Return the places that a check asks, or None where they do not exist, which is noted."""
     if kind == "log" and (reason := _no_log(asker, world)):
-        findings.add(node.mark, "no-log", reason, "log looks at the output of a service that is started here")
+        findings.add(node.mark, "no-log", reason, _instead_of_log(asker))
         return None
     if known.get("port") is not None:
         return _own(known["port"], node_at(node, ("port",))[0].mark, asker, world, findings)
@@ -154,6 +154,12 @@ def _no_log(asker: Asker, world: World) -> str:
     if asker.ports is None:
         return "'ready' has no log of its own"
     return f"{asker.service} is attached: its log is not here" if _is_attached(asker.service, world) else ""
+
+
+def _instead_of_log(asker: Asker) -> str:
+    hint = "log looks at the output of a service that is started here"
+    instead = f"health: [{{tcp: {{port: {next(iter(asker.ports))}}}}}]" if asker.ports else ""
+    return f"{hint}; ask it something else instead, as in `{instead}`" if instead else hint
 
 
 def _own(port: str, mark: Mark, asker: Asker, world: World, findings: Findings) -> tuple[Endpoint, ...] | None:

@@ -43,9 +43,8 @@ class ReplicaStatus(Record):
     stopping: bool = False
     stop_timeout: float = 0.0
     waits_for: tuple[str, ...] = ()
-    check: str = ""
-    """The validator that has not passed yet, and `answer` what it said last."""
-    answer: str = ""
+    refusals: dict[str, str] = field(default_factory=dict)
+    """What each validator that has not passed said last; who said something new last is the last."""
     spawned_at: float | None = None
     healthy_at: float | None = None
     ended: int | str | None = None
@@ -55,6 +54,11 @@ class ReplicaStatus(Record):
     """When a user killed it or a child of it, unless a user has stopped or started it since."""
     log: str = ""
     message: str = ""
+
+    @property
+    def refusal(self) -> tuple[str, str]:
+        """The validator that has not passed, and what it said last; of several the last to say something new."""
+        return next(reversed(self.refusals.items()), ("", ""))
 
 
 class SessionStatus(Record):
@@ -143,11 +147,10 @@ def apply(status: SessionStatus, event: e.Event) -> SessionStatus:
     if change is not None:
         changed = replace(status, **change(event))
         return _all_over(changed) if isinstance(event, e.SessionStopped) else changed
-    change = _REPLICA.get(type(event))
     replica = status.services.get(getattr(event, "replica", ""))
-    if change is None or replica is None:
+    if replica is None:
         return status
-    changes = change(event)
+    changes = _changes_by(event, replica)
     if replica.state == "failed" and isinstance(event, e.ReplicaExited | e.ReplicaStopped):
         del changes["state"]  # it is taken down for having failed, which is what there is to know of it
     return replace(status, services={**status.services, replica.name: replace(replica, **changes)})
@@ -164,8 +167,12 @@ def _over(replica: ReplicaStatus) -> ReplicaStatus:
     return replace(ended, state="stopped") if ran or replica.state in ("waiting", "starting") else ended
 
 
-def _answered(event: Any) -> dict[str, Any]:
-    return {"check": "", "answer": ""} if event.passed else {"check": event.check, "answer": event.answer}
+def _changes_by(event: e.Event, replica: ReplicaStatus) -> dict[str, Any]:
+    if isinstance(event, e.CheckAnswered):
+        others = {check: answer for check, answer in replica.refusals.items() if check != event.check}
+        return {"refusals": others if event.passed else {**others, event.check: event.answer}}
+    change = _REPLICA.get(type(event))
+    return change(event) if change is not None else {}
 
 
 def _exited(event: Any) -> dict[str, Any]:
@@ -210,17 +217,15 @@ _REPLICA: dict[type[e.Event], Callable[[Any], dict[str, Any]]] = {
         "starts": event.start + 1,
         "exit_code": None,
         "signal": None,
-        "check": "",
-        "answer": "",
+        "refusals": {},
         "message": "",
         "healthy_at": None,
         "paused": False,
         "stopping": False,
     },
     e.ReplicaSpawned: lambda event: {"pid": event.pid, "spawned_at": event.at},
-    e.CheckAnswered: _answered,
-    e.ReplicaHealthy: lambda event: {"state": "healthy", "healthy_at": event.at, "check": "", "answer": ""},
-    e.ReplicaUnhealthy: lambda event: {"state": "unhealthy", "check": event.check, "answer": event.answer},
+    e.ReplicaHealthy: lambda event: {"state": "healthy", "healthy_at": event.at, "refusals": {}},
+    e.ReplicaUnhealthy: lambda event: {"state": "unhealthy", "refusals": {event.check: event.answer}},
     e.ReplicaExited: _exited,
     e.ReplicaSucceeded: lambda _event: {"state": "succeeded"},
     e.ReplicaFailed: lambda event: {"state": "failed", "message": event.message},

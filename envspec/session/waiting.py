@@ -87,7 +87,8 @@ def _state(replica: ReplicaStatus) -> str:
     """Say how a replica is, and what its validators said last."""
     paused = " and paused" if replica.paused else ""
     ended = replica.signal or (f"exit code {replica.exit_code}" if replica.exit_code is not None else "")
-    told = f"{replica.check} says: {replica.answer}" if replica.answer else ended or replica.message
+    check, answer = replica.refusal
+    told = f"{check} says: {answer}" if answer else ended or replica.message
     return f"{replica.name} is {replica.state}{paused}{f' ({told})' if told else ''}"
 
 

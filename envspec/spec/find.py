@@ -100,6 +100,18 @@ def files_to_check(start: Path) -> list[Path]:
     return []
 
 
+def file_for_first(start: Path) -> Path:
+    """Return where the first environment of the project that `start` is in belongs, so that its name is DEFAULT.
+
+    Where pyproject.toml names files alone, it is the first of them, with a name of its own.
+    """
+    for folder in _upwards(start):
+        if places := _configured(folder):
+            folders = [place for place in places if place.suffix not in SUFFIXES]
+            return folders[0] / f"{DEFAULT}{SUFFIXES[0]}" if folders else places[0]
+    return start / PLACE / f"{DEFAULT}{SUFFIXES[0]}"
+
+
 def project_of(directory: Path) -> Path:
     """Return the nearest directory upwards with pyproject.toml or .git, else `directory` itself."""
     for folder in (directory, *directory.parents):

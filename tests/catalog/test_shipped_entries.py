@@ -13,7 +13,7 @@ import pytest
 import requests
 import yaml
 
-from envspec.resolve import resolve, stand_in
+from envspec.resolve import check, resolve, stand_in
 from envspec.spec.load import load
 from tests.catalog.conftest import Cli
 from tests.catalog.running import Running
@@ -63,6 +63,24 @@ def test_nats_has_streams_where_it_should(up: Up, jetstream: bool) -> None:  # n
     assert json.loads(greeting.removeprefix(b"INFO ")).get("jetstream", False) is jetstream
     assert requests.get(running.url("nats", "monitor") + "/healthz", timeout=30).json() == {"status": "ok"}
     assert running.listeners_beyond_loopback() == []
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "{use: etcd, attach: {ports: {client: 2379}}}",
+        "{use: nats, attach: {ports: {client: 4222}}}",
+        "{use: redis, attach: {url: 'redis://127.0.0.1:6379'}}",
+        "{use: http-server, attach: {url: 'http://127.0.0.1:8080'}}",
+        "{use: vllm, with: {model: chat}, attach: {url: 'http://127.0.0.1:8000'}}",
+        "{use: dynamo-mocker, with: {model: chat}, attach: {url: 'http://127.0.0.1:8001'}}",
+        "{use: dynamo-frontend, attach: {url: 'http://127.0.0.1:8002'}}",
+    ],
+)
+def test_a_service_that_runs_elsewhere_is_attached_by_its_address_alone(use: str, tmp_path: Path) -> None:
+    file = tmp_path / "env.yaml"
+    file.write_text(f"version: 1\nmodels: {{chat: {{synthetic: {{architecture: qwen3}}}}}}\nservices: {{one: {use}}}\n")
+    assert check(file, environ={}) == []
 
 
 def test_redis_keeps_what_is_written(up: Up) -> None:

@@ -21,6 +21,23 @@ def test_init_writes_a_file_that_checks_clean_and_starts(envspec: Any) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("configured", "file", "schema"),
+    [
+        ("'testing/envs'", "testing/envs/local.yaml", "../../schemas/"),
+        ("['one.yaml', 'more']", "more/local.yaml", "../schemas/"),
+        ("'local.yaml'", "local.yaml", "schemas/"),
+    ],
+)
+def test_init_writes_where_environments_are_looked_for(envspec: Any, configured: str, file: str, schema: str) -> None:
+    (envspec.project / "pyproject.toml").write_text(f"[tool.envspec]\nenvironments = {configured}\n")
+
+    assert envspec("init").stdout.startswith(f"wrote {file}\n")
+    assert envspec("check").stdout == "1 file checked, nothing wrong\n"
+    assert f"$schema={schema}environment.schema.json" in (envspec.project / file).read_text()
+    assert envspec("init").returncode == 2
+
+
 def test_init_leaves_what_is_there(envspec: Any) -> None:
     envspec.write("mine")
     result = envspec("init")

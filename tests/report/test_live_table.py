@@ -248,6 +248,20 @@ def test_a_hundred_replicas_are_one_row_that_counts_them(wide_plan: Callable[[in
     assert "worker  100 replicas  97 healthy · 1 starting · 2 waiting  worker.97 tcp: refused\n" in picture
 
 
+def test_a_row_shows_the_check_that_has_not_passed_until_it_does(wide_plan: Callable[[int], Plan]) -> None:
+    def told(check: str, answer: str, *, passed: bool = False) -> e.Event:
+        return e.CheckAnswered(replica="worker.0", check=check, passed=passed, answer=answer, tries=1)
+
+    events = [e.ReplicaStarting(replica="worker.0"), told("x (http)", "HTTP 503"), told("x (exec)", "exit code 1")]
+    shown = []
+    for more in (told("x (exec)", "exit code 0", passed=True), told("x (http)", "HTTP 200", passed=True)):
+        events.append(more)
+        row = next(line for line in drawn(wide_plan(2), events, 1.0, (120, 24)).splitlines() if "worker.0" in line)
+        shown.append(row.split(None, 3)[3])
+
+    assert shown == ["http: HTTP 503", "http http://127.0.0.1:20000"]
+
+
 def test_more_services_than_lines_show_the_unfinished_first(long_plan: Callable[[int], Plan]) -> None:
     done: list[e.Event] = [e.ReplicaHealthy(replica=f"service_{i}", seconds=1.0) for i in range(8)]
     picture = drawn(long_plan(10), done, 1.0, (80, 10))
