@@ -13,7 +13,6 @@ from envspec.errors import EnvspecError
 from envspec.pytest_plugin.naming import Naming
 from envspec.pytest_plugin.turns import Turns
 from envspec.pytest_plugin.wanted import Wanted
-from envspec.session.request import Request, assignments, environ_of_tests
 
 
 def turns_of(config: pytest.Config, naming: Naming, *, bounded: bool) -> Turns:
@@ -25,9 +24,7 @@ def turns_of(config: pytest.Config, naming: Naming, *, bounded: bool) -> Turns:
         from envspec.session.draft import draft  # takes long, and is needed where there are several
 
         try:
-            sets = assignments("--env-set", config.getoption("--env-set"))
-            request = Request(file=naming.file(name), sets=sets, environ=environ_of_tests())
-            return draft(request).outline.requires.memory
+            return draft(naming.request(name)).outline.requires.memory
         except EnvspecError:
             return 0  # its start will say what is wrong
 

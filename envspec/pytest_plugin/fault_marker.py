@@ -16,7 +16,6 @@ from envspec.pytest_plugin.markers import has_mark
 from envspec.pytest_plugin.pool import EnvironmentPool
 from envspec.pytest_plugin.wanted import Wanted
 from envspec.session.live import Environment, Handle
-from envspec.session.request import assignments, environ_of_tests
 
 if TYPE_CHECKING:
     from envspec.session.fault_run import FaultOutcome
@@ -60,8 +59,8 @@ class FaultMarker:
             from envspec.spec.load import load  # pydantic, which no other test of a worker may need
 
             try:
-                sets = assignments("--env-set", self._pool.config.getoption("--env-set"))
-                environment = load(self._pool.naming.file(wanted.name), sets=sets, environ=environ_of_tests())
+                request = self._pool.naming.request(wanted.name)
+                environment = load(request.file, sets=request.sets, environ=request.environ)
             except EnvspecError:
                 self._declared[wanted] = None
             else:

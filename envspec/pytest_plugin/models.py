@@ -22,9 +22,7 @@ from envspec.pytest_plugin.terminal import say
 from envspec.pytest_plugin.text import one_line, whole_story
 from envspec.session.draft import draft
 from envspec.session.model_loader import ModelLoader
-from envspec.session.request import Request, assignments, environ_of_tests
 from envspec.session.requirements import check_requirements
-from envspec.spec.find import find
 
 
 class ModelPool:
@@ -68,9 +66,7 @@ class ModelPool:
         """Return what is known of an environment, or None where its file is wrong: the test that starts it says so."""
         if environment not in self._outlines:
             try:
-                sets = assignments("--env-set", self._config.getoption("--env-set"))
-                file = find(environment, self._config.rootpath)
-                self._outlines[environment] = draft(Request(file=file, sets=sets, environ=environ_of_tests())).outline
+                self._outlines[environment] = draft(pool_of(self._config).naming.request(environment)).outline
             except EnvspecError:
                 self._outlines[environment] = None
         return self._outlines[environment]

@@ -1,7 +1,7 @@
 """Names of environments in a run: by name or by path, each environment is one.
 
-A path of --env is one from where pytest was called, if there is such a file, else from the root directory, as it stands
-in `addopts`; a marker's is from there, too.
+A name or path of --env is looked up from where pytest was called, as on the command line, and where there is no such
+environment from the root directory, as it stands in `addopts`; a marker's is from there, too.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import pytest
 
 from envspec.errors import EnvspecError
 from envspec.pytest_plugin.wanted import Wanted
+from envspec.session.request import Request, assignments, environ_of_tests
 from envspec.spec.find import SUFFIXES, files_to_check, find, name_of
 
 
@@ -23,8 +24,9 @@ class Naming:
     """Knows all environments that this run has named so far; those of --env from the beginning."""
 
     def __init__(self, config: pytest.Config) -> None:
+        self._config = config
         self._root = config.rootpath
-        self._paths = dict(_paths(config.getoption("--env"), config.invocation_params.dir))
+        self._nearer = dict(_found(config.getoption("--env"), config.invocation_params.dir, self._root))
         self._names: dict[Path, str] = {}
         self._first: dict[str, str] = {}
         self._all: dict[Wanted, Wanted] = {}
@@ -36,7 +38,28 @@ class Naming:
         Raises:
             UsageError: there is no such environment.
         """
-        return self._paths.get(name) or find(name, self._root)
+        return self._nearer.get(name) or find(name, self._root)
+
+    def request(self, name: str) -> Request:
+        """Return how this run asks for an environment: with `--env-set`, as far as it is meant.
+
+        A var that an environment of --env has is meant for those that have it; one that none has is a mistake.
+
+        Raises:
+            UsageError: there is no such environment.
+        """
+        file, sets = self.file(name), assignments("--env-set", self._config.getoption("--env-set"))
+        if sets and self.chosen:
+            meant = frozenset().union(*(self._vars(wanted.name) for wanted in self.chosen))
+            own = vars_in(file)
+            sets = {var: value for var, value in sets.items() if var in own or var not in meant}
+        return Request(file=file, sets=sets, environ=environ_of_tests())
+
+    def _vars(self, name: str) -> frozenset[str]:
+        try:
+            return vars_in(self.file(name))
+        except EnvspecError:  # the test that wants it will say so
+            return frozenset()
 
     def wanted(self, name: str, instance: str = "") -> Wanted:
         """Return what stands for an environment: one and the same object, however it is named.
@@ -72,9 +95,20 @@ class Naming:
         return f"{name_of(file)} ({short})"
 
 
-def _paths(names: Iterable[str], start: Path) -> Iterator[tuple[str, Path]]:
-    """Yield those that are paths of files from `start`."""
+@cache
+def vars_in(file: Path) -> frozenset[str]:
+    """Return the vars that an environment declares."""
+    from envspec.spec.load import declared_vars  # pydantic, which no other test of a worker may need
+
+    return declared_vars(file)
+
+
+def _found(names: Iterable[str], start: Path, root: Path) -> Iterator[tuple[str, Path]]:
+    """Yield those that are found from `start`, where that is not the root directory."""
     for name in names:
         path = Path(os.path.normpath(start / name))
         if ("/" in name or name.endswith(SUFFIXES)) and path.is_file():
             yield name, path
+        elif start != root:
+            with suppress(EnvspecError):  # then it is looked up from the root
+                yield name, find(name, start)

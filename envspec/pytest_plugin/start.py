@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from envspec.pytest_plugin.wanted import Wanted
 from envspec.record import Record
 from envspec.session.lending import Loan, borrow
 from envspec.session.live import Environment, Handle
-from envspec.session.request import Request, assignments, environ_of_tests
+from envspec.session.request import Request
 from envspec.session.status import SessionStatus
 from envspec.units import format_seconds
 
@@ -112,8 +112,7 @@ Start = Callable[[Wanted, OnEvent, OnHandle], Started]
 
 
 def start(
-    file: Path,
-    sets: Mapping[str, str],
+    request: Request,
     stay: Stay,
     *,
     tell: Callable[[str], None] | None = None,
@@ -131,7 +130,6 @@ def start(
         EnvspecError: it did not start; nothing of it is left.
     """
     us = f"pytest in {Path.cwd()} (pid {os.getpid()})"
-    request = Request(file=file, sets=sets, environ=environ_of_tests())
     if stay.attach or stay.warm:
         ttl, began = stay.ttl if stay.warm else None, time.monotonic()
         loan = borrow(request, us, tell or (lambda _: None), ttl=ttl, replace=stay.warm)
@@ -160,9 +158,8 @@ def start_of(option: Callable[[str], Any], naming: Naming, tell: Callable[[str],
     """Return what starts environments as the options of a run say."""
 
     def begin(wanted: Wanted, on_event: OnEvent, on_handle: OnHandle) -> Started:
-        sets = assignments("--env-set", option("--env-set"))
         stay = Stay.of(option, shared=not wanted.instance)
-        return start(naming.file(wanted.name), sets, stay, tell=tell, on_event=on_event, on_handle=on_handle)
+        return start(naming.request(wanted.name), stay, tell=tell, on_event=on_event, on_handle=on_handle)
 
     return begin
 

@@ -132,7 +132,10 @@ def read_entry(path: Path, findings: Findings) -> Entry | None:
         findings.add(root.mark, "no-entry", "this is no catalog entry: it needs the key 'service', a mapping")
         return None
     known = _service(service, findings)
-    declared = {key.text: _input(key, node, findings) for key, node in named(root.get("inputs"), "input", findings)}
+    faulty: set[str] = set()
+    declared = {
+        key.text: _input(key, node, faulty, findings) for key, node in named(root.get("inputs"), "input", findings)
+    }
     spec = findings.validated(part_of(CatalogEntry, *sorted(STATIC_KEYS)), literals)
     inputs = {name: declared_input for name, declared_input in declared.items() if declared_input is not None}
     requires = root.get("requires")
@@ -144,7 +147,7 @@ def read_entry(path: Path, findings: Findings) -> Entry | None:
         inputs=inputs,
         requires=requires if isinstance(requires, MapNode) else None,
         service=known,
-        faulty=frozenset(declared.keys() - inputs.keys()),
+        faulty=frozenset(faulty),
     )
 
 
@@ -157,15 +160,20 @@ def _service(node: MapNode, findings: Findings) -> MapNode:
     return replace(kept, items=tuple(item for item in kept.items if item[0].text not in ("use", "with")))
 
 
-def _input(key: Scalar, node: Node, findings: Findings) -> InputSpec | None:
+def _input(key: Scalar, node: Node, faulty: set[str], findings: Findings) -> InputSpec | None:
+    """Return what an input may be, None where that is not said; of one that is `faulty`, nothing else is judged."""
+    faulty.add(key.text)
     if not isinstance(node, MapNode):
         findings.add(node.mark, "wrong-type", f"the input '{key.text}' must be a mapping", "such as {type: string}")
         return None
     spec = findings.validated(InputSpec, node)
+    if spec is None:
+        return None
     # Beside a choice that is none for its type, a default that is one of them need not be looked at.
-    if spec is not None and not _wrong_choices(key, node, spec, findings) and spec.default is not None:
-        _check_default(key, node, spec, findings)
-    return spec
+    if _wrong_choices(key, node, spec, findings) or spec.default is None or _default_fits(key, node, spec, findings):
+        faulty.remove(key.text)
+        return spec
+    return spec.model_copy(update={"default": None})
 
 
 def _wrong_choices(key: Scalar, node: MapNode, spec: InputSpec, findings: Findings) -> bool:
@@ -181,11 +189,13 @@ def _wrong_choices(key: Scalar, node: MapNode, spec: InputSpec, findings: Findin
     return bool(wrong)
 
 
-def _check_default(key: Scalar, node: MapNode, spec: InputSpec, findings: Findings) -> None:
+def _default_fits(key: Scalar, node: MapNode, spec: InputSpec, findings: Findings) -> bool:
+    """Tell whether the default is a value for the input; one that is none is noted."""
     written = node.get("default")
     problem = input_error(spec, spec.default if not isinstance(written, Scalar) else value_for(spec, written))
     if problem:
         findings.add((written or node).mark, "wrong-type", f"the default of input '{key.text}' {problem}")
+    return not problem
 
 
 def value_for(spec: InputSpec, node: Node) -> Any:

@@ -46,6 +46,16 @@ def load(file: Path, *, sets: Mapping[str, str] | None = None, environ: Mapping[
     return environment
 
 
+def declared_vars(file: Path) -> frozenset[str]:
+    """Return the names under `vars` of a file and of those that it extends; none where it cannot be read."""
+    findings = Findings()
+    try:
+        written = read_layers(file, findings).get("vars")
+    except SpecError:
+        return frozenset()
+    return frozenset(key.text for key, _ in named(written, "var", findings))
+
+
 def examine(file: Path, sets: Mapping[str, str], environ: Mapping[str, str], findings: Findings) -> Environment | None:
     """Return as much of the environment as can be made out, with what is wrong noted; None for what is no YAML."""
     try:

@@ -175,6 +175,30 @@ def test_greeting(environment):
     project.runpytest_subprocess("--env=web", "--env-set", "greeting=bonjour").assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize(("name", "passed", "errors"), [("greeting", 2, 0), ("greetnig", 0, 2)])
+def test_env_set_is_for_those_that_have_the_variable_and_a_mistake_where_none_does(
+    project: pytest.Pytester, name: str, passed: int, errors: int
+) -> None:
+    (project.path / "environments" / "bare.yaml").write_text("services: {web: {command: [sleep, '100']}}\n")
+    project.makepyfile(
+        """
+import pytest
+
+def test_that_of_the_option(environment):
+    assert environment.name == "web"
+
+@pytest.mark.environment("bare")
+def test_that_of_a_marker(environment):
+    assert environment.name == "bare"
+"""
+    )
+
+    result = project.runpytest_subprocess("--env=web", "--env-set", f"{name}=bonjour")
+
+    result.assert_outcomes(passed=passed, errors=errors)
+    assert str(result.stdout).count(f"--env-set {name}: there is no var '{name}'") >= errors
+
+
 def test_a_service_killed_by_the_test_says_so(project: pytest.Pytester) -> None:
     project.makepyfile(
         """

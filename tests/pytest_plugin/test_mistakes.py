@@ -149,6 +149,22 @@ def test_a_path_is_from_where_pytest_is_called(
     assert "hint: \n" not in f"{nowhere.stdout}{nowhere.stderr}"
 
 
+@pytest.mark.parametrize("workers", ["-n0", "-n1"])
+def test_a_name_is_looked_up_from_where_pytest_is_called_then_from_the_root(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, workers: str
+) -> None:
+    folder = project.mkdir("sub")
+    (folder / "environments").mkdir()
+    (folder / "environments" / "near.yaml").write_text(WEB)
+    (folder / "test_it.py").write_text("def test_it(environment): print('in', environment.name)\n")
+    monkeypatch.chdir(folder)
+
+    result = project.runpytest_subprocess("--env=near", "--env=web", "-rP", workers)
+
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines_random(["in near", "in web"])
+
+
 def test_a_name_and_a_path_of_one_environment_are_one(project: pytest.Pytester) -> None:
     project.makepyfile("def test_it(environment): pass\n")
 
