@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self
@@ -19,18 +20,27 @@ REASONS = {
     signal.SIGHUP: "the terminal was closed",
 }
 INTERRUPTED = 130
+TOGETHER = 0.1
+"""Seconds in which a second SIGINT is the first once more: `timeout -s INT`, for one, signals us and then our group."""
 LEFT_BEHIND = line("left at once; what still runs is stopped behind this, by force after a second")
 
 
 def as_interrupts() -> None:
-    """Let the first of SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt with the reason; after it, only SIGINT does.
+    """Let the first of SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt with the reason; then one SIGINT more.
 
     For who waits in no event loop. A SIGHUP that was ignored (nohup) stays so.
     """
 
     def first(number: int, _frame: object) -> None:
+        came = time.monotonic()
+
+        def second(_number: int, _frame: object) -> None:
+            if time.monotonic() - came > TOGETHER:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)  # it leaves at once, which a third cannot hurry
+                raise KeyboardInterrupt
+
         for later in REASONS:
-            signal.signal(later, signal.default_int_handler if later == signal.SIGINT else signal.SIG_IGN)
+            signal.signal(later, second if later == signal.SIGINT else signal.SIG_IGN)
         if number == signal.SIGHUP:
             _give_up_closed_terminal()
         raise KeyboardInterrupt(REASONS[signal.Signals(number)])
@@ -61,6 +71,7 @@ class Interruption:
         self._stop = stop
         self._leave = leave
         self._stopping: asyncio.Task[None] | None = None
+        self._came = 0.0
 
     def __enter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -84,8 +95,9 @@ class Interruption:
         if number == signal.SIGHUP:
             _give_up_closed_terminal()
         if self._stopping is None:
+            self._came = time.monotonic()
             self._stopping = asyncio.ensure_future(self._stop(REASONS[number]))
-        elif number == signal.SIGINT:
+        elif number == signal.SIGINT and time.monotonic() - self._came > TOGETHER:
             self._leave()
             terminal.show([LEFT_BEHIND], sys.stderr)
             os._exit(INTERRUPTED)

@@ -54,7 +54,7 @@ def test_a_second_ctrl_c_leaves_at_once_and_hurries_the_stop(envspec: Any, proce
     up.until("exec not yet")
     up.signal(signal.SIGINT)
     up.until("sent SIGTERM")
-    up.signal(signal.SIGINT)
+    up.signal_once_more(signal.SIGINT)
 
     assert up.end() == 130
     assert up.err == LEFT

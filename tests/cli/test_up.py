@@ -97,7 +97,7 @@ def test_a_second_ctrl_c_leaves_at_once_and_the_agent_finishes(envspec: Any, pro
     assert processes_of(envspec)
     up.signal(signal.SIGINT)
     up.until("sent SIGTERM")
-    up.signal(signal.SIGINT)
+    up.signal_once_more(signal.SIGINT)
 
     assert up.end() == 130
     assert up.err.endswith("left at once; what still runs is stopped behind this, by force after a second\n")
