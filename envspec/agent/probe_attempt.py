@@ -74,7 +74,8 @@ def describe(error: BaseException, folder: str) -> str:
     """Return `Type: text`, and the line of the user's own file that raised it, where one did."""
     import traceback
 
-    text = _bounded(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+    said = str(traceback.TracebackException(type(error), error, None))  # also where its own __str__ raises
+    text = _bounded(f"{type(error).__name__}: {said}" if said else type(error).__name__)
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).is_relative_to(Path(folder).resolve())]
     if not own:

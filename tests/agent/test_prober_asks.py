@@ -251,6 +251,10 @@ def test_a_callback_says_no_by_raising_and_the_line_is_named(prober: Prober) -> 
         ("import sys\ndef look(ctx): sys.exit(3)", "SystemExit: 3"),
         ("def look(ctx): raise KeyboardInterrupt", "KeyboardInterrupt (checks.py:1: "),
         ("def look(ctx): raise GeneratorExit", "GeneratorExit (checks.py:1: "),
+        (
+            "class Dumb(Exception): __str__ = None\ndef look(ctx): raise Dumb",
+            "Dumb: <exception str() failed> (checks.py:2: ",
+        ),
         ("def other(ctx): pass", "AttributeError: module 'checks' has no attribute 'look'"),
         ("def look(ctx): ctx.workers", "AttributeError: there is no 'workers'; there is timeout"),
     ],
