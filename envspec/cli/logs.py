@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -49,7 +48,8 @@ def logs(services: tuple[str, ...], *, follow: bool, tail: int | None, session: 
     files = LogFiles({name: replica.log for name, replica in replicas.items()})
     secrets = _secrets(entry)
     readers = [
-        LogReader(files, name, tail, secrets, _tell_truncated) for name in _names(list(replicas.values()), services)
+        LogReader(files, name, tail, secrets, _tell_truncated)
+        for name in _names(entry, list(replicas.values()), services)
     ]
     try:
         _show(readers)
@@ -61,7 +61,7 @@ def logs(services: tuple[str, ...], *, follow: bool, tail: int | None, session: 
     return 0
 
 
-def _names(replicas: Sequence[ReplicaStatus], wanted: Sequence[str]) -> list[str]:
+def _names(entry: Entry, replicas: Sequence[ReplicaStatus], wanted: Sequence[str]) -> list[str]:
     """Return the replicas whose names, or whose services' names, are wanted.
 
     Raises:
@@ -75,7 +75,8 @@ def _names(replicas: Sequence[ReplicaStatus], wanted: Sequence[str]) -> list[str
 
             if own := [item.name for item in replicas if item.service == name.rpartition(".")[0]]:
                 raise unknown_name(name, "", {name.rpartition(".")[0]: own})
-            raise UsageError(f"there is no service {name}", hint=suggest(name, known))
+            message = f"there is no service {name} in the session {entry.id}"
+            raise UsageError(message, hint=suggest(name, known))
     return [item.name for item in replicas if not wanted or item.name in wanted or item.service in wanted]
 
 
@@ -109,9 +110,9 @@ def _tell_truncated(replica: str) -> None:
 
 def _follow(readers: Sequence[LogReader], entry: Entry) -> None:
     """Show what comes until the session is over; Ctrl-C is how people leave."""
-    pause = threading.Event()
     while _lives(entry):
-        pause.wait(PERIOD)
+        if streams.reader_leaves(1, PERIOD):
+            raise BrokenPipeError  # who read them has seen enough, and the next line may never come
         _show(readers)
     _show(readers)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import errno
 import os
+import select
 import sys
 import termios
 from collections.abc import Iterator
@@ -104,6 +105,13 @@ def give_up_lost() -> None:
             stream.flush()
         except OSError:
             give_up(stream.fileno())
+
+
+def reader_leaves(number: int, seconds: float) -> bool:
+    """Wait for so many seconds, or until nobody reads any more what is written to a descriptor; say whether that is."""
+    poll = select.poll()
+    poll.register(number, 0)  # POLLERR and POLLHUP come unasked: of a pipe without a reader, and a closed terminal
+    return bool(poll.poll(seconds * 1000))
 
 
 def is_closed_terminal(number: int) -> bool:

@@ -17,6 +17,7 @@ DEFAULT_RANGE = (
     "20000-24999"  # below Linux's ephemeral range (32768 and up), as portpicker's pool is, and below i16's end
 )
 KNOWN_SCHEMES = ("http", "https", "grpc", "nats", "redis", "postgresql")
+SHAPES = "auto, a number from 1 to 65535, a range such as 20000-20999, or a mapping of range, count, max, …"
 _RANGE = re.compile(r"([0-9]{1,5})\s*-\s*([0-9]{1,5})")
 
 
@@ -101,7 +102,7 @@ class PortSpec(Spec):
         if isinstance(data, str | int) and not isinstance(data, bool):
             return {"range": _range_or_name(data)}
         if not isinstance(data, dict):
-            message = "a port is auto, a number, a range such as 20000-20999, or a mapping of range, count, max, …"
+            message = f"a port is {SHAPES}"
             raise ValueError(message)  # noqa: TRY004  pydantic turns only ValueError into a finding
         return data
 
@@ -110,7 +111,8 @@ class PortSpec(Spec):
         mapping = handler.resolve_ref_schema(handler(schema))
         described = mapping.pop("description", "")
         short: list[dict[str, Any]] = [
-            {"const": "auto"},
+            # What editors say of a value that is nothing of all this, yaml-language-server at least.
+            {"const": "auto", "errorMessage": f"A port is {SHAPES}."},
             {"type": "integer", "minimum": 1, "maximum": 65535},
             {"type": "string", "pattern": r"^[0-9]{1,5}\s*-\s*[0-9]{1,5}$"},
         ]

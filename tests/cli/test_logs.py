@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ def test_a_name_that_is_not_there(pair: Any) -> None:
     result = pair("logs", "worke")
 
     assert result.returncode == 2
-    assert "there is no service worke" in result.stderr
+    assert "there is no service worke in the session pair-" in result.stderr
     assert "did you mean 'worker'?" in result.stderr
 
 
@@ -102,6 +103,17 @@ def test_ctrl_c_ends_following(pair: Any) -> None:
 
     assert logs.end() == 130
     assert "Traceback" not in logs.err
+
+
+def test_following_ends_when_nobody_reads_it_any_more_though_nothing_more_is_written(pair: Any) -> None:
+    logs = subprocess.Popen(
+        [pair.program, "logs", "-f", "front"], cwd=pair.project, env=pair.environ, stdout=subprocess.PIPE
+    )
+    assert logs.stdout is not None
+    assert b"Serving HTTP" in logs.stdout.readline()
+    logs.stdout.close()
+
+    assert logs.wait(30) == 0
 
 
 @pytest.fixture

@@ -166,6 +166,11 @@ def test_a_wrong_key_is_underlined(editor: Editor) -> None:
     assert problem["range"]["start"] == {"line": 4, "character": 4}
 
 
+def test_a_number_that_is_no_port_is_told_what_one_is(editor: Editor) -> None:
+    (problem,) = editor.problems(editor.open("services:\n  web:\n    command: [x]\n    ports: {http: 70000}\n"))
+    assert "a number from 1 to 65535" in problem["message"]
+
+
 def test_wrong_values_are_underlined(editor: Editor) -> None:
     text = "services:\n  web:\n    command: [x]\n    replicas: two\n    health:\n      - http: {port: a, stats: 200}\n"
     places = [problem["range"]["start"] for problem in editor.problems(editor.open(text))]
