@@ -230,8 +230,9 @@ def _named(text: str, mark: Mark, asker: Asker, world: World, findings: Findings
 def _function_exists(call: str, mark: Mark, findings: Findings) -> bool:
     """Look for the function of a `python` validator beside the file, without importing it."""
     module, _, function = call.partition(":")
-    if not module or not function.isidentifier():
-        findings.add(mark, "wrong-call", f"call is written module:function, not '{call}'")
+    if not all(name.isidentifier() for name in (*module.split("."), function)) or module.endswith(".py"):
+        hint = "the module lies beside the file; it is named without .py, and with dots for folders"
+        findings.add(mark, "wrong-call", f"call is written module:function, not '{call}'", hint)
         return False
     folder = Path(mark.file).parent.joinpath(*module.split("."))
     source = next((file for file in (folder.with_suffix(".py"), folder / "__init__.py") if is_file(file)), None)

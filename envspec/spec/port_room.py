@@ -49,4 +49,4 @@ def _sentence(room: Range, wanted: int, taken: int, inside: list[tuple[Service, 
     names = ", ".join(
         dict.fromkeys(f"{service.name}.{port.name}" for service, port in inside)
     )  # a relay needs one, too
-    return f"{room[0]}-{room[1]} has {size} numbers{less}, and {wanted} are needed by {names}"
+    return f"{room[0]}-{room[1]} has {size} number{'' if size == 1 else 's'}{less}, and {wanted} are needed by {names}"
