@@ -49,7 +49,7 @@ class Naming:
             UsageError: there is no such environment.
         """
         file, sets = self.file(name), assignments("--env-set", self._config.getoption("--env-set"))
-        if sets and self.chosen:
+        if sets and self.chosen and self.chosen != [self.wanted(name)]:  # all are meant for one that is alone
             meant = frozenset().union(*(self._vars(wanted.name) for wanted in self.chosen))
             own = vars_in(file)
             sets = {var: value for var, value in sets.items() if var in own or var not in meant}

@@ -94,7 +94,12 @@ class Running:
 
     def signal_once_more(self, number: int) -> None:
         """Send a signal until it has ended: one that comes right behind another is taken for the same."""
-        eventually(lambda: self.process.poll() is not None or self.signal(number), "its end")
+
+        def ended() -> bool:
+            self.signal(number)
+            return self.process.poll() is not None
+
+        eventually(ended, "its end")
 
     def end(self) -> int:
         """Return the exit code, when it has ended and all that it wrote is here."""
