@@ -65,7 +65,7 @@ def test_two_numbers_are_leased_and_only_that_of_the_service_may_be_released(tmp
 
 def test_a_range_needs_room_for_both_numbers(refused: Callable[..., list[str]]) -> None:
     [told] = refused("services: {one: {command: [one], ports: {http: {range: 20001-20001, proxy: true}}}}")
-    assert "20001-20001 has 1 numbers, and 2 are needed by one.http" in told
+    assert "20001-20001 has 1 number, and 2 are needed by one.http" in told
 
 
 @pytest.mark.parametrize(
