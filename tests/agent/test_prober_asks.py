@@ -329,7 +329,7 @@ LINE = b"x" * 45  # half an hour's work for that pattern
 def test_a_pattern_that_takes_for_ever_is_given_up_and_holds_nobody_up(prober: Prober, page: Any) -> None:
     page.status, page.body = 200, LINE
     (prober.folder / "log").write_bytes(LINE + b"\n")
-    prober.ask("body", "until", check("http", page.port, text=SLOW))
+    prober.ask("body", "until", check("http", page.port, timeout=PATIENCE, text=SLOW))
     prober.ask("line", "live", check("log", match=SLOW), log="log", every=0.01, failures=3)
     body = prober.wait(lambda said: said["notice"] == "answer" and said["key"] == "body")
     line = prober.wait(lambda said: said["notice"] == "unhealthy")
@@ -342,7 +342,7 @@ def test_a_pattern_that_takes_for_ever_is_given_up_and_holds_nobody_up(prober: P
 
 def test_a_pattern_that_was_given_up_is_not_tried_again(prober: Prober, page: Any) -> None:
     page.status, page.body = 200, LINE
-    prober.ask("body", "until", check("http", page.port, text=SLOW))
+    prober.ask("body", "until", check("http", page.port, timeout=PATIENCE, text=SLOW))
     (answer,) = prober.done("body")["answers"]
 
     assert (answer["passed"], answer["tries"]) == (False, 1)
