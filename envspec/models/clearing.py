@@ -14,8 +14,9 @@ def clear_away(patience: float) -> None:
         from envspec.models.hub.progress import abandon_all
         from envspec.models.hub.transfer import OWN
 
+        OWN.remove()  # first: on a busy machine we may be killed before the patience is over
         abandon_all(patience)
-        OWN.remove()
+        OWN.remove()  # what was just being begun
     if "envspec.models.staging" in sys.modules:
         from envspec.models.staging import remove_staged
 
