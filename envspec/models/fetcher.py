@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
+import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -161,10 +163,24 @@ class Fetcher:
         """Serve until the source ends."""
         threading.Thread(target=self._report, daemon=True).start()
         rest = b""
-        while data := os.read(self._source, CHUNK):
+        for data in self._pieces():
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 threading.Thread(target=self._serve, args=(json.loads(line),), daemon=True).start()
+
+    def _pieces(self) -> Iterator[bytes]:
+        """Yield what comes. A signal that another thread meets interrupts no read of this one, which handles it."""
+        woken, wake = socket.socketpair()
+        wake.settimeout(0)
+        signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+        while True:
+            ready = select.select([self._source, woken.fileno()], [], [])[0]
+            if woken.fileno() in ready:
+                woken.recv(CHUNK)
+            if self._source in ready:
+                if not (data := os.read(self._source, CHUNK)):
+                    return
+                yield data
 
     def _report(self) -> None:
         while not self._over.wait(PROGRESS_EVERY):
